@@ -1,0 +1,133 @@
+"""mlpack: track, package, serve and deploy machine-learning models.
+
+    import mlpack
+
+    with mlpack.start_run():
+        mlpack.log_param("C", 0.1)
+        mlpack.log_metric("accuracy", 0.97)
+        mlpack.sklearn.log_model(model, name="model")
+
+Every public name is resolved on first use (PEP 562), so that ``import mlpack`` costs nothing.
+"""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+from importlib.abc import Loader, MetaPathFinder
+from importlib.machinery import ModuleSpec
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from types import ModuleType
+
+__version__ = "0.1.0"
+
+# public name -> the module that defines it
+_HOME = {
+    **dict.fromkeys(
+        (
+            "active_run",
+            "create_experiment",
+            "delete_run",
+            "end_run",
+            "get_artifact_uri",
+            "get_experiment",
+            "get_experiment_by_name",
+            "get_run",
+            "get_tracking_uri",
+            "last_active_run",
+            "load_model",
+            "log_artifact",
+            "log_artifacts",
+            "log_dict",
+            "log_figure",
+            "log_image",
+            "log_metric",
+            "log_metrics",
+            "log_model",
+            "log_param",
+            "log_params",
+            "log_text",
+            "search_experiments",
+            "search_runs",
+            "set_experiment",
+            "set_tag",
+            "set_tags",
+            "set_tracking_uri",
+            "start_run",
+            "ActiveRun",
+        ),
+        "mlpack.fluent",
+    ),
+    "MlpackClient": "mlpack.tracking.client",
+    "MlpackError": "mlpack.errors",
+    "infer_signature": "mlpack.flavors",
+}
+
+# names people know from elsewhere -> the module of ours that answers to them
+_ALIASES = {
+    "models": "mlpack.flavors",
+    "types": "mlpack.flavors.schema",
+    "entities": "mlpack.tracking.entities",
+    "exceptions": "mlpack.errors",
+}
+
+__all__ = ["__version__", *sorted(_HOME)]
+
+
+def __getattr__(name: str) -> Any:
+    if name.startswith("__"):
+        raise AttributeError(name)
+    if home := _HOME.get(name):
+        value = getattr(import_module(home), name)
+    else:
+        try:
+            value = import_module(f"mlpack.{name}")
+        except ModuleNotFoundError as error:
+            if error.name != f"mlpack.{name}":
+                raise
+            raise AttributeError(f"module 'mlpack' has no attribute {name!r}") from None
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_HOME, *_ALIASES, "sklearn", "pyfunc"})
+
+
+class _VirtualSubmodules(MetaPathFinder, Loader):
+    """Makes ``import mlpack.sklearn`` work for every flavor, and for the aliases above.
+
+    A real ``sklearn.py`` beside this file would shadow scikit-learn for anyone who runs
+    Python in the repository's root, because the repository is the package. This finder is
+    asked only after the ordinary one found nothing.
+    """
+
+    def find_spec(
+        self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        package, _, name = fullname.rpartition(".")
+        if package != "mlpack":
+            return None
+        if name in _ALIASES or import_module("mlpack.flavors.discovery").is_flavor(name):
+            return ModuleSpec(fullname, self)
+        return None
+
+    def create_module(self, spec: ModuleSpec) -> ModuleType:
+        name = spec.name.rpartition(".")[2]
+        if name not in _ALIASES:
+            module: ModuleType = import_module("mlpack.flavor_modules").build(name)
+            return module
+        real = import_module(_ALIASES[name])
+        spec.loader_state = real.__spec__
+        return real
+
+    def exec_module(self, module: ModuleType) -> None:
+        """The module is finished; only give an aliased one its own spec back."""
+        if module.__spec__ and module.__spec__.loader_state:
+            module.__spec__ = module.__spec__.loader_state
+
+
+sys.meta_path.append(_VirtualSubmodules())

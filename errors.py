@@ -1,0 +1,142 @@
+"""One error tree for the whole product.
+
+Every error that a user can cause carries a stable code (the same words the
+ecosystem's REST API uses), the HTTP status it maps to, and a message that says
+what to do next. The CLI prints the message as one line; the servers send
+``{"error_code", "message"}``.
+
+    MlpackError                     INTERNAL_ERROR            500
+    ├── InvalidInput                INVALID_PARAMETER_VALUE   400
+    │   └── SchemaMismatch          BAD_REQUEST               400   data does not fit a signature
+    ├── UnsupportedMediaType        BAD_REQUEST               415
+    ├── PayloadTooLarge             BAD_REQUEST               413
+    ├── NotFound                    RESOURCE_DOES_NOT_EXIST   404
+    ├── AlreadyExists               RESOURCE_ALREADY_EXISTS   400
+    ├── InvalidState                INVALID_STATE             400
+    ├── ModelFailed                 INTERNAL_ERROR            500   the user's model raised
+    ├── BadModel                    INVALID_STATE             400   a folder that is no usable model
+    │   ├── ModelChanged                                            a file differs from its checksum
+    │   ├── ModelUntrusted                                          loading would run unreviewed types
+    │   └── ModelTooNew                                             written by a later format
+    ├── MissingDependency           INVALID_STATE             400   an extra is not installed
+    ├── StorageFailed               INTERNAL_ERROR            500   disk full, folder not writable
+    ├── BuildFailed                 INTERNAL_ERROR            500   an image could not be built
+    ├── DeployFailed                INTERNAL_ERROR            500   a deployment did not become healthy
+    └── EngineUnavailable           TEMPORARILY_UNAVAILABLE   503   no Docker engine, port in use, ...
+"""
+
+from __future__ import annotations
+
+
+class MlpackError(Exception):
+    """Base of every error that mlpack raises on purpose.
+
+    Args:
+        message: what is wrong and what to do about it, in one or two sentences.
+
+    Attributes:
+        error_code: stable machine-readable code, as in the REST API.
+        http_status: the status a server answers with.
+    """
+
+    error_code = "INTERNAL_ERROR"
+    http_status = 500
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+        self.message = message
+
+    def to_dict(self) -> dict[str, str]:
+        """The JSON body that a server sends for this error."""
+        return {"error_code": self.error_code, "message": self.message}
+
+
+class InvalidInput(MlpackError):
+    """The caller passed something unusable."""
+
+    error_code = "INVALID_PARAMETER_VALUE"
+    http_status = 400
+
+
+class SchemaMismatch(InvalidInput):
+    """Data does not fit a model's signature."""
+
+    error_code = "BAD_REQUEST"
+
+
+class UnsupportedMediaType(MlpackError):
+    """A request body in a format that the server does not read."""
+
+    error_code = "BAD_REQUEST"
+    http_status = 415
+
+
+class PayloadTooLarge(MlpackError):
+    """A request body over the configured limit."""
+
+    error_code = "BAD_REQUEST"
+    http_status = 413
+
+
+class NotFound(MlpackError):
+    """The named run, experiment, model or file does not exist."""
+
+    error_code = "RESOURCE_DOES_NOT_EXIST"
+    http_status = 404
+
+
+class AlreadyExists(MlpackError):
+    """The name is taken."""
+
+    error_code = "RESOURCE_ALREADY_EXISTS"
+    http_status = 400
+
+
+class InvalidState(MlpackError):
+    """The thing exists but is not in a state that allows this."""
+
+    error_code = "INVALID_STATE"
+    http_status = 400
+
+
+class ModelFailed(MlpackError):
+    """The user's own model raised while it predicted; the cause is chained."""
+
+
+class BadModel(InvalidState):
+    """A folder that is not a model, or one that is damaged."""
+
+
+class ModelChanged(BadModel):
+    """A model's file is missing, added, or differs from its recorded checksum."""
+
+
+class ModelUntrusted(BadModel):
+    """Loading would construct types that nobody vouched for."""
+
+
+class ModelTooNew(BadModel):
+    """The model was written by a later version of the format."""
+
+
+class MissingDependency(InvalidState):
+    """A package that this needs is not installed; the message says which."""
+
+
+class StorageFailed(MlpackError):
+    """A file or database could not be written or read."""
+
+
+class BuildFailed(MlpackError):
+    """An image could not be built."""
+
+
+class DeployFailed(MlpackError):
+    """A deployment could not be made, or did not become healthy."""
+
+
+class EngineUnavailable(MlpackError):
+    """Something outside is missing: the Docker engine, a free port."""
+
+    error_code = "TEMPORARILY_UNAVAILABLE"
+    http_status = 503
