@@ -1,0 +1,71 @@
+# Everything a person types here. `make demo` and `make test` need Python 3.11+ and make, no more.
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+VENV   := .venv
+PEER   := .venv-peer
+BIN    := $(VENV)/bin
+
+.PHONY: help demo test test-fast lint format bench lock clean
+
+help:            ## this list
+	@grep -hE '^[a-z-]+:.*##' Makefile | sed -E 's/:[^#]*##/\t/' | expand -t 14
+
+demo: $(VENV)/.demo  ## train a classifier, log it, serve it, build its image, call the container
+	@PATH="$(CURDIR)/$(BIN):$$PATH" sh examples/demo.sh
+
+test: $(VENV)/.dev $(PEER)/.done  ## every test: units, real servers, the peer both ways, containers
+	@$(BIN)/python .ci/require_docker.py
+	MLPACK_PEER_PYTHON=$(CURDIR)/$(PEER)/bin/python $(BIN)/python -m pytest $(ARGS)
+
+test-fast: $(VENV)/.dev  ## the unit tests alone (seconds)
+	$(BIN)/python -m pytest -m "not docker and not peer and not server and not fresh_env" $(ARGS)
+
+lint: $(VENV)/.dev  ## ruff (lint and format) and mypy
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy .
+
+format: $(VENV)/.dev  ## let ruff rewrite the code
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: $(VENV)/.dev $(PEER)/.done  ## the measured claims, the peer beside us in the same run
+	$(BIN)/python benchmarks/run.py --peer-python $(CURDIR)/$(PEER)/bin/python $(ARGS)
+
+lock: $(VENV)/.dev  ## write the lock files anew (hashes, no addresses)
+	$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+	  --no-header --extra sklearn --extra uv --group demo pyproject.toml -o requirements.lock
+	$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+	  --no-header --extra sklearn --extra uv --group demo --group dev pyproject.toml -o requirements-dev.lock
+	$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+	  --no-header --group pyproject.toml:peer -o requirements-peer.lock
+
+clean:           ## remove what make made (never mlruns/)
+	rm -rf $(VENV) $(PEER) build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache
+
+# --- virtual environments: made once, made again when a lock changes -----------------------------
+$(VENV)/bin/python:
+	@test -n "$(PYTHON)" || { echo "No Python found. Install Python 3.11 or later (Debian: apt-get install python3 python3-venv)."; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "$(PYTHON) is older than 3.11. Name another: make PYTHON=/path/to/python3.11 …"; exit 1; }
+	@$(PYTHON) -c 'import ensurepip' 2>/dev/null || { echo "$(PYTHON) cannot make virtual environments. Debian: apt-get install python3-venv"; exit 1; }
+	@echo "Making a virtual environment in $(VENV) …"
+	@$(PYTHON) -m venv $(VENV)
+
+# Installed from the lock alone: hashes are checked, then our own package without any resolving.
+$(VENV)/.demo: requirements.lock pyproject.toml | $(VENV)/bin/python
+	@echo "Installing mlpack and what it needs (from requirements.lock) …"
+	@$(BIN)/python -m pip install -q --require-hashes -r requirements.lock
+	@$(BIN)/python -m pip install -q --no-deps -e .
+	@touch $@
+
+$(VENV)/.dev: requirements-dev.lock pyproject.toml | $(VENV)/bin/python
+	@echo "Installing mlpack and its development tools (from requirements-dev.lock) …"
+	@$(BIN)/python -m pip install -q --require-hashes -r requirements-dev.lock
+	@$(BIN)/python -m pip install -q --no-deps -e .
+	@touch $@ $(VENV)/.demo
+
+# The peer lives in an environment of its own; nothing of ours is installed there.
+$(PEER)/.done: requirements-peer.lock | $(VENV)/.dev
+	@echo "Installing the MLflow package in $(PEER) (for the compatibility tests) …"
+	@$(BIN)/uv venv -q --clear --python $(VENV)/bin/python $(PEER)
+	@$(BIN)/uv pip install -q --python $(PEER)/bin/python --require-hashes -r requirements-peer.lock
+	@touch $@

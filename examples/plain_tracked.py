@@ -1,0 +1,21 @@
+"""The same small classifier, after mlpack came in. Compare with plain.py."""
+
+from sklearn.datasets import load_wine
+from sklearn.ensemble import RandomForestClassifier
+from sklearn.metrics import accuracy_score
+from sklearn.model_selection import train_test_split
+
+import mlpack
+
+X, y = load_wine(return_X_y=True, as_frame=True)
+X_train, X_test, y_train, y_test = train_test_split(X, y, stratify=y, random_state=7)
+
+with mlpack.start_run():
+    n_estimators = 50
+    model = RandomForestClassifier(n_estimators=n_estimators, random_state=7)
+    model.fit(X_train, y_train)
+    accuracy = accuracy_score(y_test, model.predict(X_test))
+    print(f"accuracy {accuracy:.3f}")
+    mlpack.log_param("n_estimators", n_estimators)
+    mlpack.log_metric("accuracy", accuracy)
+    mlpack.sklearn.log_model(model, name="model", input_example=X_test.head(2))
