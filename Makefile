@@ -22,7 +22,8 @@ test-fast: $(VENV)/.dev  ## the unit tests alone (seconds)
 lint: $(VENV)/.dev  ## ruff (lint and format) and mypy
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy .
+	@mkdir -p .cache/package && ln -sfn ../.. .cache/package/mlpack
+	$(BIN)/mypy
 
 format: $(VENV)/.dev  ## let ruff rewrite the code
 	$(BIN)/ruff check --fix .

@@ -14,13 +14,16 @@ from __future__ import annotations
 
 import sys
 from importlib import import_module
-from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
-from typing import TYPE_CHECKING, Any
 
+TYPE_CHECKING = False  # `typing` would cost more than all the rest of this file
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from importlib.abc import Loader
     from types import ModuleType
+    from typing import Any
+else:
+    Loader = object  # importing importlib.abc costs 10 ms
 
 __version__ = "0.1.0"
 
@@ -97,7 +100,7 @@ def __dir__() -> list[str]:
     return sorted({*globals(), *_HOME, *_ALIASES, "sklearn", "pyfunc"})
 
 
-class _VirtualSubmodules(MetaPathFinder, Loader):
+class _VirtualSubmodules(Loader):
     """Makes ``import mlpack.sklearn`` work for every flavor, and for the aliases above.
 
     A real ``sklearn.py`` beside this file would shadow scikit-learn for anyone who runs

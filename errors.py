@@ -5,24 +5,24 @@ ecosystem's REST API uses), the HTTP status it maps to, and a message that says
 what to do next. The CLI prints the message as one line; the servers send
 ``{"error_code", "message"}``.
 
-    MlpackError                     INTERNAL_ERROR            500
-    ├── InvalidInput                INVALID_PARAMETER_VALUE   400
-    │   └── SchemaMismatch          BAD_REQUEST               400   data does not fit a signature
-    ├── UnsupportedMediaType        BAD_REQUEST               415
-    ├── PayloadTooLarge             BAD_REQUEST               413
-    ├── NotFound                    RESOURCE_DOES_NOT_EXIST   404
-    ├── AlreadyExists               RESOURCE_ALREADY_EXISTS   400
-    ├── InvalidState                INVALID_STATE             400
-    ├── ModelFailed                 INTERNAL_ERROR            500   the user's model raised
-    ├── BadModel                    INVALID_STATE             400   a folder that is no usable model
-    │   ├── ModelChanged                                            a file differs from its checksum
-    │   ├── ModelUntrusted                                          loading would run unreviewed types
-    │   └── ModelTooNew                                             written by a later format
-    ├── MissingDependency           INVALID_STATE             400   an extra is not installed
-    ├── StorageFailed               INTERNAL_ERROR            500   disk full, folder not writable
-    ├── BuildFailed                 INTERNAL_ERROR            500   an image could not be built
-    ├── DeployFailed                INTERNAL_ERROR            500   a deployment did not become healthy
-    └── EngineUnavailable           TEMPORARILY_UNAVAILABLE   503   no Docker engine, port in use, ...
+    MlpackError                    INTERNAL_ERROR           500
+    ├── InvalidInput               INVALID_PARAMETER_VALUE  400
+    │   └── SchemaMismatch         BAD_REQUEST              400  data does not fit a signature
+    ├── UnsupportedMediaType       BAD_REQUEST              415
+    ├── PayloadTooLarge            BAD_REQUEST              413
+    ├── NotFound                   RESOURCE_DOES_NOT_EXIST  404
+    ├── AlreadyExists              RESOURCE_ALREADY_EXISTS  400
+    ├── InvalidState               INVALID_STATE            400
+    │   ├── BadModel                                             a folder that is no usable model
+    │   │   ├── ModelChanged                                     a file differs from its checksum
+    │   │   ├── ModelUntrusted                                   loading would run unreviewed types
+    │   │   └── ModelTooNew                                      written by a later format
+    │   └── MissingDependency                                    an extra is not installed
+    ├── ModelFailed                INTERNAL_ERROR           500  the user's model raised
+    ├── StorageFailed              INTERNAL_ERROR           500  disk full, folder not writable
+    ├── BuildFailed                INTERNAL_ERROR           500  an image could not be built
+    ├── DeployFailed               INTERNAL_ERROR           500  a deployment is not healthy
+    └── EngineUnavailable          TEMPORARILY_UNAVAILABLE  503  no Docker engine, port in use
 """
 
 from __future__ import annotations

@@ -113,7 +113,10 @@ def _parse_run(text: str, rest: str) -> RunUri:
 
 
 def _parse_models(text: str, rest: str) -> LoggedModelUri | RegisteredModelUri:
-    usage = f"{text!r} is not of the form models:/<name>/<version>, models:/<name>@<alias> or models:/m-<id>."
+    usage = (
+        f"{text!r} is not of the form models:/<name>/<version>, models:/<name>@<alias> "
+        "or models:/m-<id>."
+    )
     if not rest.startswith("/") or rest.startswith("//"):
         raise InvalidInput(usage)
     body = rest[1:].strip("/")

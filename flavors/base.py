@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
-    from .table import Table
+    pass
 
 # What crosses from the parsed request (or the user's call) to a predictor: a table of named
 # columns, one tensor, several named tensors, or a plain list (models with list type hints).

@@ -1,0 +1,1 @@
+"""The command line: one file per command group. Each parses, calls one function below, prints."""

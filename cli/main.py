@@ -1,0 +1,83 @@
+"""The ``mlpack`` command."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+import click
+
+from .. import __version__
+from ..errors import MlpackError
+from .lazy import Entry, LazyGroup
+
+TRACK, MODEL, IMAGE = "Track", "Use a model", "Package and deploy"
+
+cli = LazyGroup(
+    name="mlpack",
+    help="Track, package, serve and deploy machine-learning models.\n\n"
+    "A model is named by an address: a folder, runs:/<run_id>/<name>, or models:/m-<id>.",
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    entries={
+        "runs": Entry("runs:runs", "List runs and show what one recorded.", TRACK),
+        "models": Entry("models:models", "Show a model, or make one of a bare pickle.", MODEL),
+        "serve": Entry("serve:serve", "Answer HTTP requests with a model.", MODEL),
+        "predict": Entry("predict:predict", "Score a file, without a server.", MODEL),
+        "build-docker": Entry("build:build_docker", "Turn a model into a Docker image.", IMAGE),
+        "generate-dockerfile": Entry(
+            "build:generate_dockerfile", "Write the Dockerfile and its context to a folder.", IMAGE
+        ),
+        "deploy": Entry("deploy:deploy", "Run a model somewhere until it answers.", IMAGE),
+        "deployments": Entry("deploy:deployments", "List, query and remove deployments.", IMAGE),
+    },
+    examples=(
+        "mlpack runs list",
+        "mlpack serve -m runs:/<run_id>/model -p 5000",
+        "mlpack predict -m runs:/<run_id>/model -i rows.csv -o predictions.csv",
+        "mlpack build-docker -m runs:/<run_id>/model -n churn",
+        "mlpack deploy -m runs:/<run_id>/model --target local -n churn",
+    ),
+)
+cli = click.version_option(__version__, prog_name="mlpack")(cli)
+
+
+def main() -> None:
+    """Run the command line: errors are one line and exit code 1, wrong usage is 2.
+
+    ``MLPACK_DEBUG=1`` shows the trace instead.
+    """
+    if os.environ.get("MLPACK_DEBUG", "") not in ("", "0"):
+        cli(prog_name="mlpack")
+    try:
+        cli(prog_name="mlpack")
+    except MlpackError as error:
+        _fail(error.message)
+    except BrokenPipeError:
+        # the reader of our output went away (`mlpack runs list | head`): not an error
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(0)
+    except OSError as error:
+        _fail(_describe_os_error(error))
+    except Exception as error:
+        _fail(
+            f"unexpected {type(error).__name__}: {_first_line(error)} "
+            "(this looks like a bug; MLPACK_DEBUG=1 shows the trace)"
+        )
+
+
+def _fail(message: str) -> None:
+    click.echo(click.style("error: ", fg="red", bold=True) + " ".join(message.split()), err=True)
+    sys.exit(1)
+
+
+def _describe_os_error(error: OSError) -> str:
+    what = error.strerror or _first_line(error)
+    return f"{error.filename}: {what}" if error.filename else what
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip() or repr(error)).splitlines()[0]
+
+
+if __name__ == "__main__":
+    main()
