@@ -1,0 +1,170 @@
+"""What a model needs to be installed, found without loading it, and the files that say so.
+
+The modules that a model file names (`pickle_scan`) are looked up in the installed distributions
+(`distributions`) and pinned to what is installed. That takes milliseconds and no subprocess.
+"""
+
+from __future__ import annotations
+
+import platform
+import re
+import sys
+import warnings
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from . import distributions
+from .distributions import Distribution
+from .requirement_lines import EXCLUDED, Lines, check_line, read_lines
+
+REQUIREMENTS_FILE = "requirements.txt"
+CONSTRAINTS_FILE = "constraints.txt"
+CONDA_FILE = "conda.yaml"
+VIRTUALENV_FILE = "python_env.yaml"
+
+
+def capture(
+    modules: Iterable[str], extra: Sequence[str] = (), *, code_paths: Sequence[str | Path] = ()
+) -> list[str]:
+    """The distributions that a model needs, pinned to what is installed here.
+
+    Beside what the modules name directly, the libraries that those declare as dependencies and
+    that this process has loaded are pinned too (scikit-learn's scipy): they were part of what
+    the model was trained with.
+
+    Args:
+        modules: what the saved model names, as found by `pickle_scan`.
+        extra: distributions that its flavor needs besides (``skops``); pinned as well unless
+            they come with a version.
+        code_paths: the user's own files and folders that travel with the model; what they
+            import counts, and there is no warning about them.
+
+    Returns:
+        requirement lines, sorted by name.
+
+    Warns:
+        UserWarning: the model uses the user's own modules and ``code_paths`` does not carry them,
+            or a distribution that was installed from this machine.
+    """
+    from .source_scan import follow_own_code
+
+    located = follow_own_code(modules, code_paths)
+    lines: dict[str, str] = {}
+    for distribution in located.distributions.values():
+        if distribution.name in EXCLUDED or distribution.origin == "editable":
+            continue
+        _pin(distribution, lines)
+        for dependency in _loaded_dependencies(distribution):
+            _pin(dependency, lines)
+    for line in extra:
+        name, checked = check_line(line)
+        installed = distributions.find_installed(name) if _is_bare(checked) else None
+        lines[name] = _pinned(installed) if installed else checked
+    return [lines[name] for name in sorted(lines) if name not in EXCLUDED]
+
+
+def write_environment(
+    folder: Path,
+    requirements: Sequence[str],
+    *,
+    pip_requirements: str | Path | Sequence[str] | None = None,
+    extra_pip_requirements: str | Path | Sequence[str] | None = None,
+) -> dict[str, str]:
+    """Write ``requirements.txt``, ``conda.yaml`` and ``python_env.yaml``.
+
+    Args:
+        folder: the model folder.
+        requirements: what `capture` found.
+        pip_requirements: used instead of it, when given: lines, or a requirements file.
+        extra_pip_requirements: used besides; a line replaces a captured one of the same name.
+
+    Returns:
+        the value of ``env`` in the descriptor.
+
+    Raises:
+        InvalidInput: a line is refused; see `requirement_lines`.
+    """
+    lines = Lines(dict(check_line(line) for line in requirements))
+    if pip_requirements is not None:
+        lines = read_lines(pip_requirements)
+    if extra_pip_requirements is not None:
+        more = read_lines(extra_pip_requirements)
+        lines.requirements.update(more.requirements)
+        lines.constraints.update(more.constraints)
+    wanted = [lines.requirements[name] for name in sorted(lines.requirements)]
+    if lines.constraints:
+        _write_lines(folder / CONSTRAINTS_FILE, lines.constraints.values())
+        wanted.insert(0, f"-c {CONSTRAINTS_FILE}")
+    _write_lines(folder / REQUIREMENTS_FILE, wanted)
+    _write_yaml(folder / VIRTUALENV_FILE, _virtualenv())
+    _write_yaml(folder / CONDA_FILE, _conda(wanted))
+    return {"conda": CONDA_FILE, "virtualenv": VIRTUALENV_FILE}
+
+
+def _pin(distribution: Distribution, lines: dict[str, str]) -> None:
+    if distribution.origin == "local":
+        warnings.warn(
+            f"{distribution.name} {distribution.version} was installed from a file of this "
+            "machine; where the model goes, an index must offer that version.",
+            stacklevel=4,
+        )
+    lines[distribution.name] = _pinned(distribution)
+
+
+def _pinned(distribution: Distribution) -> str:
+    if distribution.origin == "url":
+        line = f"{distribution.name} @ {distribution.url}"
+        return check_line(line)[1]
+    # '2.1.0+cpu' is one vendor's build of 2.1.0 and on no public index; '==2.1.0' accepts it
+    return f"{distribution.name}=={distribution.version.partition('+')[0]}"
+
+
+def _loaded_dependencies(distribution: Distribution) -> Iterable[Distribution]:
+    for declared in distribution.requires:
+        # what hangs on a platform or an extra is not needed everywhere
+        if ";" in declared:
+            continue
+        name = re.split(r"[\s\[<>=!~(@;]", declared, maxsplit=1)[0]
+        installed = distributions.find_installed(name)
+        if installed and distributions.normalise(name).replace("-", "_") in sys.modules:
+            yield installed
+
+
+def _is_bare(line: str) -> bool:
+    return re.fullmatch(r"[A-Za-z0-9._-]+(\[[^\]]*\])?", line) is not None
+
+
+def _virtualenv() -> dict[str, Any]:
+    tools = [
+        f"{tool}=={found.version}" if (found := distributions.find_installed(tool)) else tool
+        for tool in ("pip", "setuptools")
+    ]
+    return {
+        "python": platform.python_version(),
+        "build_dependencies": [*tools, "wheel"],
+        "dependencies": [f"-r {REQUIREMENTS_FILE}"],
+    }
+
+
+def _conda(lines: Sequence[str]) -> dict[str, Any]:
+    pip = distributions.find_installed("pip")
+    return {
+        "channels": ["conda-forge"],
+        "dependencies": [
+            f"python={platform.python_version()}",
+            f"pip<={pip.version}" if pip else "pip",
+            {"pip": list(lines)},
+        ],
+        "name": "mlflow-env",
+    }
+
+
+def _write_lines(path: Path, lines: Iterable[str]) -> None:
+    path.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+
+
+def _write_yaml(path: Path, content: Mapping[str, Any]) -> None:
+    import yaml
+
+    path.write_text(yaml.safe_dump(content, sort_keys=False), encoding="utf-8")
