@@ -1,0 +1,349 @@
+"""A batch of named columns, light enough for one request and for ten thousand rows.
+
+What a request's JSON becomes and what a predictor receives. A column is a plain list, a
+numpy array, or a pandas extension array (strings, categories) that came with a DataFrame;
+numpy and pandas are imported only where a column needs them. Enforcement of a numeric
+schema leaves all columns in one two-dimensional block, so that `to_matrix` copies nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from ..errors import InvalidInput
+from .column_types import duplicates
+
+if TYPE_CHECKING:
+    import numpy as np
+
+Column = Any  # list | np.ndarray | pandas ExtensionArray: anything with len() and [i]
+Name = str | int
+
+# frames all of one of these stay one array
+_BLOCK_DTYPES = ("float64", "float32", "int64", "int32", "bool")
+
+
+class Table:
+    """Columns of equal length under distinct names.
+
+    Args:
+        names: strings, or integers where the columns have no names.
+        columns: one sequence a name; a string is not a sequence here.
+        index: row labels that a DataFrame should get back; None counts from 0.
+
+    Attributes:
+        dropped: names of columns that came in but that the signature does not know; set by
+            `enforce`, so that a server can tell the caller.
+
+    Raises:
+        InvalidInput: names repeat, or lengths differ.
+    """
+
+    __slots__ = ("_block", "_columns", "dropped", "index", "n_rows", "names")
+
+    def __init__(
+        self,
+        names: Sequence[Name],
+        columns: Sequence[Column],
+        index: Sequence[Hashable] | None = None,
+    ) -> None:
+        self.names: tuple[Name, ...] = tuple(names)
+        self.index = index
+        self.dropped: tuple[Name, ...] = ()
+        self._columns: list[Column] | None = list(columns)
+        self._block: np.ndarray | None = None
+        if len(self.names) != len(self._columns):
+            raise InvalidInput(f"{len(self.names)} column names for {len(self._columns)} columns.")
+        if len(set(self.names)) != len(self.names):
+            raise InvalidInput(f"These column names occur twice: {duplicates(self.names)}.")
+        lengths = list(map(len, self._columns))
+        self.n_rows: int = lengths[0] if lengths else 0 if index is None else len(index)
+        if lengths.count(self.n_rows) != len(lengths):
+            odd = next(i for i, n in enumerate(lengths) if n != self.n_rows)
+            raise InvalidInput(
+                f"Columns differ in length: {self.names[0]!r} has {self.n_rows} values, "
+                f"{self.names[odd]!r} has {lengths[odd]}."
+            )
+        if index is not None and len(index) != self.n_rows:
+            raise InvalidInput(f"The index has {len(index)} labels for {self.n_rows} rows.")
+
+    @classmethod
+    def from_block(
+        cls,
+        names: tuple[Name, ...],
+        block: np.ndarray,
+        index: Sequence[Hashable] | None = None,
+    ) -> Table:
+        """A table whose columns are the rows of one array; nothing is checked or copied."""
+        table = cls.__new__(cls)
+        table.names, table.index, table.dropped = names, index, ()
+        table.n_rows = int(block.shape[1])
+        table._columns, table._block = None, block
+        return table
+
+    @classmethod
+    def from_split(
+        cls,
+        columns: Sequence[Name] | None,
+        data: Any,
+        index: Sequence[Hashable] | None = None,
+    ) -> Table:
+        """From rows under a header, the ``dataframe_split`` form.
+
+        Args:
+            columns: the header; None numbers the columns from 0.
+            data: a list of rows (lists of equal length) or a two-dimensional array.
+            index: row labels.
+
+        Raises:
+            InvalidInput: a row is no list or of another length than the header.
+        """
+        if columns is not None:
+            columns = _names(columns)
+        if hasattr(data, "ndim"):
+            if data.ndim != 2:
+                raise InvalidInput(f"Expected a 2-dimensional array, got shape {data.shape}.")
+            return cls(columns or range(data.shape[1]), list(data.T), index)
+        if not isinstance(data, list | tuple):
+            raise InvalidInput(f"'data' must be a list of rows, got {_kind(data)}.")
+        if not all(t is list or t is tuple for t in set(map(type, data))):
+            row = next(i for i, r in enumerate(data) if not isinstance(r, list | tuple))
+            raise InvalidInput(f"Row {row} of 'data' must be a list, got {_kind(data[row])}.")
+        widths = list(map(len, data))
+        width = len(columns) if columns is not None else widths[0] if widths else 0
+        if widths.count(width) != len(widths):
+            row = next(i for i, n in enumerate(widths) if n != width)
+            raise InvalidInput(f"Row {row} has {widths[row]} values, expected {width}.")
+        if not data:
+            return cls(columns or (), [[] for _ in range(width)], _labels(index))
+        return cls(
+            columns or range(width), list(map(list, zip(*data, strict=True))), _labels(index)
+        )
+
+    @classmethod
+    def from_records(cls, records: Sequence[Mapping[Name, Any]]) -> Table:
+        """From one mapping a row; a key that a row lacks is None there.
+
+        Raises:
+            InvalidInput: a row is no mapping.
+        """
+        if not isinstance(records, list | tuple):
+            raise InvalidInput(f"Records must be a list of objects, got {_kind(records)}.")
+        for i, record in enumerate(records):
+            if not isinstance(record, Mapping):
+                raise InvalidInput(f"Record {i} must be an object, got {_kind(record)}.")
+        if not records:
+            return cls((), [])
+        names = _names(records[0])
+        keys = records[0].keys()
+        if any(record.keys() != keys for record in records):
+            names = _names(dict.fromkeys(name for record in records for name in record))
+            return cls(names, [[record.get(name) for record in records] for name in names])
+        return cls(names, [[record[name] for record in records] for name in names])
+
+    @classmethod
+    def from_dict(cls, data: Mapping[Name, Column]) -> Table:
+        """From a mapping of names to columns (lists or one-dimensional arrays).
+
+        Raises:
+            InvalidInput: a value is no column, or lengths differ.
+        """
+        for name, column in data.items():
+            if isinstance(column, str | bytes | Mapping) or not hasattr(column, "__len__"):
+                raise InvalidInput(f"Column {name!r} must be a list, got {_kind(column)}.")
+            if getattr(column, "ndim", 1) != 1:
+                raise InvalidInput(f"Column {name!r} must be one-dimensional.")
+        columns = [list(c) if isinstance(c, tuple) else c for c in data.values()]
+        return cls(_names(data), columns)
+
+    @classmethod
+    def from_pandas(cls, data: Any) -> Table:
+        """From a DataFrame or a Series (one column, 0 if it has no name).
+
+        Raises:
+            InvalidInput: column names repeat or are neither strings nor integers.
+        """
+        if data.ndim == 1:
+            data = data.to_frame(0 if data.name is None else data.name)
+        import pandas as pd
+
+        names = _names(data.columns)
+        counted = isinstance(data.index, pd.RangeIndex) and data.index.start == 0
+        index = None if counted and data.index.step == 1 else data.index
+        if twice := duplicates(names):
+            raise InvalidInput(f"These column names occur twice: {twice}.")
+        dtypes = set(data.dtypes)
+        if len(dtypes) == 1 and dtypes.pop() in _BLOCK_DTYPES:
+            return cls.from_block(names, data.to_numpy().T, index)
+        table = cls(names, [_pandas_column(data.iloc[:, i]) for i in range(len(names))], index)
+        table.n_rows = len(data)
+        return table
+
+    @property
+    def columns(self) -> list[Column]:
+        """The columns, in the order of ``names``."""
+        if self._columns is None:
+            assert self._block is not None
+            self._columns = list(self._block)
+        return self._columns
+
+    def column(self, name: Name) -> Column:
+        """One column.
+
+        Raises:
+            InvalidInput: there is no such column.
+        """
+        try:
+            return self.columns[self.names.index(name)]
+        except ValueError:
+            raise InvalidInput(f"There is no column {name!r} among {list(self.names)}.") from None
+
+    def select(self, names: Sequence[Name]) -> Table:
+        """These columns in this order.
+
+        Raises:
+            InvalidInput: a name is unknown.
+        """
+        return Table(names, [self.column(name) for name in names], self.index)
+
+    def to_records(self) -> list[dict[Name, Any]]:
+        """One dict a row, of plain Python values."""
+        lists = [c.tolist() if hasattr(c, "tolist") else c for c in self.columns]
+        return [dict(zip(self.names, row, strict=True)) for row in zip(*lists, strict=True)]
+
+    def to_matrix(self, dtype: Any = None) -> np.ndarray:
+        """All values as one array of shape (rows, columns).
+
+        Args:
+            dtype: the array's dtype; by default the smallest that holds all columns
+                (``object`` as soon as one holds strings).
+
+        Raises:
+            InvalidInput: a column does not convert to ``dtype``.
+        """
+        import numpy as np
+
+        if self._block is not None:
+            return self._block.T if dtype is None else self._block.T.astype(dtype, copy=False)
+        arrays = [_as_array(column) for column in self.columns]
+        if dtype is None:
+            kinds = {a.dtype for a in arrays}
+            mixed = any(d.kind not in "biufc" for d in kinds) and len(kinds) > 1
+            dtype = object if mixed else np.result_type(*kinds) if kinds else np.float64
+        matrix = np.empty((self.n_rows, len(arrays)), dtype=dtype)
+        for i, array in enumerate(arrays):
+            try:
+                matrix[:, i] = array
+            except (TypeError, ValueError) as error:
+                raise InvalidInput(
+                    f"Column {self.names[i]!r} does not convert to {matrix.dtype}: {error}."
+                ) from None
+        return matrix
+
+    def to_pandas(self) -> Any:
+        """The same as a ``pandas.DataFrame``."""
+        import pandas as pd
+
+        index = self.index if self.index is not None else pd.RangeIndex(self.n_rows)
+        if self._block is not None:
+            return pd.DataFrame(self._block.T, columns=list(self.names), index=index)
+        data = dict(zip(self.names, self.columns, strict=True))
+        return pd.DataFrame(data, columns=list(self.names), index=index)
+
+    def __len__(self) -> int:
+        return self.n_rows
+
+    def __repr__(self) -> str:
+        return f"<Table {self.n_rows} rows × {len(self.names)} columns {list(self.names)}>"
+
+
+def concat(tables: Sequence[Table]) -> Table:
+    """One table of all rows, in order; row labels are lost.
+
+    Args:
+        tables: at least one, all with the same names in the same order.
+
+    Raises:
+        InvalidInput: none given, or names differ.
+    """
+    if not tables:
+        raise InvalidInput("There is no table to join.")
+    first = tables[0]
+    if any(t.names != first.names for t in tables):
+        raise InvalidInput("Tables with different columns cannot be joined.")
+    if len(tables) == 1:
+        return first
+    blocks = [t._block for t in tables if t._block is not None]
+    if len(blocks) == len(tables) and len({b.dtype for b in blocks}) == 1:
+        import numpy as np
+
+        return Table.from_block(first.names, np.concatenate(blocks, axis=1))
+    columns = zip(*(t.columns for t in tables), strict=True)
+    return Table(first.names, [_concat_column(parts) for parts in columns])
+
+
+def _concat_column(parts: Sequence[Column]) -> Column:
+    if len({getattr(p, "dtype", None) for p in parts}) == 1 and hasattr(parts[0], "dtype"):
+        import numpy as np
+
+        if isinstance(parts[0], np.ndarray):
+            return np.concatenate(parts)
+        return parts[0]._concat_same_type(parts)
+    joined: list[Any] = []
+    for part in parts:
+        joined.extend(part.tolist() if hasattr(part, "tolist") else part)
+    return joined
+
+
+def _as_array(column: Column) -> np.ndarray:
+    """A column as an array that holds its values unchanged (object unless all are numbers)."""
+    import numpy as np
+
+    if isinstance(column, np.ndarray):
+        return column
+    if hasattr(column, "to_numpy"):
+        array: np.ndarray = column.to_numpy()
+        return array
+    if all(t in (int, float, bool) for t in set(map(type, column))):
+        return np.array(column)
+    array = np.empty(len(column), dtype=object)
+    array[:] = column
+    return array
+
+
+def _pandas_column(series: Any) -> Column:
+    """The numpy array behind a series, or its extension array where numpy has no such type."""
+    return series.to_numpy() if type(series.dtype).__module__.startswith("numpy") else series.array
+
+
+def _names(names: Iterable[Any]) -> tuple[Name, ...]:
+    if isinstance(names, str | bytes) or not isinstance(names, Iterable):
+        raise InvalidInput(f"Column names must be a list, got {_kind(names)}.")
+    result = tuple(names)
+    kinds = set(map(type, result))
+    if kinds <= {str, int}:
+        return result
+    plain = []
+    for name in result:
+        if isinstance(name, bool) or not (isinstance(name, str) or hasattr(name, "__index__")):
+            raise InvalidInput(f"A column's name must be a string or an integer, got {name!r}.")
+        plain.append(str(name) if isinstance(name, str) else name.__index__())
+    return tuple(plain)
+
+
+def _labels(index: Any) -> Sequence[Hashable] | None:
+    if index is None or hasattr(index, "dtype"):
+        return index  # type: ignore[no-any-return]
+    if not isinstance(index, list | tuple):
+        raise InvalidInput(f"'index' must be a list of row labels, got {_kind(index)}.")
+    if not all(isinstance(label, str | int | float | bool | None) for label in index):
+        raise InvalidInput("'index' must hold strings or numbers.")
+    return index
+
+
+def _kind(value: Any) -> str:
+    """How a caller would call the type of a JSON value."""
+    names = {dict: "an object", list: "a list", str: "a string", bool: "a boolean"}
+    names |= {int: "a number", float: "a number", type(None): "null"}
+    return names.get(type(value), type(value).__name__)
