@@ -133,4 +133,5 @@ class _VirtualSubmodules(Loader):
             module.__spec__ = module.__spec__.loader_state
 
 
-sys.meta_path.append(_VirtualSubmodules())
+if __name__ == "mlpack":  # pytest imports this file once more, as the package of its folder
+    sys.meta_path.append(_VirtualSubmodules())
