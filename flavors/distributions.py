@@ -8,38 +8,14 @@ the installers' own lists (``RECORD``), which is exact and takes milliseconds. N
 
 from __future__ import annotations
 
-import json
-import re
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from importlib.machinery import ModuleSpec, PathFinder
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Literal
-from urllib.parse import unquote, urlsplit
 
-Origin = Literal["index", "url", "local", "editable"]
-
-
-@dataclass(frozen=True)
-class Distribution:
-    """An installed distribution.
-
-    Attributes:
-        name: normalised, ``scikit-learn``.
-        version: as installed, with its local part (``2.1.0+cpu``).
-        origin: ``index``; ``url`` (a repository or an archive, see ``url``); ``local`` (built from
-            a file or folder of this machine); ``editable``.
-        url: how to install it again when the origin is ``url``.
-        requires: its declared dependencies, as written (``numpy>=1.24``).
-    """
-
-    name: str
-    version: str
-    origin: Origin = "index"
-    url: str = ""
-    requires: tuple[str, ...] = ()
+from .installed import Distribution, Installed, installed
 
 
 @dataclass
@@ -79,29 +55,20 @@ def locate(modules: Iterable[str]) -> Located:
         modules: names as they stand in a pickle or an ``import``; the standard library's are
             left out of the answer.
     """
-    located = Located()
-    wanted: dict[Path, dict[str, str]] = {}  # folder on sys.path -> file below it -> module
+    located, here = Located(), installed()
+    files: dict[Path, str] = {}
     for module in {name for name in modules if not is_stdlib(name)}:
-        file = module_file(module)
-        if file is None:
-            located.missing.add(module)
-            continue
-        root = _root_of(file)
-        if root is None:
-            located.own[module] = file
+        if file := module_file(module):
+            files[file] = module
         else:
-            wanted.setdefault(root, {})[file.relative_to(root).as_posix()] = module
-    for root, files in wanted.items():
-        owners = _owners(root, set(files))
-        for file_name, module in files.items():
-            if info := owners.get(file_name):
-                distribution = read_distribution(info)
-                located.distributions[distribution.name] = distribution
-            else:
-                located.own[module] = root / file_name
-    for module, file in list(located.own.items()):
-        if editable := _editable_owner(file):
-            located.distributions[editable.name] = editable
+            located.missing.add(module)
+    owners = here.owners(files)
+    for file, module in files.items():
+        owner = owners.get(file) or _editable_owner(file, here)
+        if owner is not None:
+            located.distributions[owner.name] = owner
+        if owner is None or owner.origin == "editable":
+            located.own[module] = file
     return located
 
 
@@ -142,155 +109,14 @@ def _search(parts: list[str]) -> Path | None:
     return file
 
 
-def find_installed(name: str) -> Distribution | None:
-    """An installed distribution by its name, in any spelling."""
-    wanted = normalise(name)
-    for root in _roots():
-        for info in _infos(root):
-            if normalise(info.name.rpartition(".")[0].split("-")[0]) == wanted:
-                distribution = read_distribution(info)
-                if distribution.name == wanted:
-                    return distribution
-    return None
-
-
-def normalise(name: str) -> str:
-    """A distribution's name in the index's own spelling (PEP 503)."""
-    return re.sub(r"[-_.]+", "-", name).lower()
-
-
-def read_distribution(info: Path) -> Distribution:
-    """Read a ``*.dist-info`` or ``*.egg-info``."""
-    name, version, requires = _metadata(info)
-    origin, url = _origin(info)
-    return Distribution(normalise(name), version, origin, url, tuple(requires))
-
-
-def _metadata(info: Path) -> tuple[str, str, list[str]]:
-    stem = info.name.rpartition(".")[0]
-    name, _, rest = stem.partition("-")
-    version, requires = rest.partition("-")[0], []
-    file = info / ("METADATA" if info.suffix == ".dist-info" else "PKG-INFO")
-    # Debian's python3-* packages have single files called *.egg-info
-    text = _read(file if info.is_dir() else info)
-    for line in text.partition("\n\n")[0].splitlines():
-        key, _, value = line.partition(":")
-        if key == "Name":
-            name = value.strip()
-        elif key == "Version":
-            version = value.strip()
-        elif key == "Requires-Dist":
-            requires.append(value.strip())
-    return name, version, requires
-
-
-def _origin(info: Path) -> tuple[Origin, str]:
-    """Where the installer got it from (PEP 610)."""
-    text = _read(info / "direct_url.json")
-    # conda's builds leave the address of the machine that built them; the index has them, too
-    if not text or _read(info / "INSTALLER").strip() == "conda":
-        return "index", ""
-    try:
-        record = json.loads(text)
-        url = str(record["url"])
-    except (ValueError, KeyError, TypeError):
-        return "index", ""
-    if record.get("dir_info", {}).get("editable"):
-        return "editable", url
-    if url.startswith("file:"):
-        return "local", url
-    if vcs := record.get("vcs_info"):
-        return "url", f"{vcs.get('vcs', 'git')}+{url}@{vcs.get('commit_id', '')}".rstrip("@")
-    return "url", url
-
-
-def _owners(root: Path, files: set[str]) -> dict[str, Path]:
-    """Which of a folder's distributions installed which of these files.
-
-    The names most like the modules' are read first, so that ``numpy`` costs one small file.
-    """
-    owners: dict[str, Path] = {}
-    tops = {normalise(file.partition("/")[0].partition(".")[0]) for file in files}
-    infos = sorted(
-        _infos(root), key=lambda info: normalise(info.name.partition("-")[0]) not in tops
-    )
-    open_files = set(files)
-    for info in infos:
-        if not open_files:
-            break
-        for file in _listed(info, open_files):
-            owners[file] = info
-            open_files.discard(file)
-    return owners
-
-
-def _listed(info: Path, files: set[str]) -> list[str]:
-    record = info / "RECORD"
-    try:
-        text = "\n" + record.read_text(encoding="utf-8", errors="replace")
-    except OSError:
-        return _listed_by_top_level(info, files)
-    return [file for file in files if f"\n{file}," in text or f'\n"{file}",' in text]
-
-
-def _listed_by_top_level(info: Path, files: set[str]) -> list[str]:
-    """For what system packagers and old tools installed: no RECORD, perhaps a top_level.txt."""
-    if not info.is_dir() and not info.is_file():
-        return []
-    tops = set(_read(info / "top_level.txt").split()) or {
-        normalise(info.name.rpartition(".")[0].partition("-")[0]).replace("-", "_")
-    }
-    return [file for file in files if file.partition("/")[0].partition(".")[0] in tops]
-
-
-def _editable_owner(file: Path) -> Distribution | None:
+def _editable_owner(file: Path, here: Installed) -> Distribution | None:
     """The editable install, if any, whose source folder holds this file.
 
-    Their RECORD lists only the hook that points to the source, hence this second look.
+    The installer's list names only the hook that points to the source, hence this second look.
     """
-    for root in _roots():
-        for info in _infos(root):
-            if not (info / "direct_url.json").exists():
-                continue
-            distribution = read_distribution(info)
-            if distribution.origin == "editable":
-                folder = Path(unquote(urlsplit(distribution.url).path))
-                if file.is_relative_to(folder) and not _nested_environment(file, folder):
-                    return distribution
+    for folder, distribution in here.editables.items():
+        # a virtual environment inside a project's folder is not the project
+        inside = file.is_relative_to(folder) and file.relative_to(folder).parts
+        if inside and "site-packages" not in inside:
+            return distribution
     return None
-
-
-def _nested_environment(file: Path, folder: Path) -> bool:
-    return "site-packages" in file.relative_to(folder).parts
-
-
-def _roots() -> Iterator[Path]:
-    seen = set()
-    for entry in sys.path:
-        root = Path(entry or ".").absolute()
-        if root not in seen and root.is_dir():
-            seen.add(root)
-            yield root
-
-
-def _root_of(file: Path) -> Path | None:
-    """The deepest folder on ``sys.path`` above a file."""
-    return max(
-        (root for root in _roots() if file.is_relative_to(root)),
-        key=lambda root: len(root.parts),
-        default=None,
-    )
-
-
-def _infos(root: Path) -> list[Path]:
-    try:
-        return [path for path in root.iterdir() if path.suffix in (".dist-info", ".egg-info")]
-    except OSError:
-        return []
-
-
-def _read(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8", errors="replace")
-    except OSError:
-        return ""

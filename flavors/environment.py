@@ -14,9 +14,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from . import distributions
-from .distributions import Distribution
+from .installed import Distribution, Installed, installed
 from .requirement_lines import EXCLUDED, Lines, check_line, read_lines
+from .source_scan import Located, follow_own_code
 
 REQUIREMENTS_FILE = "requirements.txt"
 CONSTRAINTS_FILE = "constraints.txt"
@@ -47,20 +47,19 @@ def capture(
         UserWarning: the model uses the user's own modules and ``code_paths`` does not carry them,
             or a distribution that was installed from this machine.
     """
-    from .source_scan import follow_own_code
-
     located = follow_own_code(modules, code_paths)
-    lines: dict[str, str] = {}
+    _warn_of_own_code(located, code_paths)
+    here, lines = installed(), dict[str, str]()
     for distribution in located.distributions.values():
         if distribution.name in EXCLUDED or distribution.origin == "editable":
             continue
         _pin(distribution, lines)
-        for dependency in _loaded_dependencies(distribution):
+        for dependency in _loaded_dependencies(distribution, here):
             _pin(dependency, lines)
     for line in extra:
         name, checked = check_line(line)
-        installed = distributions.find_installed(name) if _is_bare(checked) else None
-        lines[name] = _pinned(installed) if installed else checked
+        present = here.find(name) if _is_bare(checked) else None
+        lines[name] = _pinned(present) if present else checked
     return [lines[name] for name in sorted(lines) if name not in EXCLUDED]
 
 
@@ -102,6 +101,23 @@ def write_environment(
     return {"conda": CONDA_FILE, "virtualenv": VIRTUALENV_FILE}
 
 
+def _warn_of_own_code(located: Located, code_paths: Sequence[str | Path]) -> None:
+    """Own modules that nothing carries make a model that loads nowhere else."""
+    carried = [Path(path).absolute() for path in code_paths]
+    left = {
+        module.partition(".")[0]: file
+        for module, file in sorted(located.own.items())
+        if not any(file.absolute().is_relative_to(path) for path in carried)
+    }
+    for module, file in left.items():
+        where = file.parent if file.name == "__init__.py" else file
+        warnings.warn(
+            f"The model uses your own module {module!r}, which is in no package that can be "
+            f"installed elsewhere. Let it travel with the model: code_paths=[{str(where)!r}].",
+            stacklevel=3,
+        )
+
+
 def _pin(distribution: Distribution, lines: dict[str, str]) -> None:
     if distribution.origin == "local":
         warnings.warn(
@@ -120,15 +136,15 @@ def _pinned(distribution: Distribution) -> str:
     return f"{distribution.name}=={distribution.version.partition('+')[0]}"
 
 
-def _loaded_dependencies(distribution: Distribution) -> Iterable[Distribution]:
+def _loaded_dependencies(distribution: Distribution, here: Installed) -> Iterable[Distribution]:
     for declared in distribution.requires:
         # what hangs on a platform or an extra is not needed everywhere
         if ";" in declared:
             continue
         name = re.split(r"[\s\[<>=!~(@;]", declared, maxsplit=1)[0]
-        installed = distributions.find_installed(name)
-        if installed and distributions.normalise(name).replace("-", "_") in sys.modules:
-            yield installed
+        present = here.find(name)
+        if present and not sys.modules.keys().isdisjoint(here.top_levels(name)):
+            yield present
 
 
 def _is_bare(line: str) -> bool:
@@ -137,7 +153,7 @@ def _is_bare(line: str) -> bool:
 
 def _virtualenv() -> dict[str, Any]:
     tools = [
-        f"{tool}=={found.version}" if (found := distributions.find_installed(tool)) else tool
+        f"{tool}=={found.version}" if (found := installed().find(tool)) else tool
         for tool in ("pip", "setuptools")
     ]
     return {
@@ -148,7 +164,7 @@ def _virtualenv() -> dict[str, Any]:
 
 
 def _conda(lines: Sequence[str]) -> dict[str, Any]:
-    pip = distributions.find_installed("pip")
+    pip = installed().find("pip")
     return {
         "channels": ["conda-forge"],
         "dependencies": [

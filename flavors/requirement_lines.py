@@ -25,7 +25,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from ..errors import InvalidInput
-from .distributions import normalise
+from .installed import normalise
 
 # Ours never goes into a folder: the peer must be able to load it alone, and the index's `mlpack`
 # is a stranger's package. The peer never does either: we load its folders without it.

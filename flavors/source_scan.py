@@ -20,10 +20,10 @@ def follow_own_code(modules: Iterable[str], code_paths: Sequence[str | Path] = (
         as `distributions.locate`, for the whole of it.
     """
     carried = [Path(path).absolute() for path in code_paths]
-    pending = set(modules)
+    pending = _others(modules)
     for path in carried:
         for file in _python_files(path):
-            pending |= imports_of(file)
+            pending |= _others(imports_of(file))
     total, seen = Located(), set(pending)
     while pending:
         found = locate(pending)
@@ -32,9 +32,14 @@ def follow_own_code(modules: Iterable[str], code_paths: Sequence[str | Path] = (
         total.missing |= found.missing
         pending = set()
         for module, file in found.own.items():
-            pending |= imports_of(file, module) - seen
+            pending |= _others(imports_of(file, module)) - seen
         seen |= pending
     return total
+
+
+def _others(modules: Iterable[str]) -> set[str]:
+    """Without what is there wherever a model is loaded: the loader itself."""
+    return {name for name in modules if name.partition(".")[0] not in ("mlpack", "mlflow")}
 
 
 def imports_of(file: Path, module: str = "") -> set[str]:
