@@ -1,0 +1,209 @@
+"""Data against a signature: the right columns or tensors, in order, in the declared types.
+
+The hot path of the scoring server. A schema is compiled once into a `_Plan`; a request whose
+columns come in the signature's order and are all of one numeric type is one numpy call.
+
+Rows in messages count from 0, as in pandas. Columns that the signature does not know are left
+out and named in `Table.dropped`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from difflib import get_close_matches
+from typing import Any
+
+from ..errors import SchemaMismatch
+from .cast import Misfit, cast_values
+from .cast_arrays import cast_array
+from .column_types import DataType, Type
+from .nested import cast_nested
+from .params import enforce_params
+from .schema import ColSpec, Schema
+from .signature import ModelSignature
+from .table import Name, Table
+from .tabulate import is_pandas, tabulate
+from .tensors import enforce_tensors
+
+__all__ = ["enforce", "enforce_params"]
+
+_SHOWN = 5  # problems or names listed in one message
+
+
+def enforce(signature: ModelSignature | None, data: Any) -> Any:
+    """Check data against a signature's inputs and convert it to their types.
+
+    Args:
+        signature: None, or one without inputs, checks nothing.
+        data: a `Table`, DataFrame, Series, array, sparse matrix, dict, list or scalar, from a
+            request or from a caller in Python.
+
+    Returns:
+        For a schema of columns a `Table` in the schema's order (optional columns that did not
+        come are absent; unnamed columns keep the names they came with). For tensors an array
+        or a dict of arrays. Without a schema the data itself, DataFrames as a `Table`.
+
+    Raises:
+        SchemaMismatch: the data does not fit; the message names column, row and value.
+        InvalidInput: it is no batch at all, such as columns of different lengths.
+    """
+    schema = signature.inputs if signature is not None else None
+    if schema is None:
+        return Table.from_pandas(data) if is_pandas(data) else data
+    if schema.is_tensor:
+        return enforce_tensors(schema, data)
+    if schema.plan is None:
+        schema.plan = _Plan(schema)
+    plan: _Plan = schema.plan
+    return plan.apply(data if type(data) is Table else tabulate(schema, data))
+
+
+class _Plan:
+    """A schema of columns, compiled."""
+
+    def __init__(self, schema: Schema) -> None:
+        self.schema = schema
+        self.names = schema.names
+        self.specs = schema.columns
+        types = {spec.type for spec in self.specs}
+        self.uniform = types.pop() if len(types) == 1 else None
+        self.quick_kinds = _QUICK_KINDS.get(self.uniform) if self.uniform else None
+
+    def apply(self, table: Table) -> Table:
+        """The table that the model gets."""
+        if table.n_rows == 0:
+            raise SchemaMismatch("The input has no rows.")
+        columns = table.columns if table._block is None else None
+        if table.names == self.names:
+            if table._block is not None and self._is_right(table._block):
+                return table
+            if self.quick_kinds and columns is not None:
+                block = self._block(columns, self.quick_kinds)
+                if block is not None:
+                    return Table.from_block(self.names, block, table.index)
+        return self._apply_each(table)
+
+    def _is_right(self, block: Any) -> bool:
+        return isinstance(self.uniform, DataType) and block.dtype.name == self.uniform.numpy
+
+    def _block(self, columns: Sequence[Any], allowed: frozenset[type]) -> Any:
+        """All columns in one array if every value is plainly of the one type, else None."""
+        kinds: set[type] = set()
+        for column in columns:
+            if type(column) is not list:
+                return None
+            kinds.update(map(type, column))
+        if not kinds <= allowed:
+            return None
+        import numpy as np
+
+        assert isinstance(self.uniform, DataType)
+        try:
+            return np.array(columns, dtype=self.uniform.numpy)
+        except OverflowError:
+            return None  # column by column finds the number that is too large
+
+    def _apply_each(self, table: Table) -> Table:
+        names, specs, columns, dropped = self._match(table)
+        problems: list[str] = []
+        result = []
+        for name, spec, column in zip(names, specs, columns, strict=True):
+            try:
+                result.append(_cast(column, spec))
+            except Misfit as misfit:
+                problems.append(_describe(name, spec, misfit))
+                if len(problems) == _SHOWN:
+                    break
+        if problems:
+            raise SchemaMismatch("; ".join(problems) + ".")
+        enforced = Table(names, result, table.index)
+        enforced.dropped = dropped
+        return enforced
+
+    def _match(
+        self, table: Table
+    ) -> tuple[Sequence[Name], Sequence[ColSpec], Sequence[Any], tuple[Name, ...]]:
+        """Names, specs and columns side by side in the schema's order, and what is left over."""
+        columns = table.columns
+        if not self.schema.has_names:
+            wanted = len(self.specs)
+            if len(columns) < wanted:
+                raise SchemaMismatch(
+                    f"The signature declares {wanted} columns, the input has {len(columns)}."
+                )
+            return table.names[:wanted], self.specs, columns[:wanted], table.names[wanted:]
+        position: dict[Name, int] = {name: i for i, name in enumerate(table.names)}
+        _number_names(position, self.names)
+        found = [
+            (spec, position.get(name)) for spec, name in zip(self.specs, self.names, strict=True)
+        ]
+        missing = [spec.name for spec, at in found if at is None and spec.required]
+        taken = {at for _, at in found}
+        dropped = tuple(name for i, name in enumerate(table.names) if i not in taken)
+        if missing:
+            raise SchemaMismatch(_missing_message(missing, dropped))
+        present = [(spec, at) for spec, at in found if at is not None]
+        names = [spec.name for spec, _ in present if spec.name is not None]
+        return names, [s for s, _ in present], [columns[at] for _, at in present], dropped
+
+
+# Python types that one numpy call converts without loss or surprise
+_QUICK_KINDS: dict[Type, frozenset[type]] = {
+    DataType.double: frozenset({float, int}),
+    DataType.long: frozenset({int}),
+    DataType.boolean: frozenset({bool}),
+}
+
+
+def _number_names(position: dict[Name, int], wanted: Sequence[Name]) -> None:
+    """JSON objects have only string keys: let "0" stand for a column named 0."""
+    for name in wanted:
+        if type(name) is int and name not in position and str(name) in position:
+            position[name] = position.pop(str(name))
+
+
+def _cast(column: Any, spec: ColSpec) -> Any:
+    """One column in its declared type."""
+    # the format has no unnamed optional columns, so gaps in unnamed ones must be let through
+    nullable = not spec.required or spec.name is None
+    if isinstance(spec.type, DataType):
+        if type(column) is list or type(column) is tuple:
+            return cast_values(column, spec.type, nullable)
+        return cast_array(column, spec.type, nullable)
+    values = column.tolist() if hasattr(column, "tolist") else column
+    result = []
+    for row, value in enumerate(values):
+        if isinstance(value, float) and value != value:
+            value = None  # what pandas makes of a missing cell
+        try:
+            result.append(cast_nested(value, spec.type, nullable))
+        except Misfit as misfit:
+            raise Misfit(row, misfit.got, misfit.hint, misfit.path) from None
+    return result
+
+
+def _describe(name: Name, spec: ColSpec, misfit: Misfit) -> str:
+    expected = repr(spec.type)
+    if len(expected) > 200:
+        expected = expected[:200] + "…"
+    path = f" at {misfit.path}" if misfit.path else ""
+    row = "" if misfit.row is None else f" in row {misfit.row}"
+    hint = f" ({misfit.hint})" if misfit.hint else ""
+    return f"column {name!r}: expected {expected}, got {misfit.got}{path}{row}{hint}"
+
+
+def _missing_message(missing: Sequence[Any], extra: Sequence[Name]) -> str:
+    one = len(missing) == 1
+    text = f"missing column{'' if one else 's'} {_listed(missing)}"
+    if not extra:
+        return text + "."
+    spellings = {str(name).casefold(): name for name in extra}
+    for name in missing:
+        if close := get_close_matches(str(name).casefold(), spellings, n=1, cutoff=0.75):
+            return f"{text}; did you mean {name!r} by {spellings[close[0]]!r}?"
+    return f"{text}; the input has these unknown ones: {_listed(extra)}."
+
+
+def _listed(names: Sequence[Any]) -> str:
+    text = ", ".join(repr(str(n)[:80] if isinstance(n, str) else n) for n in names[:_SHOWN])
+    return text if len(names) <= _SHOWN else f"{text} and {len(names) - _SHOWN} more"
