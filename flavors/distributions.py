@@ -105,7 +105,8 @@ def _search(parts: list[str]) -> Path | None:
         if spec.submodule_search_locations is None or depth == len(parts):
             break
         locations = list(spec.submodule_search_locations)
-        spec = PathFinder.find_spec(".".join(parts[: depth + 1]), locations)
+        # by its last name alone: with the full one, namespace packages ask for loaded parents
+        spec = PathFinder.find_spec(parts[depth], locations)
     return file
 
 

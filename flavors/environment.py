@@ -14,9 +14,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from .distributions import Located
 from .installed import Distribution, Installed, installed
 from .requirement_lines import EXCLUDED, Lines, check_line, read_lines
-from .source_scan import Located, follow_own_code
+from .source_scan import follow_own_code
 
 REQUIREMENTS_FILE = "requirements.txt"
 CONSTRAINTS_FILE = "constraints.txt"
@@ -47,7 +48,15 @@ def capture(
         UserWarning: the model uses the user's own modules and ``code_paths`` does not carry them,
             or a distribution that was installed from this machine.
     """
-    located = follow_own_code(modules, code_paths)
+    modules = set(modules)
+    if "__main__" in modules:
+        warnings.warn(
+            "The model uses something that was defined in the script that is running; no other "
+            "process can load it. Move the definition into a module and pass that file with "
+            "code_paths=[…], or save with cloudpickle, which takes definitions along.",
+            stacklevel=2,
+        )
+    located = follow_own_code(modules - {"__main__"}, code_paths)
     _warn_of_own_code(located, code_paths)
     here, lines = installed(), dict[str, str]()
     for distribution in located.distributions.values():
@@ -110,7 +119,7 @@ def _warn_of_own_code(located: Located, code_paths: Sequence[str | Path]) -> Non
         if not any(file.absolute().is_relative_to(path) for path in carried)
     }
     for module, file in left.items():
-        where = file.parent if file.name == "__init__.py" else file
+        where = next((folder for folder in file.parents if folder.name == module), file)
         warnings.warn(
             f"The model uses your own module {module!r}, which is in no package that can be "
             f"installed elsewhere. Let it travel with the model: code_paths=[{str(where)!r}].",

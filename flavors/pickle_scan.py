@@ -119,7 +119,10 @@ def _linear_scan(source: bytes | Path, cause: BaseException) -> set[tuple[str, s
                     names.add((strings[0], strings[1]))
     except _UNREADABLE:
         shown = str(source) if isinstance(source, Path) else "The data"
-        raise BadModel(f"{shown} is no pickle, or it is cut short or damaged ({cause}).") from cause
+        reason = str(cause) or type(cause).__name__
+        raise BadModel(
+            f"{shown} is no pickle, or it is cut short or damaged ({reason})."
+        ) from cause
     return names
 
 
