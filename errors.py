@@ -19,6 +19,7 @@ what to do next. The CLI prints the message as one line; the servers send
     │   │   └── ModelTooNew                                      written by a later format
     │   └── MissingDependency                                    an extra is not installed
     ├── ModelFailed                INTERNAL_ERROR           500  the user's model raised
+    ├── DeadlineExceeded           DEADLINE_EXCEEDED        504  no answer within the time limit
     ├── StorageFailed              INTERNAL_ERROR           500  disk full, folder not writable
     ├── BuildFailed                INTERNAL_ERROR           500  an image could not be built
     ├── DeployFailed               INTERNAL_ERROR           500  a deployment is not healthy
@@ -101,6 +102,13 @@ class InvalidState(MlpackError):
 
 class ModelFailed(MlpackError):
     """The user's own model raised while it predicted; the cause is chained."""
+
+
+class DeadlineExceeded(MlpackError):
+    """A request took longer than the server allows."""
+
+    error_code = "DEADLINE_EXCEEDED"
+    http_status = 504
 
 
 class BadModel(InvalidState):

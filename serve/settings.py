@@ -1,0 +1,172 @@
+"""What a scoring server can be told, from options or from the environment."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+from typing import Any
+
+from ..errors import InvalidInput
+
+MEGABYTE = 1024 * 1024
+
+
+@dataclass(frozen=True)
+class ServeSettings:
+    """Settings of one server.
+
+    Attributes:
+        host: address to listen on; a name, an IPv4 or an IPv6 address.
+        port: 0 takes a free one, which the banner shows.
+        workers: processes; None means one a CPU, at most 8.
+        threads: requests that a worker takes at once.
+        timeout: seconds after which a request is answered with 504; 0 for no limit.
+        graceful_timeout: seconds that requests in flight get to finish after SIGTERM.
+            Orchestrators kill after 30, so it stays below.
+        keepalive: seconds that an idle connection is kept open.
+        max_body: largest request body in bytes.
+        access_log: write one line a request to standard output.
+        banner: print address, model and a curl line once the server answers.
+
+    Raises:
+        InvalidInput: a value is out of range.
+    """
+
+    host: str = "127.0.0.1"
+    port: int = 5000
+    workers: int | None = None
+    threads: int = 8
+    timeout: float = 60.0
+    graceful_timeout: float = 25.0
+    keepalive: float = 60.0
+    max_body: int = 100 * MEGABYTE
+    access_log: bool = False
+    banner: bool = True
+
+    def __post_init__(self) -> None:
+        if not self.host.strip():
+            raise InvalidInput("The host is empty; use 127.0.0.1, or 0.0.0.0 for all interfaces.")
+        _within("port", self.port, 0, 65535)
+        _within("workers", 1 if self.workers is None else self.workers, 1, 1000)
+        _within("threads", self.threads, 1, 1000)
+        _within("timeout", self.timeout, 0, 86400)
+        _within("graceful_timeout", self.graceful_timeout, 0, 86400)
+        _within("keepalive", self.keepalive, 0, 86400)
+        _within("max_body", self.max_body, 1, 2**40)
+
+    @property
+    def worker_count(self) -> int:
+        """The number of worker processes to start."""
+        return self.workers if self.workers is not None else min(available_cpus(), 8)
+
+    @classmethod
+    def from_environment(
+        cls, environ: Mapping[str, str] | None = None, **defaults: Any
+    ) -> ServeSettings:
+        """Settings from ``MLPACK_*`` and the variables that deployments of the peer set.
+
+        Args:
+            environ: by default the process's own.
+            defaults: for what no variable sets.
+
+        Raises:
+            InvalidInput: a variable does not hold what it should; the message names it.
+        """
+        environ = os.environ if environ is None else environ
+        found: dict[str, Any] = {}
+        for setting, (names, read) in _VARIABLES.items():
+            name = next((n for n in names if environ.get(n, "").strip()), None)
+            if name is not None:
+                found[setting] = _read(name, environ[name].strip(), read)
+        return cls(**{**defaults, **found})
+
+    def with_options(self, **options: Any) -> ServeSettings:
+        """A copy with every option that is not None put in."""
+        given = {name: value for name, value in options.items() if value is not None}
+        return replace(self, **given)
+
+
+def available_cpus(root: Path = Path("/sys/fs/cgroup")) -> int:
+    """CPUs that this process may use: its affinity, capped by the container's quota."""
+    cpus = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    quota = _cgroup_quota(root)
+    return cpus if quota is None else max(1, min(cpus, round(quota)))
+
+
+def _cgroup_quota(root: Path) -> float | None:
+    """CPUs' worth of time that the control group grants: version 2, else version 1."""
+    try:
+        quota, period = (root / "cpu.max").read_text().split()[:2]
+    except (OSError, ValueError):
+        try:
+            quota = (root / "cpu" / "cpu.cfs_quota_us").read_text().strip()
+            period = (root / "cpu" / "cpu.cfs_period_us").read_text().strip()
+        except OSError:
+            return None
+    try:
+        granted = float(quota) / float(period)
+    except (ValueError, ZeroDivisionError):  # "max": no limit
+        return None
+    return granted if granted > 0 else None
+
+
+def _within(name: str, value: float, low: float, high: float) -> None:
+    if not low <= value <= high:
+        raise InvalidInput(f"{name} must be between {low:g} and {high:g}, not {value:g}.")
+
+
+def parse_size(text: str) -> int:
+    """Bytes from ``1000000``, ``512K``, ``100M`` or ``2G`` (powers of 1024).
+
+    Raises:
+        ValueError: it is none of these.
+    """
+    number = text.strip().upper().removesuffix("B").removesuffix("I")
+    factor = {"K": 1024, "M": MEGABYTE, "G": 1024 * MEGABYTE}.get(number[-1:], 1)
+    size = float(number[:-1] if factor > 1 else number) * factor
+    if not 1 <= size < 2**63:
+        raise ValueError(text)
+    return int(size)
+
+
+def _flag(text: str) -> bool:
+    if text.lower() in ("1", "true", "yes", "on"):
+        return True
+    if text.lower() in ("0", "false", "no", "off"):
+        return False
+    raise ValueError(text)
+
+
+# setting -> (variables, the first that is set counts; how to read it)
+_VARIABLES: dict[str, tuple[tuple[str, ...], Callable[[str], Any]]] = {
+    "host": (("MLPACK_HOST",), str),
+    "port": (("MLPACK_PORT", "SAGEMAKER_BIND_TO_PORT"), int),
+    "workers": (("MLPACK_WORKERS", "MLFLOW_MODELS_WORKERS"), int),
+    "threads": (("MLPACK_THREADS",), int),
+    "timeout": (("MLPACK_TIMEOUT", "MLFLOW_SCORING_SERVER_REQUEST_TIMEOUT"), float),
+    "graceful_timeout": (("MLPACK_GRACEFUL_TIMEOUT",), float),
+    "keepalive": (("MLPACK_KEEPALIVE",), float),
+    "max_body": (("MLPACK_MAX_BODY",), parse_size),
+    "access_log": (("MLPACK_ACCESS_LOG",), _flag),
+    "banner": (("MLPACK_BANNER",), _flag),
+}
+assert _VARIABLES.keys() == {field.name for field in fields(ServeSettings)}
+
+_KINDS: dict[Callable[[str], Any], str] = {
+    int: "a whole number",
+    float: "a number",
+    parse_size: "a size such as 100M",
+    _flag: "1 or 0",
+    str: "text",
+}
+
+
+def _read(variable: str, text: str, read: Callable[[str], Any]) -> Any:
+    try:
+        return read(text)
+    except (ValueError, OverflowError):
+        raise InvalidInput(
+            f"The environment variable {variable} is {text!r}; it must be {_KINDS[read]}."
+        ) from None
