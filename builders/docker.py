@@ -1,0 +1,163 @@
+"""Builds an image through a Docker engine, old or new, without its command line.
+
+The engine's API builder is used, which every engine has. It knows no secrets; how they reach
+the build all the same, and leave no trace, is told in install.py.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from typing import Any
+
+from ..errors import BuildFailed, EngineUnavailable, MlpackError
+from .base import PARTS, BuildSpec, BuiltImage, Layer, Progress, Report, ignore
+from .build_log import BuildLog
+from .context import Context, make_context
+from .engine import connect
+from .indexes import proxies
+from .tar_stream import tar_stream
+
+_REPORT_EVERY = 1 << 22
+
+
+class DockerBuilder:
+    """The `Builder` that needs a Docker engine."""
+
+    name = "docker"
+
+    def build(self, spec: BuildSpec, report: Report = ignore) -> BuiltImage:
+        """Build one image; see `Builder.build`."""
+        started = time.monotonic()
+        context = make_context(spec)
+        client = connect()
+        try:
+            proxy, notices = proxies()
+            for notice in (*context.notices, *notices):
+                report(Progress("notice", notice))
+            secrets = (*context.secrets, *(v for k, v in proxy.items() if "@" in v))
+            log = BuildLog(report, secrets, context.base_image)
+            _run(client, spec, context, {**proxy, **context.build_args}, log, report)
+            image = client.images.get(log.image_id or spec.name)
+            _assert_clean(client, image, log, secrets)
+            return BuiltImage(
+                name=spec.name if ":" in spec.name.rpartition("/")[2] else f"{spec.name}:latest",
+                id=image.id,
+                size=int(image.attrs["Size"]),
+                base_image=context.base_image,
+                layers=_layers(image, log),
+                model_digest=context.model_digest,
+                notices=(*context.notices, *notices, *log.notices),
+                seconds=time.monotonic() - started,
+            )
+        finally:
+            client.close()
+
+
+def _run(
+    client: Any,
+    spec: BuildSpec,
+    context: Context,
+    arguments: dict[str, str],
+    log: BuildLog,
+    report: Report,
+) -> None:
+    """Send the context, follow the output; after a failure or Ctrl-C nothing stays behind."""
+    from docker.errors import APIError, DockerException
+    from requests.exceptions import RequestException
+
+    responses: list[Any] = []
+    client.api.hooks["response"].append(lambda response, **_: responses.append(response))
+    try:
+        output = client.api.build(
+            fileobj=_counted(context, report),
+            custom_context=True,
+            tag=spec.name,
+            buildargs=arguments,
+            use_config_proxy=True,
+            platform=spec.platform,
+            nocache=spec.no_cache,
+            pull=spec.pull,
+            rm=True,
+            forcerm=True,
+            decode=True,
+            timeout=None,  # an installation may be silent for minutes
+        )
+        for message in output:
+            log.feed(message)
+        log.finish()
+    except BaseException as error:
+        for response in responses:
+            response.close()  # the engine stops when nobody listens
+        _remove_remains(client, log)
+        if isinstance(error, APIError):
+            # its text holds the request's address, and that the build arguments
+            raise BuildFailed(
+                f"The engine refused the build: {log.scrub(str(error.explanation))}"
+            ) from None
+        if isinstance(error, RequestException | DockerException | OSError) and not isinstance(
+            error, MlpackError
+        ):
+            raise EngineUnavailable(
+                "The connection to the Docker engine broke during the build. Is it still running?"
+            ) from None
+        raise
+    finally:
+        client.api.hooks["response"].clear()
+
+
+def _counted(context: Context, report: Report) -> Iterator[bytes]:
+    """The context as a stream that tells how far it is."""
+    total = sum(entry.size for entry in context.entries)
+    sent = told = 0
+    for piece in tar_stream(context.entries):
+        yield piece
+        sent += len(piece)
+        if sent - told >= _REPORT_EVERY:
+            told = sent
+            report(Progress("bytes", "Sending the model to the engine", None, sent, total))
+
+
+def _remove_remains(client: Any, log: BuildLog) -> None:
+    """Take away the half-made image; the engine itself removes the container it was working in."""
+    from docker.errors import APIError, ImageNotFound
+
+    log_made = log.made[-1:]
+    deadline = time.monotonic() + 10
+    while log_made and time.monotonic() < deadline:
+        try:
+            # with its parents, up to the first that something else uses
+            client.api.remove_image(log_made[0])
+            return
+        except ImageNotFound:
+            return
+        except APIError:  # still in use by the container that is being stopped
+            time.sleep(0.2)
+        except Exception:
+            return  # the engine is gone; the first error says so
+
+
+def _assert_clean(client: Any, image: Any, log: BuildLog, secrets: tuple[str, ...]) -> None:
+    """No credential in the history or configuration; not every engine is Docker's own."""
+    seen = json.dumps([image.attrs, image.history()])
+    if any(secret in seen or json.dumps(secret)[1:-1] in seen for secret in secrets):
+        with suppress(Exception):
+            client.images.remove(image.id, force=True)
+        raise BuildFailed(
+            "This engine writes build arguments into the image's history, where the credentials "
+            "of the package index would be seen. The image was removed. Build with Docker, or "
+            "give the index without credentials."
+        )
+
+
+def _layers(image: Any, log: BuildLog) -> tuple[Layer, ...]:
+    """Sizes by part: the newest entries of the history are our steps, FROM left out."""
+    steps = log.steps[1:]
+    history = image.history()
+    sizes = dict.fromkeys(PARTS, 0)
+    for entry, part in zip(history, reversed(steps), strict=False):
+        sizes[part] += int(entry["Size"])
+    sizes["base"] += sum(int(entry["Size"]) for entry in history[len(steps) :])
+    return tuple(Layer(part, sizes[part], part not in log.built) for part in PARTS)

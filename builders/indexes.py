@@ -1,0 +1,180 @@
+"""Where a build takes packages from: what the user gave, else what this machine uses.
+
+The addresses may hold credentials, so everything here that is meant to be seen goes through
+`without_credentials`.
+"""
+
+from __future__ import annotations
+
+import configparser
+import netrc
+import os
+import re
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import quote, unquote, urlsplit, urlunsplit
+
+from ..errors import InvalidInput
+
+_LOOPBACK = re.compile(r"^(localhost|127\.[\d.]+|::1|\[::1\])$")
+
+
+@dataclass(frozen=True)
+class Indexes:
+    """Package indexes for one build.
+
+    Attributes:
+        settings: environment variables for uv; secret.
+        secrets: the parts of them that must never be seen.
+        notices: configured places that a container cannot reach and that are left out.
+    """
+
+    settings: Mapping[str, str]
+    secrets: tuple[str, ...]
+    notices: tuple[str, ...]
+
+
+def find_indexes(
+    index_url: str | None,
+    extra_index_urls: Sequence[str] = (),
+    environment: Mapping[str, str] = os.environ,
+) -> Indexes:
+    """Decide which package indexes a build uses.
+
+    Args:
+        index_url: the user's choice; None takes what uv and pip are configured with here.
+        extra_index_urls: further ones, asked first.
+        environment: where configuration is looked up.
+
+    Raises:
+        InvalidInput: an address that was given is no http(s) address.
+    """
+    notices: list[str] = []
+    for url in [*([index_url] if index_url else []), *extra_index_urls]:
+        if urlsplit(url).scheme not in ("http", "https") or not urlsplit(url).hostname:
+            shown = without_credentials(url)
+            raise InvalidInput(f"The package index {shown!r} is not an http(s) address.")
+    configured = _configured(environment)
+    first = [index_url] if index_url else _reachable(configured["index"], notices)
+    extra = list(extra_index_urls)
+    if not index_url and not extra:
+        extra = _reachable(configured["extra"], notices)
+    settings = {}
+    if first:
+        settings["UV_DEFAULT_INDEX"] = _with_netrc(first[0], environment)
+    if extra:
+        settings["UV_INDEX"] = " ".join(_with_netrc(url, environment) for url in extra)
+    if configured["trusted"]:
+        settings["UV_INSECURE_HOST"] = " ".join(configured["trusted"])
+    secrets = [part for value in settings.values() for part in secret_parts(value)]
+    return Indexes(settings, tuple(dict.fromkeys(secrets)), tuple(notices))
+
+
+def without_credentials(text: str) -> str:
+    """A text with the user names and passwords of its addresses blotted out."""
+    return re.sub(r"//[^/@\s]+@", "//***@", text)
+
+
+def secret_parts(text: str) -> Iterator[str]:
+    """User names and passwords in a text's addresses, as written and together."""
+    for pair in re.findall(r"//([^/@\s]+)@", text):
+        parts = [pair, *pair.split(":", 1)]
+        yield from (part for part in [*parts, *map(unquote, parts)] if len(part) > 2)
+
+
+def proxies(environment: Mapping[str, str] = os.environ) -> tuple[dict[str, str], list[str]]:
+    """This machine's HTTP proxies as Docker's predefined build arguments, and notices.
+
+    Docker keeps them out of an image's history and configuration.
+    """
+    found: dict[str, str] = {}
+    notices: list[str] = []
+    for name in ("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY"):
+        value = environment.get(name) or environment.get(name.lower())
+        if not value:
+            continue
+        if name != "NO_PROXY" and _LOOPBACK.match(urlsplit(value).hostname or ""):
+            notices.append(
+                f"{name} points to this machine itself, which the build cannot reach; left out."
+            )
+            continue
+        found[name] = found[name.lower()] = value
+    return found, notices
+
+
+def _configured(environment: Mapping[str, str]) -> dict[str, list[str]]:
+    """What uv's and pip's variables say, else pip's configuration files."""
+    files = _pip_configuration(environment)
+
+    def look(*names: str, option: str) -> list[str]:
+        for name in names:
+            if environment.get(name):
+                return environment[name].split()
+        return files.get(option, "").split()
+
+    return {
+        "index": look("UV_DEFAULT_INDEX", "UV_INDEX_URL", "PIP_INDEX_URL", option="index-url"),
+        "extra": look(
+            "UV_INDEX", "UV_EXTRA_INDEX_URL", "PIP_EXTRA_INDEX_URL", option="extra-index-url"
+        ),
+        "trusted": look("UV_INSECURE_HOST", "PIP_TRUSTED_HOST", option="trusted-host"),
+    }
+
+
+def _pip_configuration(environment: Mapping[str, str]) -> dict[str, str]:
+    """The options of pip's own files, the more specific over the more general."""
+    home = Path(environment.get("HOME", "/nonexistent"))
+    places = [Path("/etc/pip.conf"), home / ".pip/pip.conf"]
+    places.append(Path(environment.get("XDG_CONFIG_HOME") or home / ".config") / "pip/pip.conf")
+    places.append(Path(sys.prefix) / "pip.conf")
+    named = environment.get("PIP_CONFIG_FILE")
+    if named == os.devnull:
+        return {}
+    if named:
+        places.append(Path(named))
+    options: dict[str, str] = {}
+    for place in places:
+        parser = configparser.RawConfigParser()
+        try:
+            parser.read(place, encoding="utf-8")
+        except (configparser.Error, UnicodeDecodeError):
+            continue  # pip itself will complain about it; a build is not the place
+        for section in ("global", "install"):
+            if parser.has_section(section):
+                options.update(parser.items(section))
+    return options
+
+
+def _reachable(urls: Sequence[str], notices: list[str]) -> list[str]:
+    """Those that a container can ask too: not a folder here, not this machine's loopback."""
+    kept = []
+    for url in urls:
+        plain = url.rpartition("=")[2] if "://" not in url.partition("=")[0] else url  # name=url
+        parts = urlsplit(plain)
+        if parts.scheme in ("http", "https") and not _LOOPBACK.match(parts.hostname or ""):
+            kept.append(plain)
+        else:
+            notices.append(
+                f"The configured package index {without_credentials(plain)} is on this machine "
+                "alone; the build does without it."
+            )
+    return kept
+
+
+def _with_netrc(url: str, environment: Mapping[str, str]) -> str:
+    """The address with the credentials that ~/.netrc holds for its host, if it has none."""
+    parts = urlsplit(url)
+    file = environment.get("NETRC") or Path(environment.get("HOME", "/nonexistent")) / ".netrc"
+    if parts.username or not Path(file).is_file():
+        return url
+    try:
+        found = netrc.netrc(file).hosts.get(parts.hostname or "")
+    except (netrc.NetrcParseError, OSError):
+        return url
+    if not found:
+        return url
+    login, _, password = found
+    pair = f"{quote(login, safe='')}:{quote(password or '', safe='')}"
+    return urlunsplit(parts._replace(netloc=f"{pair}@{parts.netloc}"))

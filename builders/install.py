@@ -1,0 +1,221 @@
+"""Installs a model's requirements while an image is built. Runs *inside* the image.
+
+Copied into the build context as it is, so it uses the standard library alone and still reads
+on an old Python, to be able to say that the Python is old. Everything it downloads or makes
+on the way is gone when it ends: what it leaves is one layer with /opt/venv.
+
+Addresses of package indexes may hold credentials. They come in FTP_PROXY, as JSON, because
+that is one of the few build arguments that Docker keeps out of an image's history, of its
+configuration and of the cache (https://docs.docker.com/reference/dockerfile/#predefined-args),
+and the only such channel that works with and without BuildKit. No installer reads it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import compileall
+import json
+import os
+import py_compile
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from urllib.parse import unquote
+
+VENV = "/opt/venv"
+RUNTIME = "/opt/mlpack/runtime"
+HERE = Path(__file__).resolve().parent
+OLDEST = (3, 11)
+# A third of these four is their own tests, which nothing imports.
+TESTS_NOT_NEEDED = ("numpy", "pandas", "scipy", "sklearn")
+# What makes uv and pip trust the certificates that the base image trusts.
+CERTIFICATES = ("/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt")
+
+
+class Failed(Exception):
+    """Why the build cannot go on, in one line for the user."""
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("part", choices=["dependencies", "runtime"])
+    parser.add_argument("--python", default="", help="the minor version that saved the model")
+    parser.add_argument("--code", action="store_true", help="the model holds Python bytecode")
+    parser.add_argument("--key", help="changes when the settings do, so that the cache notices")
+    options = parser.parse_args()
+    try:
+        if options.part == "dependencies":
+            secrets = take_settings()
+            check_python(options.python, options.code)
+            install(secrets)
+        else:
+            compile_folder(RUNTIME)
+    except Failed as error:
+        say("error", str(error))
+        sys.exit(1)
+
+
+def say(kind: str, text: str) -> None:
+    """A line that the builder on the other side shows to the user."""
+    print(f"mlpack-{kind}: {text}", flush=True)  # noqa: T201
+
+
+def take_settings() -> list[str]:
+    """Put what came in FTP_PROXY into the environment; returns what must never be printed."""
+    text = os.environ.pop("FTP_PROXY", "")
+    try:
+        # not ours if it is no object: Docker may be configured with a real proxy of that name
+        settings = json.loads(text) if text.startswith("{") else {}
+    except ValueError:
+        raise Failed("FTP_PROXY, which carries settings for installing, is not JSON.") from None
+    values = {str(name): str(value) for name, value in settings.items()}
+    os.environ.update(values)
+    os.environ.setdefault("PYC_INVALIDATION_MODE", "unchecked-hash")
+    if not os.environ.get("SSL_CERT_FILE") and any(Path(c).exists() for c in CERTIFICATES):
+        os.environ.setdefault("UV_SYSTEM_CERTS", "1")
+    return sorted({part for value in values.values() for part in secret_parts(value)})
+
+
+def secret_parts(text: str) -> list[str]:
+    """User names and passwords of the addresses in a text."""
+    found = re.findall(r"//([^/@\s]+)@", text)
+    parts = [part for pair in found for part in [pair, *pair.split(":", 1)]]
+    return [part for part in [*parts, *map(unquote, parts)] if len(part) > 2]
+
+
+def check_python(wanted: str, holds_code: bool) -> None:
+    here = f"{sys.version_info[0]}.{sys.version_info[1]}"
+    if sys.version_info[:2] < OLDEST:
+        raise Failed(
+            f"the base image has Python {here}, mlpack needs 3.11 or later. "
+            f"Take another one: --base-image python:{wanted or '3.11'}-slim"
+        )
+    if not wanted or wanted == here:
+        return
+    advice = f"--base-image python:{wanted}-slim has the matching one"
+    if holds_code:
+        raise Failed(
+            f"the base image has Python {here}, the model was saved with {wanted} and holds "
+            f"compiled Python code, which only that version reads. {advice}."
+        )
+    say("notice", f"The base image has Python {here}, the model was saved with {wanted}. {advice}.")
+
+
+def install(secrets: list[str]) -> None:
+    work = Path(tempfile.mkdtemp(prefix="mlpack-"))
+    os.environ["UV_CACHE_DIR"] = str(work / "cache")
+    os.environ["UV_NO_PROGRESS"] = "1"
+    try:
+        uv = find_uv(work, secrets)
+        run([uv, "venv", "--quiet", "--python", sys.executable, VENV], secrets)
+        command = [uv, "pip", "install", "--python", f"{VENV}/bin/python"]
+        command += ["-r", str(HERE / "requirements.txt"), "-r", str(HERE / "runtime.txt")]
+        if (HERE / "constraints.txt").exists():
+            command += ["-c", str(HERE / "constraints.txt")]
+        run(command, secrets)
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+    version = f"python{sys.version_info[0]}.{sys.version_info[1]}"
+    site = Path(VENV, "lib", version, "site-packages")
+    drop_tests(site)
+    # the runtime has a layer of its own, so that a new mlpack does not reinstall everything
+    (site / "mlpack.pth").write_text(RUNTIME + "\n")
+    compile_folder(f"{VENV}/lib")
+
+
+def find_uv(work: Path, secrets: list[str]) -> str:
+    """The base image's own uv, or a fresh one that goes away with ``work``."""
+    uv = shutil.which("uv")
+    if uv:
+        return uv
+    if subprocess.run([sys.executable, "-c", "import pip"], capture_output=True).returncode:
+        raise Failed(
+            "the base image has neither uv nor pip. Take one that has, for instance "
+            "--base-image python:3.11-slim, or add uv to it."
+        )
+    environment = dict(os.environ)
+    for ours, pips in (("UV_DEFAULT_INDEX", "PIP_INDEX_URL"), ("UV_INDEX", "PIP_EXTRA_INDEX_URL")):
+        if os.environ.get(ours):
+            environment[pips] = os.environ[ours]
+    if os.environ.get("UV_INSECURE_HOST"):
+        environment["PIP_TRUSTED_HOST"] = os.environ["UV_INSECURE_HOST"]
+    pip = [sys.executable, "-B", "-m", "pip", "install", "--quiet", "--no-cache-dir"]
+    pip += ["--no-compile", "--disable-pip-version-check", "--root-user-action=ignore"]
+    run([*pip, "--target", str(work / "uv"), "uv>=0.5"], secrets, environment)
+    return str(work / "uv" / "bin" / "uv")
+
+
+def run(command: list[str], secrets: list[str], environment: dict[str, str] | None = None) -> None:
+    """Run an installer, pass its output on without the secrets, and say why it failed."""
+    process = subprocess.Popen(
+        command,
+        env=environment,
+        text=True,
+        errors="replace",
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+    )
+    assert process.stdout is not None
+    lines = []
+    for line in process.stdout:
+        clean = scrub(line.rstrip(), secrets)
+        lines.append(clean)
+        print(clean, flush=True)  # noqa: T201
+    if process.wait():
+        raise Failed(reason(lines))
+
+
+def scrub(line: str, secrets: list[str]) -> str:
+    line = re.sub(r"//[^/@\s]+@", "//***@", line)
+    for secret in secrets:
+        line = line.replace(secret, "***")
+    return line
+
+
+def reason(lines: list[str]) -> str:
+    """The sentence of uv's (or pip's) output that says why, without its drawing."""
+    text = [line for line in lines if line.strip()]
+    for start, line in enumerate(text):
+        if re.match(r"^\s*[×x✗] ", line):
+            block = text[start:]
+            # the deepest cause says most: "No solution found" is true but tells nothing
+            causes = [i for i, each in enumerate(block) if re.search(r"[├╰]─▶", each)]
+            last = causes[-1] if causes else 0
+            first, *rest = block[last:]
+            told = [re.sub(r"^[\s×x✗├╰─▶│]*", "", first)]
+            for each in rest:
+                if re.match(r"^\s*(hint:|help:|╰|├|\S)", each):
+                    break
+                told.append(each.strip(" │"))
+            summary = "" if last == 0 else re.sub(r"^\s*[×x✗] ", "", block[0]).rstrip(": ") + ": "
+            return summary + " ".join(told)
+    for line in reversed(text):
+        if re.match(r"^(error|ERROR):", line):
+            return line.partition(":")[2].strip()
+    return text[-1] if text else "the installer failed without a word"
+
+
+def drop_tests(site: Path) -> None:
+    for package in TESTS_NOT_NEEDED:
+        for folder in sorted((site / package).rglob("tests"), reverse=True):
+            if folder.is_dir():
+                shutil.rmtree(folder)
+
+
+def compile_folder(folder: str) -> None:
+    """Bytecode for everything but tests; without it a start takes twice as long."""
+    compileall.compile_dir(
+        folder,
+        quiet=2,
+        workers=0,
+        rx=re.compile(r"/tests?/"),
+        # never checked against the source, which in an image cannot change
+        invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH,
+    )
+
+
+if __name__ == "__main__":
+    main()
