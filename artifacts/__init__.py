@@ -1,0 +1,1 @@
+"""Where the files that runs log live."""

@@ -1,0 +1,207 @@
+"""Files in a folder on this machine."""
+
+from __future__ import annotations
+
+import builtins
+import os
+import secrets
+import shutil
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from ..errors import InvalidInput, NotFound, StorageFailed
+from ..uris import safe_join, safe_relative
+from .base import Entry
+
+_TEMPORARY = ".mlpack-"  # files on their way; never listed
+_COPIERS = 8
+
+
+class LocalArtifacts:
+    """An `ArtifactStore` below a folder, which is made by the first write.
+
+    A file appears under its name only when it is complete.
+
+    Args:
+        root: the folder.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    def put_file(self, source: Path, folder: str = "") -> None:
+        """Copy a file into a folder; whole or not at all.
+
+        Raises:
+            InvalidInput: the source is no file, or the folder's path leaves the root.
+            StorageFailed: the disk is full, a folder is not writable.
+        """
+        if not source.is_file():
+            what = "is a folder; use log_artifacts" if source.is_dir() else "does not exist"
+            raise InvalidInput(f"Cannot log the file {source}: it {what}.")
+        with self.new_file(f"{_prefix(folder)}{source.name}") as temporary:
+            _copy(source, temporary)
+
+    def put_folder(self, source: Path, folder: str = "") -> None:
+        """Copy what is in a folder into a folder, several files at a time.
+
+        Links are followed, as people keep data sets and caches behind them. When a copy fails,
+        files that this call made are removed again.
+
+        Raises:
+            InvalidInput: the source is no folder, or a path leaves the root.
+            StorageFailed: the disk is full, a folder is not writable.
+        """
+        if not source.is_dir():
+            what = "is a file; use log_artifact" if source.is_file() else "does not exist"
+            raise InvalidInput(f"Cannot log the folder {source}: it {what}.")
+        prefix = _prefix(folder)
+        if self.root.resolve().is_relative_to(source.resolve()):
+            raise InvalidInput(f"Cannot log the folder {source}: it contains the artifacts' own.")
+        files = list(_files_below(source))
+        made: list[Path] = []
+
+        def copy(relative: str) -> None:
+            target = self._path(prefix + relative)
+            fresh = not target.exists()
+            with self.new_file(prefix + relative) as temporary:
+                _copy(source / relative, temporary)
+            if fresh:
+                made.append(target)
+
+        with ThreadPoolExecutor(_COPIERS) as pool:
+            copies = [pool.submit(copy, relative) for relative in files]
+            failures = [error for error in (c.exception() for c in copies) if error]
+        if failures:
+            for path in made:
+                path.unlink(missing_ok=True)
+                self._remove_empty_parents(path)
+            raise failures[0]
+
+    @contextmanager
+    def new_file(self, path: str) -> Iterator[Path]:
+        """A temporary path (of the same suffix) to write to; becomes ``path`` at the end.
+
+        Raises:
+            InvalidInput: the path leaves the root, or names a folder.
+            StorageFailed: the disk is full, a folder is not writable.
+        """
+        target = self._path(path)
+        if target.is_dir():
+            raise InvalidInput(f"Cannot write the artifact {path!r}: a folder has that name.")
+        # the suffix stays last: writers of pictures choose the format by it
+        temporary = target.with_name(f"{_TEMPORARY}{secrets.token_hex(8)}{target.suffix}")
+        try:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            try:
+                yield temporary
+                temporary.replace(target)
+            except BaseException:
+                with suppress(OSError):
+                    temporary.unlink(missing_ok=True)
+                self._remove_empty_parents(target)
+                raise
+        except OSError as error:
+            raise StorageFailed(
+                f"Cannot write the artifact {path!r} below {self.root}: {error.strerror or error}. "
+                "Nothing of it was kept."
+            ) from error
+
+    def list(self, folder: str = "") -> list[Entry]:
+        """What is directly in a folder, sorted; nothing when there is no such folder."""
+        base = self._path(folder) if folder else self.root
+        try:
+            found = sorted(os.scandir(base), key=lambda entry: entry.name)
+        except (FileNotFoundError, NotADirectoryError):
+            return []
+        prefix = _prefix(folder)
+        return [
+            Entry(
+                prefix + entry.name,
+                entry.is_dir(),
+                None if entry.is_dir() else entry.stat().st_size,
+            )
+            for entry in found
+            if self._is_ours(entry)
+        ]
+
+    def walk(self, folder: str = "") -> Iterator[Entry]:
+        """Every file below a folder, sorted."""
+        for entry in self.list(folder):
+            if entry.is_dir:
+                yield from self.walk(entry.path)
+            else:
+                yield entry
+
+    def fetch(self, path: str, destination: Path | None = None) -> Path:
+        """A local path of a file or folder ('' for everything).
+
+        Args:
+            path: what to fetch.
+            destination: a folder to copy it into; None for the thing itself.
+
+        Raises:
+            NotFound: there is no such file or folder.
+        """
+        found = self._path(path) if path else self.root
+        if not found.exists():
+            raise NotFound(f"There is no artifact {path!r} below {self.root}.")
+        if destination is None:
+            return found
+        copy = LocalArtifacts(destination)
+        if found.is_file():
+            copy.put_file(found, os.path.dirname(path))  # noqa: PTH120 - an artifact path
+        else:
+            for entry in self.walk(path):
+                copy.put_file(self._path(entry.path), os.path.dirname(entry.path))  # noqa: PTH120
+        return destination / path if path else destination
+
+    def _path(self, relative: str) -> Path:
+        return safe_join(self.root, relative)
+
+    def _is_ours(self, entry: os.DirEntry[str]) -> bool:
+        """Not a file on its way, not a link that dangles or leads out of the root."""
+        if entry.name.startswith(_TEMPORARY):
+            return False
+        if not entry.is_symlink():
+            return True
+        target = Path(entry.path).resolve()
+        return target.exists() and target.is_relative_to(self.root.resolve())
+
+    def _remove_empty_parents(self, path: Path) -> None:
+        for parent in path.parents:
+            if not parent.is_relative_to(self.root):
+                return
+            try:
+                parent.rmdir()
+            except OSError:
+                return
+
+
+def _copy(source: Path, target: Path) -> None:
+    if not os.access(source, os.R_OK):
+        raise InvalidInput(f"Cannot read {source}: it is a broken link or its mode forbids it.")
+    shutil.copyfile(source, target)
+
+
+def _prefix(folder: str) -> str:
+    return f"{safe_relative(folder)}/" if folder else ""
+
+
+def _files_below(source: Path) -> builtins.list[str]:
+    """Relative paths of the files of a folder, sorted; a loop of links is walked once."""
+    found: builtins.list[str] = []
+    seen: set[str] = set()
+    for folder, names, files in os.walk(source, followlinks=True):
+        real = os.path.realpath(folder)
+        if real in seen:
+            names.clear()
+            continue
+        seen.add(real)
+        names.sort()
+        relative = os.path.relpath(folder, source)
+        prefix = "" if relative == "." else relative.replace(os.sep, "/") + "/"
+        found += [prefix + name for name in files]
+    return sorted(found)

@@ -1,0 +1,146 @@
+"""Log a model: its folder first, then its record; on any failure neither is left."""
+
+from __future__ import annotations
+
+import shutil
+import uuid
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..tracking import validate
+from ..tracking.entities import LoggedModel, Run
+
+if TYPE_CHECKING:
+    from ..flavors.descriptor import Model
+    from ..flavors.signature import ModelSignature
+    from ..tracking.client import MlpackClient
+
+
+@dataclass(frozen=True)
+class ModelInfo:
+    """What `log_model` returns.
+
+    Attributes:
+        model_uri: ``models:/m-<id>``; loads it anywhere against the same store.
+        model_id: ``m-<32 hex>``.
+        run_id: the run that logged it.
+        name: the name within the run: ``runs:/<run_id>/<name>`` is the model, too.
+        artifact_path: where its files are.
+        digest: of the whole folder, as kept in the tracking store.
+        model: the descriptor that was written.
+    """
+
+    model_uri: str
+    model_id: str
+    run_id: str
+    name: str
+    artifact_path: str
+    digest: str
+    model: Model
+
+    @property
+    def signature(self) -> ModelSignature | None:
+        """The model's signature, if it has one."""
+        return self.model.signature
+
+    @property
+    def flavors(self) -> Mapping[str, Any]:
+        """The flavors of the descriptor."""
+        return self.model.flavors
+
+    @property
+    def metadata(self) -> Mapping[str, Any] | None:
+        """What was given as ``metadata``."""
+        return self.model.metadata
+
+    @property
+    def model_uuid(self) -> str:
+        """The same as ``model_id``; MLflow's older name for it."""
+        return self.model_id
+
+    @property
+    def utc_time_created(self) -> str:
+        """When it was saved, in UTC."""
+        return str(self.model.utc_time_created)
+
+
+def log_model(
+    client: MlpackClient,
+    run: Run,
+    model: Any,
+    name: str,
+    *,
+    params: Mapping[str, Any] | None = None,
+    tags: Mapping[str, Any] | None = None,
+    model_type: str | None = None,
+    **save_options: Any,
+) -> ModelInfo:
+    """Save a model among a run's experiment's models and record it.
+
+    Args:
+        client: of the run's store.
+        run: that logs it.
+        model: the native object.
+        name: within the run; one part of an address.
+        params: of the model.
+        tags: of the model.
+        model_type: a word of the user's own.
+        **save_options: see `mlpack.flavors.save_model`.
+
+    Raises:
+        MlpackError: the model cannot be saved or recorded; nothing of it is left.
+    """
+    from ..flavors.integrity import digest, manifest
+    from ..flavors.save import save_model
+
+    validate.model_name(name)
+    model_params = {key: validate.param(key, value).value for key, value in (params or {}).items()}
+    model_tags = {key: validate.tag(key, value).value for key, value in (tags or {}).items()}
+    model_id = f"m-{uuid.uuid4().hex}"
+    place = Path(client.get_experiment(run.info.experiment_id).artifact_location)
+    folder = place / "models" / model_id / "artifacts"
+    try:
+        described = save_model(
+            model,
+            folder,
+            run_id=run.info.run_id,
+            model_id=model_id,
+            artifact_path=str(folder),
+            **save_options,
+        )
+        recorded_digest = digest(manifest(folder))
+        moment = validate.now()
+        client.store.create_logged_model(
+            LoggedModel(
+                model_id=model_id,
+                experiment_id=run.info.experiment_id,
+                name=name,
+                artifact_location=str(folder),
+                creation_timestamp=moment,
+                last_updated_timestamp=moment,
+                source_run_id=run.info.run_id,
+                status="READY",
+                model_type=model_type,
+                digest=recorded_digest,
+                params=model_params,
+                tags=model_tags,
+            )
+        )
+    except BaseException:
+        shutil.rmtree(folder.parent, ignore_errors=True)
+        with suppress(OSError):  # made for this model alone
+            folder.parent.parent.rmdir()
+            place.rmdir()
+        raise
+    return ModelInfo(
+        model_uri=f"models:/{model_id}",
+        model_id=model_id,
+        run_id=run.info.run_id,
+        name=name,
+        artifact_path=str(folder),
+        digest=recorded_digest,
+        model=described,
+    )

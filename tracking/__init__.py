@@ -1,0 +1,1 @@
+"""Experiments, runs and logged models: entities, the store behind them, the client."""

@@ -1,0 +1,131 @@
+"""What runs log, in SQL: metrics, params, tags."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from ...errors import InvalidInput, NotFound
+from ..entities import Metric, Param, RunTag, Tags
+from .runs import Runs, active_run_row, run_row, write_tags
+from .tables import decode_value, encode_value, metrics, params, runs, tags
+
+# The hot path, as text: a training loop runs these thousands of times a second. Each statement
+# finds the run and checks that it is active by itself. The latest value is that of the greatest
+# step, then time; the later call wins a tie (several calls fit in one millisecond).
+_APPEND = """
+INSERT INTO metrics (run, key, timestamp, step, value, special)
+SELECT id, ?, ?, ?, ?, ? FROM runs WHERE run_id = ? AND lifecycle_stage = 'active'
+ON CONFLICT DO NOTHING
+"""
+_KEEP_LATEST = """
+INSERT INTO latest_metrics (run, key, timestamp, step, value, special)
+SELECT id, ?, ?, ?, ?, ? FROM runs WHERE run_id = ? AND lifecycle_stage = 'active'
+ON CONFLICT (run, key) DO UPDATE SET
+  timestamp = excluded.timestamp, step = excluded.step,
+  value = excluded.value, special = excluded.special
+WHERE excluded.step > step OR (excluded.step = step AND excluded.timestamp >= timestamp)
+"""
+
+
+class Data(Runs):
+    """The part of the store that keeps what runs log."""
+
+    def log_metric(self, run_id: str, metric: Metric) -> None:
+        value, special = encode_value(metric.value)
+        row = (metric.key, metric.timestamp, metric.step, value, special, run_id)
+        with self.database.fast_write() as cursor:
+            cursor.execute(_APPEND, row)
+            # 0 rows: the same point again, or no such active run; the latter must be told
+            if cursor.rowcount == 0:
+                self._check_active(cursor, run_id)
+            cursor.execute(_KEEP_LATEST, row)
+
+    def log_batch(
+        self,
+        run_id: str,
+        metrics: Sequence[Metric] = (),
+        params: Sequence[Param] = (),
+        tags: Sequence[RunTag] = (),
+    ) -> None:
+        with self.database.write() as connection:
+            row = active_run_row(connection, run_id, self.database.path)
+            if params:
+                _write_params(connection, row.id, run_id, params)
+            if tags:
+                _write_run_tags(connection, row.id, tags)
+            if metrics:
+                _write_metrics(connection, run_id, metrics)
+
+    def delete_tag(self, run_id: str, key: str) -> None:
+        with self.database.write() as connection:
+            row = active_run_row(connection, run_id, self.database.path)
+            gone = tags.delete().where(tags.c.run == row.id, tags.c.key == key)
+            if not connection.execute(gone).rowcount:
+                raise NotFound(f"The run {run_id} has no tag {key!r}.")
+
+    def get_metric_history(self, run_id: str, key: str) -> list[Metric]:
+        columns = metrics.c
+        with self.database.read() as connection:
+            row = run_row(connection, run_id, self.database.path)
+            query = (
+                sa.select(columns.value, columns.special, columns.timestamp, columns.step)
+                .where(columns.run == row.id, columns.key == key)
+                .order_by(columns.timestamp, columns.id)
+            )
+            return [
+                Metric(key, decode_value(value, special), timestamp, step)
+                for value, special, timestamp, step in connection.execute(query)
+            ]
+
+    def _check_active(self, cursor: Any, run_id: str) -> None:
+        query = "SELECT 1 FROM runs WHERE run_id = ? AND lifecycle_stage = 'active'"
+        if cursor.execute(query, (run_id,)).fetchone():
+            return
+        cursor.execute("ROLLBACK")
+        with self.database.read() as connection:
+            active_run_row(connection, run_id, self.database.path)
+
+
+def _write_params(connection: Connection, run: int, run_id: str, given: Sequence[Param]) -> None:
+    query = sa.select(params.c.key, params.c.value).where(params.c.run == run)
+    known: dict[str, str] = dict(connection.execute(query).tuples().all())
+    fresh: list[dict[str, Any]] = []
+    for param in given:
+        before = known.get(param.key)
+        if before is None:
+            known[param.key] = param.value
+            fresh.append({"run": run, "key": param.key, "value": param.value})
+        elif before != param.value:
+            raise InvalidInput(
+                f"The param {param.key!r} of run {run_id} is already {_short(before)} and cannot "
+                f"become {_short(param.value)}: params never change once logged. Log under another "
+                "key, or in a run of its own (start_run(nested=True))."
+            )
+    if fresh:
+        connection.execute(params.insert(), fresh)
+
+
+def _write_run_tags(connection: Connection, run: int, given: Sequence[RunTag]) -> None:
+    values = {tag.key: tag.value for tag in given}
+    write_tags(connection, run, values)
+    if Tags.RUN_NAME in values:  # the run's name is a tag, too; the two say the same
+        change = runs.update().where(runs.c.id == run)
+        connection.execute(change.values(run_name=values[Tags.RUN_NAME]))
+
+
+def _write_metrics(connection: Connection, run_id: str, given: Sequence[Metric]) -> None:
+    rows = []
+    for metric in given:
+        value, special = encode_value(metric.value)
+        rows.append((metric.key, metric.timestamp, metric.step, value, special, run_id))
+    cursor: Any = connection.connection.cursor()
+    cursor.executemany(_APPEND, rows)
+    cursor.executemany(_KEEP_LATEST, rows)
+
+
+def _short(text: str) -> str:
+    return repr(text) if len(text) <= 60 else repr(text[:57] + "…")

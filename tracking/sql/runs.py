@@ -1,0 +1,179 @@
+"""Runs in SQL: their life; what they log is in `data`."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from ...errors import InvalidInput, NotFound
+from ..entities import (
+    FINAL_STATUSES,
+    LifecycleStage,
+    Run,
+    RunData,
+    RunInfo,
+    RunStatus,
+    RunTag,
+    Tags,
+)
+from .experiments import Experiments, active_experiment_row
+from .tables import decode_value, experiments, latest_metrics, params, runs, tags
+from .upsert import upsert
+
+# one query a table for a page of runs, in slices that every database's limit on variables allows
+_SLICE = 5000
+RUN_COLUMNS = (runs, experiments.c.artifact_location)
+
+
+class Runs(Experiments):
+    """The part of the store that keeps runs."""
+
+    def create_run(
+        self,
+        experiment_id: str,
+        run_name: str,
+        user_id: str,
+        start_time: int,
+        tags: Sequence[RunTag],
+    ) -> Run:
+        row: dict[str, Any] = {
+            "run_id": uuid.uuid4().hex,
+            "run_name": run_name,
+            "user_id": user_id,
+            "status": RunStatus.RUNNING,
+            "start_time": start_time,
+            "end_time": None,
+            "lifecycle_stage": LifecycleStage.ACTIVE,
+        }
+        all_tags = {tag.key: tag.value for tag in tags} | {Tags.RUN_NAME: run_name}
+        with self.database.write() as connection:
+            experiment = active_experiment_row(connection, experiment_id, self.database.path)
+            inserted = connection.execute(
+                runs.insert(), row | {"experiment": experiment.id}
+            ).inserted_primary_key
+            assert inserted is not None
+            write_tags(connection, inserted[0], all_tags)
+        location = self.experiment_location(experiment.id, experiment.artifact_location)
+        info = RunInfo(
+            experiment_id=str(experiment.id),
+            artifact_uri=f"{location}/{row['run_id']}/artifacts",
+            **row,
+        )
+        return Run(info, RunData(tags=all_tags))
+
+    def get_run(self, run_id: str) -> Run:
+        with self.database.read() as connection:
+            return self.load_runs(connection, [run_row(connection, run_id, self.database.path)])[0]
+
+    def update_run(
+        self,
+        run_id: str,
+        status: str | None = None,
+        end_time: int | None = None,
+        name: str | None = None,
+    ) -> Run:
+        values: dict[str, Any] = {}
+        if status is not None:
+            values["status"] = status
+            values["end_time"] = end_time if status in FINAL_STATUSES else None
+        if name is not None:
+            values["run_name"] = name
+        with self.database.write() as connection:
+            row = active_run_row(connection, run_id, self.database.path)
+            if values:
+                connection.execute(runs.update().where(runs.c.id == row.id).values(**values))
+            if name is not None:
+                write_tags(connection, row.id, {Tags.RUN_NAME: name})
+            row = run_row(connection, run_id, self.database.path)
+            return self.load_runs(connection, [row])[0]
+
+    def set_run_stage(self, run_id: str, stage: str) -> None:
+        with self.database.write() as connection:
+            row = run_row(connection, run_id, self.database.path)
+            change = runs.update().where(runs.c.id == row.id)
+            connection.execute(change.values(lifecycle_stage=stage))
+
+    def load_runs(self, connection: Connection, rows: Sequence[Any]) -> list[Run]:
+        """Rows of `RUN_COLUMNS` as runs with all their data."""
+        data = {row.id: RunData() for row in rows}
+        keys = list(data)
+        for some in (keys[i : i + _SLICE] for i in range(0, len(keys), _SLICE)):
+            _load_data(connection, some, data)
+        locations: dict[int, str] = {}
+        found = []
+        for row in rows:
+            location = locations.get(row.experiment)
+            if location is None:
+                location = self.experiment_location(row.experiment, row.artifact_location)
+                locations[row.experiment] = location
+            info = RunInfo(
+                run_id=row.run_id,
+                experiment_id=str(row.experiment),
+                run_name=row.run_name,
+                user_id=row.user_id,
+                status=row.status,
+                start_time=row.start_time,
+                end_time=row.end_time,
+                lifecycle_stage=row.lifecycle_stage,
+                artifact_uri=f"{location}/{row.run_id}/artifacts",
+            )
+            found.append(Run(info, data[row.id]))
+        return found
+
+
+def _load_data(connection: Connection, keys: list[int], data: dict[int, RunData]) -> None:
+    for table, pick in ((params, "params"), (tags, "tags")):
+        query = sa.select(table).where(table.c.run.in_(keys)).order_by(table.c.run, table.c.key)
+        for run, key, value in connection.execute(query):
+            getattr(data[run], pick)[key] = value
+    columns = latest_metrics.c
+    query = sa.select(columns.run, columns.key, columns.value, columns.special)
+    query = query.where(columns.run.in_(keys)).order_by(columns.run, columns.key)
+    for run, key, value, special in connection.execute(query):
+        data[run].metrics[key] = decode_value(value, special)
+
+
+def run_row(connection: Connection, run_id: str, place: Path) -> Any:
+    """The row of a run with its experiment's location, deleted or not.
+
+    Raises:
+        NotFound: there is none of that id.
+    """
+    query = sa.select(*RUN_COLUMNS).join(experiments).where(runs.c.run_id == run_id)
+    row = connection.execute(query).first()
+    if row is None:
+        raise NotFound(
+            f"No run with id {run_id!r} in {place}. `mlpack runs list` shows the runs there; "
+            "MLPACK_TRACKING_URI names another store."
+        )
+    return row
+
+
+def active_run_row(connection: Connection, run_id: str, place: Path) -> Any:
+    """The row of a run that may be written to.
+
+    Raises:
+        NotFound: there is none of that id.
+        InvalidInput: it is deleted.
+    """
+    row = run_row(connection, run_id, place)
+    if row.lifecycle_stage != LifecycleStage.ACTIVE:
+        raise InvalidInput(
+            f"The run {run_id} is deleted and takes no more data. Restore it first with "
+            f"MlpackClient().restore_run('{run_id}')."
+        )
+    return row
+
+
+def write_tags(connection: Connection, run: int, values: dict[str, str]) -> None:
+    """Set or overwrite tags of a run, by the run's inner key."""
+    rows: Iterable[dict[str, Any]] = [
+        {"run": run, "key": key, "value": value} for key, value in values.items()
+    ]
+    if rows:
+        connection.execute(upsert(tags, connection.dialect.name), rows)

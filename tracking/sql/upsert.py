@@ -1,0 +1,23 @@
+"""Insert or overwrite: the one statement that SQL dialects spell differently."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
+
+_INSERT: dict[str, Any] = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
+
+
+def upsert(table: sa.Table, dialect: str) -> Any:
+    """An insert of a whole row that overwrites the row of the same primary key."""
+    insert = _INSERT[dialect](table)
+    keys = [column.name for column in table.primary_key]
+    values = {c.name: insert.excluded[c.name] for c in table.columns if c.name not in keys}
+    return insert.on_conflict_do_update(index_elements=keys, set_=values)
+
+
+def insert_or_ignore(table: sa.Table, dialect: str) -> Any:
+    """An insert that does nothing when a row with the same unique key is there."""
+    return _INSERT[dialect](table).on_conflict_do_nothing()

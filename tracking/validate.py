@@ -1,0 +1,177 @@
+"""What may be logged: names, lengths, values. Pure; every write goes through here first."""
+
+from __future__ import annotations
+
+import re
+import time
+from functools import lru_cache
+from posixpath import normpath
+from typing import Any
+
+from ..errors import InvalidInput
+from .entities import Metric, Param, RunTag
+
+MAX_KEY = 250
+MAX_PARAM_VALUE = 6000
+MAX_TAG_VALUE = 8000
+MAX_EXPERIMENT_NAME = 500
+MAX_MODEL_NAME = 256
+_INT64 = range(-(2**63), 2**63)
+
+_KEY = re.compile(r"[/\w.\- :]+")
+_MODEL_NAME_FORBIDDEN = "/:.%\"'"
+
+
+@lru_cache(maxsize=4096)
+def key(kind: str, name: object) -> str:
+    """A metric's, param's or tag's key, checked.
+
+    Args:
+        kind: what it names, for the message.
+        name: 1 to 250 letters, digits, ``_ - . : /`` and spaces; shaped like a relative path
+            in its shortest form, because tools of the ecosystem use keys as file names.
+
+    Raises:
+        InvalidInput: it is anything else.
+    """
+    if not isinstance(name, str):
+        raise InvalidInput(
+            f"The key of a {kind} must be a string; got {type(name).__name__} {_short(name)}."
+        )
+    if not name:
+        raise InvalidInput(f"The key of a {kind} is empty. Give it a name.")
+    if len(name) > MAX_KEY:
+        raise InvalidInput(
+            f"The key of a {kind} is {len(name)} characters long ({_short(name)}); "
+            f"at most {MAX_KEY} are allowed."
+        )
+    if not _KEY.fullmatch(name):
+        raise InvalidInput(
+            f"The key {_short(name)} of a {kind} has characters that are not allowed. Use letters, "
+            "digits, underscores, dashes, periods, colons, slashes and spaces."
+        )
+    if normpath(name) != name or name.startswith(("/", "..")) or name == ".":
+        raise InvalidInput(
+            f"The key {_short(name)} of a {kind} is not allowed: keys are read as relative paths, "
+            f"so no '..', no leading, trailing or doubled slash (try {_suggest(name)!r})."
+        )
+    return name
+
+
+def metric(name: str, value: Any, timestamp: int | None = None, step: int | None = None) -> Metric:
+    """A checked metric; numpy, torch and similar scalars count as numbers.
+
+    Raises:
+        InvalidInput: a bad key, a value that is no number, a step or time that is no integer.
+    """
+    return Metric(
+        key("metric", name),
+        value if type(value) is float else _number(name, value),
+        _integer("timestamp", name, timestamp) if timestamp is not None else now(),
+        _integer("step", name, step) if step is not None else 0,
+    )
+
+
+def param(name: str, value: Any) -> Param:
+    """A checked param, its value as a string.
+
+    Raises:
+        InvalidInput: a bad key, or a value over 6,000 characters.
+    """
+    return Param(key("param", name), _text("param", name, value, MAX_PARAM_VALUE))
+
+
+def tag(name: str, value: Any) -> RunTag:
+    """A checked tag, its value as a string.
+
+    Raises:
+        InvalidInput: a bad key, or a value over 8,000 characters.
+    """
+    return RunTag(key("tag", name), _text("tag", name, value, MAX_TAG_VALUE))
+
+
+def experiment_name(name: object) -> str:
+    """A checked name of an experiment.
+
+    Raises:
+        InvalidInput: not a string, blank, too long, or with control characters.
+    """
+    if not isinstance(name, str) or not name.strip():
+        raise InvalidInput(f"The name of an experiment must be a non-empty string; got {name!r}.")
+    if len(name) > MAX_EXPERIMENT_NAME:
+        raise InvalidInput(
+            f"The name of an experiment is {len(name)} characters long; "
+            f"at most {MAX_EXPERIMENT_NAME} are allowed."
+        )
+    if not name.isprintable():
+        raise InvalidInput(f"The name of an experiment has control characters: {_short(name)}.")
+    return name
+
+
+def model_name(name: object) -> str:
+    """A checked name of a logged model (one segment of ``runs:/<run_id>/<name>``).
+
+    Raises:
+        InvalidInput: not a string, blank, too long, or with one of ``/ : . % " '``.
+    """
+    if not isinstance(name, str) or not name.strip():
+        raise InvalidInput(f"The name of a model must be a non-empty string; got {name!r}.")
+    if len(name) > MAX_MODEL_NAME:
+        raise InvalidInput(f"The name of a model is over {MAX_MODEL_NAME} characters long.")
+    bad = [char for char in name if char in _MODEL_NAME_FORBIDDEN or not char.isprintable()]
+    if bad or "\\" in name or "#" in name or "?" in name:
+        raise InvalidInput(
+            f"The name {_short(name)} of a model is not allowed: it becomes one part of an "
+            "address, so none of / \\ : . % # ? \" ' (try 'model')."
+        )
+    return name
+
+
+def now() -> int:
+    """Milliseconds since 1970."""
+    return time.time_ns() // 1_000_000
+
+
+def _number(name: str, value: Any) -> float:
+    try:
+        # one-element arrays and tensors of every library answer to item()
+        return float(value.item() if hasattr(value, "item") else value)
+    except (TypeError, ValueError, RuntimeError, OverflowError):
+        raise InvalidInput(
+            f"Metric {name!r} must be a number; got {type(value).__name__} {_short(value)}."
+        ) from None
+
+
+def _integer(what: str, name: str, value: Any) -> int:
+    try:
+        number = int(value)
+        exact = bool(number == value)
+    except (TypeError, ValueError, OverflowError):
+        exact = False
+    if not exact or number not in _INT64:
+        raise InvalidInput(
+            f"The {what} of metric {name!r} must be an integer; got {_short(value)}."
+        )
+    return number
+
+
+def _text(kind: str, name: str, value: Any, limit: int) -> str:
+    text = value if type(value) is str else str(value)
+    if len(text) > limit:
+        raise InvalidInput(
+            f"The value of {kind} {name!r} is {len(text)} characters long; at most {limit} are "
+            "allowed. Use log_text or log_dict for long values."
+        )
+    if "\x00" in text:
+        raise InvalidInput(f"The value of {kind} {name!r} contains a NUL character.")
+    return text
+
+
+def _short(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:57]}…"
+
+
+def _suggest(name: str) -> str:
+    parts = [part for part in name.split("/") if part not in ("", ".", "..")]
+    return "/".join(parts) or "name"
