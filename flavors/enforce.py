@@ -21,7 +21,7 @@ from .nested import cast_nested
 from .params import enforce_params
 from .schema import ColSpec, Schema
 from .signature import ModelSignature
-from .table import Name, Table
+from .table import Block, Name, Table
 from .tabulate import is_pandas, tabulate
 from .tensors import enforce_tensors
 
@@ -65,60 +65,33 @@ class _Plan:
         self.schema = schema
         self.names = schema.names
         self.specs = schema.columns
-        types = {spec.type for spec in self.specs}
-        self.uniform = types.pop() if len(types) == 1 else None
-        self.quick_kinds = _QUICK_KINDS.get(self.uniform) if self.uniform else None
+        self.groups = _groups(self.specs)
 
     def apply(self, table: Table) -> Table:
         """The table that the model gets."""
         if table.n_rows == 0:
             raise SchemaMismatch("The input has no rows.")
-        columns = table.columns if table._block is None else None
         if table.names == self.names:
-            if table._block is not None and self._is_right(table._block):
+            if self._is_done(table):
                 return table
-            if self.quick_kinds and columns is not None:
-                block = self._block(columns, self.quick_kinds)
-                if block is not None:
-                    return Table.from_block(self.names, block, table.index)
-        return self._apply_each(table)
-
-    def _is_right(self, block: Any) -> bool:
-        return isinstance(self.uniform, DataType) and block.dtype.name == self.uniform.numpy
-
-    def _block(self, columns: Sequence[Any], allowed: frozenset[type]) -> Any:
-        """All columns in one array if every value is plainly of the one type, else None."""
-        kinds: set[type] = set()
-        for column in columns:
-            if type(column) is not list:
-                return None
-            kinds.update(map(type, column))
-        if not kinds <= allowed:
-            return None
-        import numpy as np
-
-        assert isinstance(self.uniform, DataType)
-        try:
-            return np.array(columns, dtype=self.uniform.numpy)
-        except OverflowError:
-            return None  # column by column finds the number that is too large
-
-    def _apply_each(self, table: Table) -> Table:
+            return _convert(self.names, self.specs, self.groups, table.columns, table)
         names, specs, columns, dropped = self._match(table)
-        problems: list[str] = []
-        result = []
-        for name, spec, column in zip(names, specs, columns, strict=True):
-            try:
-                result.append(_cast(column, spec))
-            except Misfit as misfit:
-                problems.append(_describe(name, spec, misfit))
-                if len(problems) == _SHOWN:
-                    break
-        if problems:
-            raise SchemaMismatch("; ".join(problems) + ".")
-        enforced = Table(names, result, table.index)
+        groups = self.groups if len(specs) == len(self.specs) else _groups(specs)
+        enforced = _convert(names, specs, groups, columns, table)
         enforced.dropped = dropped
         return enforced
+
+    def _is_done(self, table: Table) -> bool:
+        """All columns already lie in one block of the one declared type."""
+        if len(self.groups) != 1 or len(table.blocks) != 1:
+            return False
+        (dtype,) = self.groups
+        block, positions = table.blocks[0]
+        return (
+            isinstance(dtype, DataType)
+            and block.dtype.name == dtype.numpy
+            and len(positions) == len(self.names)
+        )
 
     def _match(
         self, table: Table
@@ -147,12 +120,76 @@ class _Plan:
         return names, [s for s, _ in present], [columns[at] for _, at in present], dropped
 
 
-# Python types that one numpy call converts without loss or surprise
-_QUICK_KINDS: dict[Type, frozenset[type]] = {
+def _groups(specs: Sequence[ColSpec]) -> dict[Type, list[int]]:
+    """The positions of the columns of each type."""
+    groups: dict[Type, list[int]] = {}
+    for position, spec in enumerate(specs):
+        groups.setdefault(spec.type, []).append(position)
+    return groups
+
+
+def _convert(
+    names: Sequence[Name],
+    specs: Sequence[ColSpec],
+    groups: dict[Type, list[int]],
+    columns: Sequence[Any],
+    table: Table,
+) -> Table:
+    """Columns in schema order to their types, those of one type at once where that is easy."""
+    blocks: list[Block] = []
+    result: list[Any] = [None] * len(specs)
+    misfits: list[tuple[int, Misfit]] = []
+    for dtype, positions in groups.items():
+        plain = _plain_block([columns[i] for i in positions], dtype)
+        if plain is None:
+            for i in positions:
+                try:
+                    result[i] = _cast(columns[i], specs[i])
+                except Misfit as misfit:
+                    misfits.append((i, misfit))
+        elif isinstance(plain, list):
+            for i in positions:
+                result[i] = columns[i]
+        else:
+            blocks.append((plain, positions))
+    if misfits:
+        first = sorted(misfits, key=lambda found: found[0])[:_SHOWN]
+        problems = [_describe(names[i], specs[i], misfit) for i, misfit in first]
+        more = len(misfits) - len(first)
+        raise SchemaMismatch("; ".join(problems) + (f"; and {more} more columns." if more else "."))
+    return Table.from_blocks(names, blocks, result, table.n_rows, table.index)
+
+
+# Python types that need no look at single values
+_PLAIN_KINDS: dict[Type, frozenset[type]] = {
     DataType.double: frozenset({float, int}),
     DataType.long: frozenset({int}),
     DataType.boolean: frozenset({bool}),
+    DataType.string: frozenset({str}),
 }
+
+
+def _plain_block(columns: list[Any], dtype: Type) -> Any:
+    """Lists of plainly the right type as one array (strings: as they are), else None."""
+    allowed = _PLAIN_KINDS.get(dtype)
+    if allowed is None:
+        return None
+    kinds: set[type] = set()
+    for column in columns:
+        if type(column) is not list:
+            return None
+        kinds.update(map(type, column))
+    if not kinds <= allowed:
+        return None
+    if dtype is DataType.string:
+        return columns
+    import numpy as np
+
+    assert isinstance(dtype, DataType)
+    try:
+        return np.array(columns, dtype=dtype.numpy)
+    except OverflowError:
+        return None  # column by column finds the number that is too large
 
 
 def _number_names(position: dict[Name, int], wanted: Sequence[Name]) -> None:

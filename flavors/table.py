@@ -2,8 +2,9 @@
 
 What a request's JSON becomes and what a predictor receives. A column is a plain list, a
 numpy array, or a pandas extension array (strings, categories) that came with a DataFrame;
-numpy and pandas are imported only where a column needs them. Enforcement of a numeric
-schema leaves all columns in one two-dimensional block, so that `to_matrix` copies nothing.
+numpy and pandas are imported only where a column needs them. Enforcement leaves the columns of
+one numeric type together in one two-dimensional block, from which a matrix or a DataFrame is
+made without touching single columns.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
 Column = Any  # list | np.ndarray | pandas ExtensionArray: anything with len() and [i]
 Name = str | int
+Block = tuple[Any, Sequence[int]]  # columns as the rows of one array, and their positions
 
 # frames all of one of these stay one array
 _BLOCK_DTYPES = ("float64", "float32", "int64", "int32", "bool")
@@ -33,6 +35,7 @@ class Table:
         index: row labels that a DataFrame should get back; None counts from 0.
 
     Attributes:
+        blocks: columns that lie together in one array; the others are only in ``columns``.
         dropped: names of columns that came in but that the signature does not know; set by
             `enforce`, so that a server can tell the caller.
 
@@ -40,7 +43,7 @@ class Table:
         InvalidInput: names repeat, or lengths differ.
     """
 
-    __slots__ = ("_block", "_columns", "dropped", "index", "n_rows", "names")
+    __slots__ = ("_columns", "blocks", "dropped", "index", "n_rows", "names")
 
     def __init__(
         self,
@@ -51,8 +54,8 @@ class Table:
         self.names: tuple[Name, ...] = tuple(names)
         self.index = index
         self.dropped: tuple[Name, ...] = ()
-        self._columns: list[Column] | None = list(columns)
-        self._block: np.ndarray | None = None
+        self.blocks: tuple[Block, ...] = ()
+        self._columns: list[Column] = list(columns)
         if len(self.names) != len(self._columns):
             raise InvalidInput(f"{len(self.names)} column names for {len(self._columns)} columns.")
         if len(set(self.names)) != len(self.names):
@@ -69,17 +72,27 @@ class Table:
             raise InvalidInput(f"The index has {len(index)} labels for {self.n_rows} rows.")
 
     @classmethod
-    def from_block(
+    def from_blocks(
         cls,
-        names: tuple[Name, ...],
-        block: np.ndarray,
+        names: Sequence[Name],
+        blocks: Sequence[Block],
+        columns: Sequence[Column],
+        n_rows: int,
         index: Sequence[Hashable] | None = None,
     ) -> Table:
-        """A table whose columns are the rows of one array; nothing is checked or copied."""
+        """A table from checked parts; nothing is checked or copied again.
+
+        Args:
+            names: of all columns.
+            blocks: arrays of shape (columns, rows) with the positions of their columns.
+            columns: the remaining columns at their positions, None where a block has one.
+            n_rows: length of every column.
+            index: row labels.
+        """
         table = cls.__new__(cls)
-        table.names, table.index, table.dropped = names, index, ()
-        table.n_rows = int(block.shape[1])
-        table._columns, table._block = None, block
+        table.names, table.index, table.dropped = tuple(names), index, ()
+        table.n_rows, table.blocks = n_rows, tuple(blocks)
+        table._columns = list(columns)
         return table
 
     @classmethod
@@ -175,7 +188,9 @@ class Table:
             raise InvalidInput(f"These column names occur twice: {twice}.")
         dtypes = set(data.dtypes)
         if len(dtypes) == 1 and dtypes.pop() in _BLOCK_DTYPES:
-            return cls.from_block(names, data.to_numpy().T, index)
+            block = data.to_numpy().T
+            holes = [None] * len(names)
+            return cls.from_blocks(names, [(block, range(len(names)))], holes, len(data), index)
         table = cls(names, [_pandas_column(data.iloc[:, i]) for i in range(len(names))], index)
         table.n_rows = len(data)
         return table
@@ -183,9 +198,10 @@ class Table:
     @property
     def columns(self) -> list[Column]:
         """The columns, in the order of ``names``."""
-        if self._columns is None:
-            assert self._block is not None
-            self._columns = list(self._block)
+        for block, positions in self.blocks:
+            if self._columns[positions[0]] is None:
+                for position, row in zip(positions, block, strict=True):
+                    self._columns[position] = row
         return self._columns
 
     def column(self, name: Name) -> Column:
@@ -224,8 +240,9 @@ class Table:
         """
         import numpy as np
 
-        if self._block is not None:
-            return self._block.T if dtype is None else self._block.T.astype(dtype, copy=False)
+        if len(self.blocks) == 1 and len(self.blocks[0][1]) == len(self.names):
+            matrix: np.ndarray = self.blocks[0][0].T
+            return matrix if dtype is None else matrix.astype(dtype, copy=False)
         arrays = [_as_array(column) for column in self.columns]
         if dtype is None:
             kinds = {a.dtype for a in arrays}
@@ -243,13 +260,13 @@ class Table:
 
     def to_pandas(self) -> Any:
         """The same as a ``pandas.DataFrame``."""
-        import pandas as pd
+        from .frames import build_frame
 
-        index = self.index if self.index is not None else pd.RangeIndex(self.n_rows)
-        if self._block is not None:
-            return pd.DataFrame(self._block.T, columns=list(self.names), index=index)
-        data = dict(zip(self.names, self.columns, strict=True))
-        return pd.DataFrame(data, columns=list(self.names), index=index)
+        loose = [(i, c) for i, c in enumerate(self._columns) if not self._in_block(i)]
+        return build_frame(self.names, self.blocks, loose, self.n_rows, self.index)
+
+    def _in_block(self, position: int) -> bool:
+        return any(position in positions for _, positions in self.blocks)
 
     def __len__(self) -> int:
         return self.n_rows
@@ -274,13 +291,20 @@ def concat(tables: Sequence[Table]) -> Table:
         raise InvalidInput("Tables with different columns cannot be joined.")
     if len(tables) == 1:
         return first
-    blocks = [t._block for t in tables if t._block is not None]
-    if len(blocks) == len(tables) and len({b.dtype for b in blocks}) == 1:
+    layouts = {tuple((b.dtype, tuple(at)) for b, at in t.blocks) for t in tables}
+    if len(layouts) > 1:
+        columns = zip(*(t.columns for t in tables), strict=True)
+        return Table(first.names, [_concat_column(parts) for parts in columns])
+    blocks, joined = [], [None] * len(first.names)
+    if first.blocks:
         import numpy as np
 
-        return Table.from_block(first.names, np.concatenate(blocks, axis=1))
-    columns = zip(*(t.columns for t in tables), strict=True)
-    return Table(first.names, [_concat_column(parts) for parts in columns])
+        for i, (_, positions) in enumerate(first.blocks):
+            blocks.append((np.concatenate([t.blocks[i][0] for t in tables], axis=1), positions))
+    for i in range(len(first.names)):
+        if not first._in_block(i):
+            joined[i] = _concat_column([t._columns[i] for t in tables])
+    return Table.from_blocks(first.names, blocks, joined, sum(t.n_rows for t in tables))
 
 
 def _concat_column(parts: Sequence[Column]) -> Column:

@@ -81,7 +81,7 @@ def _matrix(spec: TensorSpec, table: Table) -> Any:
             f"input: expected shape {_shape(spec.shape)}, got a table of "
             f"{len(table.names)} columns."
         )
-    if table._block is not None or all(hasattr(c, "dtype") for c in table.columns):
+    if table.blocks or all(hasattr(c, "dtype") for c in table.columns):
         return table.to_matrix()
     lists = [c.tolist() if hasattr(c, "tolist") else c for c in table.columns]
     return list(map(list, zip(*lists, strict=True)))
