@@ -1,0 +1,65 @@
+"""One side of `log_model.py`: fits the pipeline, then logs or saves it at every line it reads."""
+
+from __future__ import annotations
+
+import importlib
+import logging
+import shutil
+import sys
+import time
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from harness import serve_measurements
+
+
+def main(product: str, what: str) -> None:
+    logging.disable(logging.WARNING)
+    warnings.simplefilter("ignore")
+    tracker = importlib.import_module(product)
+    tracker.set_tracking_uri(f"sqlite:///{Path.cwd() / what}.db")
+    flavor = importlib.import_module(f"{product}.sklearn")
+    model, example = fitted_pipeline()
+    measures: dict[str, Callable[[], None]] = {
+        "log_model": lambda: flavor.log_model(model, name="model", input_example=example),
+        "save_model": lambda: flavor.save_model(model, "saved", input_example=example),
+        "log_metric": lambda: [tracker.log_metric("loss", 1 / (i + 1), step=i) for i in range(200)],
+    }
+    measure = measures[what]
+
+    def once() -> float:
+        shutil.rmtree("saved", ignore_errors=True)
+        with tracker.start_run():
+            start = time.perf_counter()
+            measure()
+            seconds = time.perf_counter() - start
+        return seconds / 200 if what == "log_metric" else seconds
+
+    serve_measurements(once)
+
+
+def fitted_pipeline() -> tuple[Any, Any]:
+    """The pipeline of examples/quickstart.py, and three rows for an example."""
+    from sklearn.compose import ColumnTransformer
+    from sklearn.datasets import load_diabetes
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import Pipeline
+    from sklearn.preprocessing import OneHotEncoder, StandardScaler
+
+    X, progression = load_diabetes(return_X_y=True, as_frame=True, scaled=False)
+    X["age"] = X["age"].astype(int)
+    X["sex"] = X["sex"].map({1.0: "female", 2.0: "male"})
+    columns = ColumnTransformer(
+        [
+            ("number", StandardScaler(), [name for name in X.columns if name != "sex"]),
+            ("category", OneHotEncoder(handle_unknown="ignore"), ["sex"]),
+        ]
+    )
+    model = Pipeline([("columns", columns), ("classifier", LogisticRegression(max_iter=1000))])
+    return model.fit(X, progression > progression.quantile(0.75)), X.head(3)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
