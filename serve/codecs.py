@@ -37,10 +37,7 @@ def decode(body: bytes, content_type: str | None, signature: ModelSignature | No
         InvalidInput: the body is not what its type says.
     """
     # the spelling of nearly every request, looked up without taking it apart
-    if content_type == JSON:
-        decoder, parameters = _decode_json, _NO_PARAMETERS
-    else:
-        decoder, parameters = _choose(content_type)
+    decoder, parameters = _PLAIN_JSON if content_type == JSON else _choose(content_type)
     if not body:
         raise InvalidInput("The body is empty: send the rows to score.")
     return decoder(body, parameters, signature)
@@ -69,7 +66,7 @@ def _decode_parquet(
     return Decoded(parse(body), None)
 
 
-_NO_PARAMETERS: Mapping[str, str] = {}
+_PLAIN_JSON: tuple[Decoder, Mapping[str, str]] = (_decode_json, {})
 _DECODERS: dict[str, Decoder] = {
     JSON: _decode_json,
     CSV: _decode_csv,

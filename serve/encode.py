@@ -93,7 +93,7 @@ def _array(array: Any) -> Any:
     if kind == "f":
         if np.isfinite(array).all():
             return array.astype(np.float64, copy=False).tolist()
-        return np.where(np.isfinite(array), array.astype(object), None).tolist()
+        return _with_gaps(array.astype(np.float64).astype(object), ~np.isfinite(array))
     if kind in "OV":
         if array.dtype.names:
             return to_plain([dict(zip(array.dtype.names, row, strict=True)) for row in array])
@@ -118,8 +118,12 @@ def _timestamps(array: Any) -> Any:
         if array.dtype != np.dtype("datetime64[D]") and ((coarse == array) | missing).all():
             array = coarse
             break
-    text = np.asarray(np.datetime_as_string(array)).astype(object)
-    return np.where(missing, None, text).tolist()
+    return _with_gaps(np.asarray(np.datetime_as_string(array)).astype(object), missing)
+
+
+def _with_gaps(objects: Any, missing: Any) -> Any:
+    objects[missing] = None
+    return objects.tolist()
 
 
 def _from_numpy(value: Any) -> tuple[bool, Any]:
@@ -127,7 +131,8 @@ def _from_numpy(value: Any) -> tuple[bool, Any]:
 
     if isinstance(value, np.ndarray):
         if isinstance(value, np.ma.MaskedArray):
-            value = value.astype(object).filled(None)
+            masked: Any = value.astype(object)
+            value = masked.filled(None)
         return True, _array(np.asarray(value))
     if isinstance(value, np.generic):
         if value.dtype.names:

@@ -134,18 +134,15 @@ def _read_instances(value: Any, signature: ModelSignature | None) -> Any:
         raise InvalidInput(f"'instances' must be a list with one item a row, not {_kind(value)}.")
     if not value:
         raise InvalidInput("There are no rows to score: 'instances' is empty.")
-    if type(value[0]) is not dict:
-        return _tensor_or_list(value, signature)
-    table = Table.from_records(value)
-    if signature is not None and signature.inputs is not None and signature.inputs.is_tensor:
-        return dict(zip(table.names, table.columns, strict=True))
-    return table
+    if _undeclared(signature) and type(value[0]) is dict:
+        return Table.from_records(value)
+    return _tensor_or_list(value, signature)
 
 
 def _read_inputs(value: Any, signature: ModelSignature | None) -> Any:
     if value is None:
         raise InvalidInput("'inputs' is null.")
-    if type(value) is dict and (signature is None or signature.inputs is None):
+    if type(value) is dict and _undeclared(signature):
         return {name: _tensor_or_list(column, None) for name, column in value.items()}
     return _tensor_or_list(value, signature)
 
@@ -160,7 +157,7 @@ _READERS = {
 
 def _tensor_or_list(value: Any, signature: ModelSignature | None) -> Any:
     """Numbers in a regular grid become an array where no signature says what they are."""
-    if type(value) is not list or (signature is not None and signature.inputs is not None):
+    if type(value) is not list or not _undeclared(signature):
         return value
     import numpy as np
 
@@ -171,11 +168,14 @@ def _tensor_or_list(value: Any, signature: ModelSignature | None) -> Any:
     return array if array.dtype.kind in "biuf" else value
 
 
+def _undeclared(signature: ModelSignature | None) -> bool:
+    return signature is None or signature.inputs is None
+
+
 def _declared_names(signature: ModelSignature | None) -> list[Any] | None:
     """Names for a header-less table: the signature's, when it has any."""
-    if signature is None or signature.inputs is None or not signature.inputs.has_names:
-        return None
-    return list(signature.inputs.names)
+    schema = signature.inputs if signature is not None else None
+    return list(schema.names) if schema is not None and schema.has_names else None
 
 
 def _with_rows(table: Table) -> Table:

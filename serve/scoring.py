@@ -6,10 +6,9 @@ answering past Flask, other formats) belongs behind this call.
 
 from __future__ import annotations
 
-import logging
 import threading
-from collections.abc import Mapping
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..errors import MlpackError, ModelFailed
@@ -19,8 +18,6 @@ from .encode import encode_predictions
 
 if TYPE_CHECKING:
     from ..flavors.loaded import LoadedModel
-
-log = logging.getLogger("mlpack.serve")
 
 
 class Answer(NamedTuple):
@@ -55,25 +52,49 @@ class Scorer:
         Raises:
             MlpackError: the caller's mistake (4xx), or `ModelFailed` (500).
         """
-        decoded = decode(body, content_type, self.signature)
-        data, params = self.enforce(decoded)
-        try:
-            return Answer(
-                encode_predictions(self._predict(data, params)), getattr(data, "dropped", ())
-            )
-        except MlpackError:
-            raise  # a model may refuse its input in our own words
-        except BaseException as error:  # user code: SystemExit and the like end no server
-            raise ModelFailed(describe_failure(error)) from error
+        data, params = self._enforce(decode(body, content_type, self.signature))
+        with _blaming_the_model():
+            # encoding runs the model's code too, when it returned a generator
+            encoded = encode_predictions(self._predict(data, params))
+        return Answer(encoded, getattr(data, "dropped", ()))
 
-    def enforce(self, decoded: Decoded) -> tuple[Any, dict[str, Any]]:
-        """Data and parameters as the signature wants them."""
+    def predict(self, decoded: Decoded) -> Any:
+        """Enforce and predict.
+
+        Raises:
+            MlpackError: as `score`.
+        """
+        data, params = self._enforce(decoded)
+        with _blaming_the_model():
+            return self._predict(data, params)
+
+    def _enforce(self, decoded: Decoded) -> tuple[Any, dict[str, Any]]:
         data = enforce(self.signature, decoded.data)
         return data, enforce_params(self.signature, decoded.params)
 
     def _predict(self, data: Any, params: Mapping[str, Any]) -> Any:
         with self._turn:
             return self.model.predict_enforced(data, params)
+
+
+@contextmanager
+def _blaming_the_model() -> Iterator[None]:
+    """Whatever user code raises becomes `ModelFailed`; SystemExit and the like end no server.
+
+    Our own errors pass: a model may refuse its input in our words (`InvalidInput` is a 400).
+    """
+    try:
+        yield
+    except MlpackError:
+        raise
+    except (Exception, SystemExit, KeyboardInterrupt) as error:
+        if isinstance(error, KeyboardInterrupt) and _in_main_thread():
+            raise  # somebody pressed Ctrl-C
+        raise ModelFailed(describe_failure(error)) from error
+
+
+def _in_main_thread() -> bool:
+    return threading.current_thread() is threading.main_thread()
 
 
 def describe_failure(error: BaseException) -> str:

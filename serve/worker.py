@@ -67,6 +67,8 @@ class Deadlines:
 class ScoringWorker(gthread.ThreadWorker):  # type: ignore[misc]
     """One process of the server; see the module for what it adds."""
 
+    wsgi: Any
+
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         # shared with the parent, which has to know whether a dead worker had ever come up
@@ -85,7 +87,7 @@ class ScoringWorker(gthread.ThreadWorker):  # type: ignore[misc]
 
         def within_deadline(environ: dict[str, Any], start_response: Any) -> Any:
             deadlines.enter(environ["gunicorn.socket"])
-            answer = None
+            answer: Any = None
             try:
                 answer = app(environ, start_response)
             finally:
