@@ -214,8 +214,11 @@ def _scalar_type(values: list[Any]) -> DataType:
     """The type that numpy finds for the values together (ints and floats: double)."""
     import numpy as np
 
-    if values and all(type_of_value(v) is DataType.datetime for v in values if v is not None):
+    kinds = {type_of_value(value) for value in values}
+    if kinds == {DataType.datetime}:
         return DataType.datetime
+    if any(not isinstance(kind, DataType) for kind in kinds):
+        raise InvalidInput("a missing value or an empty object has no type")
     dtype = type_of_dtype(np.array(values).dtype)
     if dtype is None or dtype is DataType.binary:
         raise InvalidInput(f"{values[0]!r} is of no type that a parameter can have")

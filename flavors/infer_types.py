@@ -46,7 +46,7 @@ def type_of_value(value: Any) -> Type | None:
         return AnyType()
     if isinstance(value, Mapping):
         return Object([_property(name, field) for name, field in value.items()])
-    if isinstance(value, list) or getattr(value, "ndim", 0):
+    if isinstance(value, list) or getattr(value, "ndim", False):
         item = type_of_items(value)
         return None if item is None else Array(item)
     return _scalar(value)

@@ -13,7 +13,7 @@ from .column_types import DataType
 from .nested import cast_nested
 from .schema import ParamSchema, ParamSpec
 from .signature import ModelSignature
-from .timestamps import to_datetime
+from .timestamps import to_moment
 
 
 def enforce_params(
@@ -95,7 +95,7 @@ def _cast_list(value: Any, spec: ParamSpec) -> list[Any]:
 def _cast_scalars(values: list[Any], dtype: DataType) -> list[Any]:
     checked = check_values(values, dtype, nullable=True)
     if dtype is DataType.datetime:
-        return [None if v is None else to_datetime(v) for v in checked]
+        return [None if v is None else to_moment(v) for v in checked]
     return checked
 
 

@@ -256,12 +256,11 @@ def _read_default(value: Any, dtype: Type) -> Any:
         return [_read_default(v, dtype) for v in value]
     if not isinstance(value, str):
         return value
-    from datetime import datetime
+    from .timestamps import is_timestamp, to_moment
 
-    try:
-        return datetime.fromisoformat(value)
-    except ValueError:
-        raise InvalidInput(f"A parameter's default {value!r} is no ISO 8601 date.") from None
+    if not is_timestamp(value):
+        raise InvalidInput(f"A parameter's default {value!r} is no ISO 8601 date.")
+    return to_moment(value)
 
 
 def _write_default(value: Any) -> Any:

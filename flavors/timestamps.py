@@ -56,6 +56,15 @@ def to_datetime(value: Any) -> datetime:
     return seconds
 
 
+def to_moment(value: Any) -> date:
+    """As `to_datetime`, but a day without a time stays a `date`."""
+    if type(value) is date:
+        return value
+    moment = to_datetime(value)
+    is_day = len(value) == len("2024-05-31") if isinstance(value, str) else str(value)[10:] == ""
+    return moment.date() if is_day else moment
+
+
 def to_nanoseconds(values: Sequence[Any]) -> np.ndarray:
     """Values that passed `is_timestamp`, or None, as ``datetime64[ns]`` (None: NaT)."""
     import numpy as np
