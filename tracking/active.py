@@ -58,11 +58,10 @@ class _Local(threading.local):
     def __init__(self) -> None:
         self.stack: list[ActiveRun] = []
         self.last: str | None = None
-        _all_stacks.append(self.stack)
 
 
-_all_stacks: list[list[ActiveRun]] = []
 _local = _Local()
+_open: dict[str, ActiveRun] = {}  # of all threads, in the order of their start
 _experiments: dict[str, str] = {}  # store's address -> what set_experiment chose
 
 
@@ -124,6 +123,7 @@ def start_run(
         run = client.create_run(where, None, describe_source() | all_tags, run_name)
     active = ActiveRun(run, client)
     stack.append(active)
+    _open[run.info.run_id] = active
     return active
 
 
@@ -167,6 +167,7 @@ def end_run(status: str = RunStatus.FINISHED) -> None:
     if stack:
         run = stack.pop()
         _local.last = run.info.run_id
+        _open.pop(run.info.run_id, None)
         # a run that was deleted or purged meanwhile has no end to record
         with suppress(NotFound, InvalidInput):
             run.client.set_terminated(run.info.run_id, status)
@@ -267,12 +268,11 @@ def _end_all_at_exit() -> None:
     interactive = hasattr(sys, "ps1")
     kind = None if interactive else getattr(sys, "last_type", None)
     status = _status_of(kind, getattr(sys, "last_value", None))
-    for stack in _all_stacks:
-        while stack:
-            run = stack.pop()
-            if run.process == os.getpid():
-                with suppress(Exception):
-                    run.client.set_terminated(run.info.run_id, status)
+    for run in reversed(list(_open.values())):
+        if run.process == os.getpid():
+            with suppress(Exception):
+                run.client.set_terminated(run.info.run_id, status)
+    _open.clear()
 
 
 atexit.register(_end_all_at_exit)

@@ -22,7 +22,6 @@ _KEY = re.compile(r"[/\w.\- :]+")
 _MODEL_NAME_FORBIDDEN = "/:.%\"'"
 
 
-@lru_cache(maxsize=4096)
 def key(kind: str, name: object) -> str:
     """A metric's, param's or tag's key, checked.
 
@@ -38,7 +37,12 @@ def key(kind: str, name: object) -> str:
         raise InvalidInput(
             f"The key of a {kind} must be a string; got {type(name).__name__} {_short(name)}."
         )
-    if not name:
+    return _key(kind, name)
+
+
+@lru_cache(maxsize=4096)  # a training loop repeats its keys
+def _key(kind: str, name: str) -> str:
+    if not name.strip():
         raise InvalidInput(f"The key of a {kind} is empty. Give it a name.")
     if len(name) > MAX_KEY:
         raise InvalidInput(

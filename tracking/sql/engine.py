@@ -12,6 +12,7 @@ import os
 import sqlite3
 import threading
 import time
+import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -25,7 +26,17 @@ from ...errors import InvalidState, StorageFailed
 from . import tables
 
 LOCK_TIMEOUT = 60.0  # seconds a writer waits for the others
-_ORPHANS: list[object] = []  # connections of a parent process: closing them here would harm it
+
+
+class _Connection(sqlite3.Connection):
+    """The original has no weak references."""
+
+
+# SQLite's connections must not cross a fork, not even to be closed there: a child holds on to
+# those of its parent without ever touching them, and opens its own.
+_live: weakref.WeakSet[_Connection] = weakref.WeakSet()
+_held: list[list[_Connection]] = []
+os.register_at_fork(before=lambda: _held.append(list(_live)), after_in_parent=lambda: _held.pop())
 
 
 class Database:
@@ -48,7 +59,7 @@ class Database:
         self._local = threading.local()
         self._engine: Engine | None = None
         self._file_id: tuple[int, int] | None = None
-        self._artifact_root: Path | None = None
+        self._artifact_root = self._new_artifact_root
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
@@ -99,16 +110,11 @@ class Database:
     @property
     def artifact_root(self) -> Path:
         """The folder below which experiments keep their files."""
-        if self._artifact_root is None:
-            query = sa.select(tables.meta.c.value).where(tables.meta.c.key == "artifact_root")
-            with self.read() as connection:
-                root = connection.execute(query).scalar_one()
-            self._artifact_root = (self.path.parent / root).absolute().resolve()
-        return self._artifact_root
+        root = self._artifact_root if self._engine else self._new_artifact_root
+        return (self.path.parent / root).resolve()
 
     def _connection(self, create: bool) -> Connection:
         if self._pid != os.getpid():
-            _ORPHANS.append((self._engine, self._local))
             self._lock = threading.Lock()
             self._reset()
         file_id = self._stat()
@@ -152,21 +158,36 @@ class Database:
         with self._lock:
             if self._engine is not None and self._file_id == self._stat():
                 return
-            try:
-                self.path.parent.mkdir(parents=True, exist_ok=True)
-            except OSError as error:
-                raise StorageFailed(
-                    f"Cannot make the folder {self.path.parent}: {error.strerror}. "
-                    "Choose another place with MLPACK_TRACKING_URI or set_tracking_uri()."
-                ) from error
-            engine = _engine(f"file:{_uri_path(self.path)}")
+            self._make_folder()
+            engine = _engine(self._address())
             with engine.connect() as connection:
-                _switch_to_wal(connection)
-                _make_or_check_schema(connection, self.path, self._new_artifact_root)
+                if self._is_writable():
+                    _switch_to_wal(connection)
+                    _make_schema_if_new(connection, self.path, self._new_artifact_root)
+                self._artifact_root = _check_schema(connection, self.path)
             self._local = threading.local()
             self._engine = engine
             self._file_id = self._stat()
-            self._artifact_root = None
+
+    def _make_folder(self) -> None:
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise StorageFailed(
+                f"Cannot make the folder {self.path.parent}: {error.strerror}. "
+                "Choose another place with MLPACK_TRACKING_URI or set_tracking_uri()."
+            ) from error
+
+    def _is_writable(self) -> bool:
+        return not self.path.exists() or os.access(self.path, os.W_OK)
+
+    def _address(self) -> str:
+        """SQLite's own, with what it needs to know to read where it may not write."""
+        address = "file:" + self.path.absolute().as_uri().removeprefix("file:")
+        if self._is_writable():
+            return address
+        in_use = self.path.with_name(f"{self.path.name}-wal").exists()
+        return f"{address}?mode=ro" if in_use else f"{address}?immutable=1"
 
     @contextmanager
     def _in_our_words(self) -> Iterator[None]:
@@ -191,15 +212,21 @@ class Database:
 
 
 def _engine(file: str) -> Engine:
-    def connect() -> sqlite3.Connection:
+    def connect() -> _Connection:
         # Python's own transaction handling is off: we say BEGIN ourselves
         connection = sqlite3.connect(
-            file, uri=True, timeout=LOCK_TIMEOUT, isolation_level=None, check_same_thread=False
+            file,
+            uri=True,
+            timeout=LOCK_TIMEOUT,
+            isolation_level=None,
+            check_same_thread=False,
+            factory=_Connection,
         )
         connection.execute("PRAGMA synchronous=NORMAL")
         connection.execute("PRAGMA foreign_keys=ON")
         # SQLite's own knows only ASCII, and ILIKE is built from it
         connection.create_function("lower", 1, _lower, deterministic=True)
+        _live.add(connection)
         return connection
 
     engine = sa.create_engine("sqlite://", creator=connect, poolclass=NullPool)
@@ -212,12 +239,8 @@ def _begin(connection: Connection) -> None:
     connection.exec_driver_sql(statement)
 
 
-def _lower(text: object) -> object:
+def _lower(text: str | None) -> str | None:
     return text.lower() if isinstance(text, str) else text
-
-
-def _uri_path(path: Path) -> str:
-    return path.absolute().as_uri().removeprefix("file:")
 
 
 def _switch_to_wal(connection: Connection) -> None:
@@ -234,26 +257,33 @@ def _switch_to_wal(connection: Connection) -> None:
             time.sleep(0.01)
 
 
-def _make_or_check_schema(connection: Connection, path: Path, artifact_root: str) -> None:
+def _make_schema_if_new(connection: Connection, path: Path, artifact_root: str) -> None:
     """In one transaction, so that a death in the middle leaves an empty file, not half a schema."""
     connection.execution_options(mlpack_begin="BEGIN IMMEDIATE")
     with connection.begin():
         names = set(sa.inspect(connection).get_table_names())
-        if tables.meta.name not in names:
-            if names:
-                raise InvalidState(
-                    f"{path} is a database of something else (it has tables such as "
-                    f"{sorted(names)[0]!r}). Point MLPACK_TRACKING_URI at another file or folder."
-                )
+        if not names:
             _create_schema(connection, artifact_root)
-            return
-        query = sa.select(tables.meta.c.value).where(tables.meta.c.key == "schema_version")
-        version = int(connection.execute(query).scalar_one())
-        if version != tables.SCHEMA_VERSION:
+        elif tables.meta.name not in names:
             raise InvalidState(
-                f"{path} has schema version {version}; this mlpack reads version "
-                f"{tables.SCHEMA_VERSION}. Use the version of mlpack that wrote it."
+                f"{path} is a database of something else (it has tables such as "
+                f"{sorted(names)[0]!r}). Point MLPACK_TRACKING_URI at another file or folder."
             )
+
+
+def _check_schema(connection: Connection, path: Path) -> str:
+    """Returns where the database says that its files are."""
+    connection.execution_options(mlpack_begin="BEGIN")
+    with connection.begin():
+        query = sa.select(tables.meta.c.key, tables.meta.c.value)
+        facts: dict[str, str] = dict(connection.execute(query).tuples().all())
+    version = int(facts["schema_version"])
+    if version != tables.SCHEMA_VERSION:
+        raise InvalidState(
+            f"{path} has schema version {version}; this mlpack reads version "
+            f"{tables.SCHEMA_VERSION}. Use the version of mlpack that wrote it."
+        )
+    return facts["artifact_root"]
 
 
 def _create_schema(connection: Connection, artifact_root: str) -> None:
@@ -275,5 +305,5 @@ def _create_schema(connection: Connection, artifact_root: str) -> None:
 
 def _empty_database(artifact_root: str) -> Connection:
     connection = _engine(":memory:").connect()
-    _make_or_check_schema(connection, Path(":memory:"), artifact_root)
+    _make_schema_if_new(connection, Path(":memory:"), artifact_root)
     return connection

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -172,8 +172,6 @@ def active_run_row(connection: Connection, run_id: str, place: Path) -> Any:
 
 def write_tags(connection: Connection, run: int, values: dict[str, str]) -> None:
     """Set or overwrite tags of a run, by the run's inner key."""
-    rows: Iterable[dict[str, Any]] = [
-        {"run": run, "key": key, "value": value} for key, value in values.items()
-    ]
+    rows = [{"run": run, "key": key, "value": value} for key, value in values.items()]
     if rows:
         connection.execute(upsert(tags, connection.dialect.name), rows)
