@@ -101,6 +101,8 @@ def _array(array: Any) -> Any:
     if kind == "M":
         return _timestamps(array)
     if kind == "m":
+        if np.datetime_data(array.dtype)[0] in "YM":  # of no fixed length; numpy takes means
+            array = array.astype("timedelta64[s]")
         seconds = array / np.timedelta64(1, "s")
         return _array(np.asarray(seconds))
     if kind == "S":
@@ -131,8 +133,7 @@ def _from_numpy(value: Any) -> tuple[bool, Any]:
 
     if isinstance(value, np.ndarray):
         if isinstance(value, np.ma.MaskedArray):
-            masked: Any = value.astype(object)
-            value = masked.filled(None)
+            return True, to_plain(value.tolist())  # None where masked
         return True, _array(np.asarray(value))
     if isinstance(value, np.generic):
         if value.dtype.names:

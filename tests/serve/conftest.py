@@ -3,6 +3,7 @@
 from types import SimpleNamespace
 
 import pytest
+
 from mlpack.flavors.schema import ColSpec, ParamSchema, ParamSpec, Schema, TensorSpec
 from mlpack.flavors.signature import ModelSignature
 from mlpack.serve.app import create_app
@@ -17,7 +18,7 @@ class FakeModel:
         self.signature = signature
         self.folder = folder
         self.metadata = SimpleNamespace(
-            flavors=dict.fromkeys(flavors, {}), saved_input_example_info=None
+            flavors={name: {} for name in flavors}, saved_input_example_info=None
         )
 
     def predict_enforced(self, data, params):

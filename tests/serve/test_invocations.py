@@ -4,6 +4,7 @@ import json
 
 import numpy as np
 import pytest
+
 from mlpack.errors import InvalidInput
 from mlpack.flavors.table import Table
 
