@@ -1,4 +1,8 @@
-"""One side of `log_model.py`: fits the pipeline, then logs or saves it at every line it reads."""
+"""One side of the comparisons: fits the quickstart's pipeline and lets a product keep it.
+
+log_model_worker.py PRODUCT log_model|save_model|log_metric    measures at every line it reads
+log_model_worker.py PRODUCT save FOLDER C                      saves it once, and ends
+"""
 
 from __future__ import annotations
 
@@ -15,12 +19,17 @@ from typing import Any
 from harness import serve_measurements
 
 
-def main(product: str, what: str) -> None:
+def main(product: str, what: str, *more: str) -> None:
     logging.disable(logging.WARNING)
     warnings.simplefilter("ignore")
     tracker = importlib.import_module(product)
-    tracker.set_tracking_uri(f"sqlite:///{Path.cwd() / what}.db")
     flavor = importlib.import_module(f"{product}.sklearn")
+    if what == "save":
+        folder, C = more
+        model, example = fitted_pipeline(float(C))
+        flavor.save_model(model, folder, input_example=example)
+        return
+    tracker.set_tracking_uri(f"sqlite:///{Path.cwd() / what}.db")
     model, example = fitted_pipeline()
     measures: dict[str, Callable[[], None]] = {
         "log_model": lambda: flavor.log_model(model, name="model", input_example=example),
@@ -40,7 +49,7 @@ def main(product: str, what: str) -> None:
     serve_measurements(once)
 
 
-def fitted_pipeline() -> tuple[Any, Any]:
+def fitted_pipeline(C: float = 0.5) -> tuple[Any, Any]:
     """The pipeline of examples/quickstart.py, and three rows for an example."""
     from sklearn.compose import ColumnTransformer
     from sklearn.datasets import load_diabetes
@@ -57,7 +66,7 @@ def fitted_pipeline() -> tuple[Any, Any]:
             ("category", OneHotEncoder(handle_unknown="ignore"), ["sex"]),
         ]
     )
-    model = Pipeline([("columns", columns), ("classifier", LogisticRegression(max_iter=1000))])
+    model = Pipeline([("columns", columns), ("classifier", LogisticRegression(C=C, max_iter=1000))])
     return model.fit(X, progression > progression.quantile(0.75)), X.head(3)
 
 

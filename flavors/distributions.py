@@ -84,7 +84,7 @@ def module_file(module: str) -> Path | None:
     for depth in range(len(parts), 0, -1):
         loaded = sys.modules.get(".".join(parts[:depth]))
         if file := getattr(loaded, "__file__", None):
-            return Path(file)
+            return Path(file).absolute()
     return _search(parts)
 
 

@@ -11,12 +11,14 @@ import re
 import sys
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from ..errors import InvalidInput
 from .distributions import Located
 from .installed import Distribution, Installed, installed
-from .requirement_lines import EXCLUDED, Lines, check_line, read_lines
+from .requirement_lines import EXCLUDED, Lines, check_line, read_lines, without_credentials
 from .source_scan import follow_own_code
 
 REQUIREMENTS_FILE = "requirements.txt"
@@ -128,19 +130,21 @@ def _warn_of_own_code(located: Located, code_paths: Sequence[str | Path]) -> Non
 
 
 def _pin(distribution: Distribution, lines: dict[str, str]) -> None:
-    if distribution.origin == "local":
+    line = _pinned(distribution)
+    if distribution.origin != "index" and " @ " not in line:
         warnings.warn(
-            f"{distribution.name} {distribution.version} was installed from a file of this "
-            "machine; where the model goes, an index must offer that version.",
-            stacklevel=4,
+            f"{distribution.name} {distribution.version} was installed from "
+            f"{without_credentials(distribution.url)}, which others cannot reach; where the "
+            "model goes, an index must offer that version.",
+            stacklevel=3,
         )
-    lines[distribution.name] = _pinned(distribution)
+    lines[distribution.name] = line
 
 
 def _pinned(distribution: Distribution) -> str:
     if distribution.origin == "url":
-        line = f"{distribution.name} @ {distribution.url}"
-        return check_line(line)[1]
+        with suppress(InvalidInput):
+            return check_line(f"{distribution.name} @ {distribution.url}")[1]
     # '2.1.0+cpu' is one vendor's build of 2.1.0 and on no public index; '==2.1.0' accepts it
     return f"{distribution.name}=={distribution.version.partition('+')[0]}"
 

@@ -111,8 +111,9 @@ def _read_text(
             is_constraint = constraint or nested[1] in ("-c", "--constraint")
             _read_file(folder / nested[2].strip(), lines, constraint=is_constraint, trail=trail)
         elif _PLACE_OPTIONS.match(line):
+            shown = without_credentials(line)
             warnings.warn(
-                f"{_shown(line)!r} is not kept with the model: it says where packages come from, "
+                f"{shown!r} is not kept with the model: it says where packages come from, "
                 "not which. Give it when you build or install (mlpack build-docker --index-url).",
                 stacklevel=4,
             )
@@ -140,42 +141,43 @@ def check_line(line: str) -> tuple[str, str]:
     """
     from packaging.requirements import InvalidRequirement, Requirement
 
+    shown = without_credentials(line)
     bare = re.sub(r"\s+--hash[=\s]\S+", "", line).strip()
     if _EDITABLE.match(bare) or (_PATH.search(bare) and "@" not in bare):
         raise InvalidInput(
-            f"The requirement {_shown(line)!r} is a path on this machine; nobody else can install "
+            f"The requirement {shown!r} is a path on this machine; nobody else can install "
             "it. Pass your own code with code_paths=[…], or publish the package."
         )
     if bare.startswith("-"):
-        raise InvalidInput(f"The option {_shown(line)!r} cannot stand in a model's requirements.")
+        raise InvalidInput(f"The option {shown!r} cannot stand in a model's requirements.")
     try:
         requirement = Requirement(bare)
     except InvalidRequirement as error:
         reason = str(error).splitlines()[0]
         raise InvalidInput(
-            f"{_shown(line)!r} is not a requirement ({reason}). Write it as 'name==1.2.3'."
+            f"{shown!r} is not a requirement ({reason}). Write it as 'name==1.2.3'."
         ) from None
     if requirement.url:
-        _check_url(requirement.url, line)
+        _check_url(requirement.url, shown)
     return normalise(requirement.name), bare
 
 
-def _check_url(url: str, line: str) -> None:
+def _check_url(url: str, shown: str) -> None:
     parts = urlsplit(url)
     user, at, _ = parts.netloc.rpartition("@")
     plain_ssh_user = parts.scheme == "git+ssh" and ":" not in user
     if at and not plain_ssh_user and not _FROM_ENVIRONMENT.match(user):
         raise InvalidInput(
-            f"The requirement {_shown(line)!r} holds credentials, which would be published with "
+            f"The requirement {shown!r} holds credentials, which would be published with "
             "the model. Write ${TOKEN} in their place; pip and uv fill it in when they install."
         )
     if parts.scheme not in _URL_SCHEMES:
         raise InvalidInput(
-            f"The requirement {_shown(line)!r} cannot be installed safely elsewhere; "
+            f"The requirement {shown!r} cannot be installed safely elsewhere; "
             f"use an address that starts with {', '.join(sorted(_URL_SCHEMES))}."
         )
 
 
-def _shown(line: str) -> str:
-    """A line for a message, without the credentials it may hold."""
-    return re.sub(r"(//)[^/@\s]+@", r"\1***@", line)[:200]
+def without_credentials(text: str) -> str:
+    """A line or an address for a message."""
+    return re.sub(r"(//)[^/@\s]+@", r"\1***@", text)[:200]

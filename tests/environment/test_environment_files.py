@@ -125,3 +125,34 @@ def test_a_refused_line_writes_nothing(tmp_path: Path) -> None:
     with pytest.raises(InvalidInput):
         write_environment(tmp_path, ["numpy"], extra_pip_requirements=["-e ."])
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "url", ["file:///tmp/thing.whl", "http://h/thing.whl", "https://me:secret@h/thing.whl"]
+)
+def test_installed_from_where_nobody_else_can(
+    url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    info = tmp_path / "thing-1.5+local.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Name: thing\nVersion: 1.5+local\n")
+    (info / "RECORD").write_text("thing.py,,\n")
+    (info / "direct_url.json").write_text(f'{{"url": "{url}", "archive_info": {{}}}}')
+    (tmp_path / "thing.py").write_text("")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    with pytest.warns(UserWarning, match="was installed from") as caught:
+        assert capture(["thing"]) == ["thing==1.5"]
+    assert "secret" not in str(caught[0].message)
+
+
+def test_installed_from_a_repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    info = tmp_path / "thing-1.5.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Name: thing\nVersion: 1.5\n")
+    (info / "RECORD").write_text("thing.py,,\n")
+    (info / "direct_url.json").write_text(
+        '{"url": "https://h/thing.git", "vcs_info": {"vcs": "git", "commit_id": "c0ffee"}}'
+    )
+    (tmp_path / "thing.py").write_text("")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    assert capture(["thing"]) == ["thing @ git+https://h/thing.git@c0ffee"]
