@@ -56,9 +56,10 @@ class Progress:
     """Something to show while an image is built.
 
     Attributes:
-        kind: ``part`` when work on a part of the image starts, ``cached`` when that part is
-            taken from the cache, ``log`` for a line of output, ``notice`` for something that
-            the user should know, ``bytes`` when a transfer advanced.
+        kind: ``part`` when work on a part of the image starts (or, when something is deployed,
+            the next step), ``cached`` when that part is taken from the cache, ``log`` for a line
+            of output, ``notice`` for something that the user should know, ``bytes`` when a
+            transfer advanced.
         message: one line.
         part: the part of the image it belongs to, if any.
         done: bytes so far, for ``bytes``.

@@ -10,7 +10,7 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from .. import __version__
 from ..errors import AlreadyExists, BadModel, InvalidInput, StorageFailed
@@ -80,7 +80,10 @@ def make_context(spec: BuildSpec) -> Context:
         platform=spec.platform,
         install_options=_install_options(model, python, settings),
         labels={**_labels(spec, model, digest), **spec.labels},
-        model_digest=digest,
+        environment={
+            "MLPACK_MODEL_NAME": _title(spec.name),
+            **({"MLPACK_MODEL_DIGEST": digest} if digest else {}),
+        },
     )
     entries = [
         _entry("Dockerfile", render(recipe)),
@@ -166,8 +169,7 @@ def _check_reference(name: str, what: str) -> None:
 
 def python_for(model: Model) -> tuple[str, list[str]]:
     """The minor version of Python that an image for this model should have, and notices."""
-    config = _python_function(model)
-    match = re.match(r"^(\d+)\.(\d+)", str(config.get("python_version") or ""))
+    match = re.match(r"^(\d+)\.(\d+)", str(model.pyfunc.get("python_version") or ""))
     oldest = ".".join(map(str, OLDEST_PYTHON))
     if match is None:
         return oldest, [f"The model does not say which Python saved it; the image has {oldest}."]
@@ -180,25 +182,21 @@ def python_for(model: Model) -> tuple[str, list[str]]:
     return match[0], []
 
 
-def _python_function(model: Model) -> Mapping[str, Any]:
-    config = model.flavors.get("python_function")
-    return config if isinstance(config, Mapping) else {}
-
-
 def _holds_code(model: Model) -> bool:
     """Does it hold bytecode (cloudpickle), which only one minor version of Python reads?"""
-    formats = [f.get("serialization_format") for f in model.flavors.values() if hasattr(f, "get")]
-    return bool(_python_function(model).get("python_model")) or "cloudpickle" in formats
+    formats = [keys.get("serialization_format") for keys in model.flavors.values()]
+    return bool(model.pyfunc.get("python_model")) or "cloudpickle" in formats
 
 
 def _vouched_digest(spec: BuildSpec, model: Model) -> str | None:
     from ..flavors import integrity
 
-    integrity.verify(spec.model, model)
+    files = integrity.manifest(spec.model)
+    integrity.verify(spec.model, model, files)
     if spec.expected_digest is not None:
-        integrity.verify_digest(spec.model, spec.expected_digest)
+        integrity.verify_digest(spec.model, spec.expected_digest, files)
         return spec.expected_digest
-    return integrity.digest(integrity.manifest(spec.model)) if spec.trust else None
+    return integrity.digest(files) if spec.trust else None
 
 
 def _untrusted_notice(model: Model) -> list[str]:
@@ -253,7 +251,7 @@ def _secrets(indexes: Indexes, spec: BuildSpec) -> tuple[str, ...]:
 
 def _labels(spec: BuildSpec, model: Model, digest: str | None) -> dict[str, str]:
     found = {
-        "org.opencontainers.image.title": spec.name,
+        "org.opencontainers.image.title": _title(spec.name),
         "org.opencontainers.image.created": _timestamp(model.utc_time_created),
         "org.opencontainers.image.version": model.model_id or model.model_uuid,
         "mlpack.version": __version__,
@@ -264,6 +262,11 @@ def _labels(spec: BuildSpec, model: Model, digest: str | None) -> dict[str, str]
         "mlpack.run.id": model.run_id,
     }
     return {key: str(value) for key, value in found.items() if value}
+
+
+def _title(name: str) -> str:
+    """An image's name without registry, tag and digest."""
+    return re.split(r"[:@]", name.rpartition("/")[2], maxsplit=1)[0]
 
 
 def _timestamp(created: object) -> str | None:

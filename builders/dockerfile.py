@@ -28,14 +28,14 @@ class Recipe:
         platform: as ``FROM --platform`` wants it, or None.
         install_options: options of install.py.
         labels: labels of the finished image.
-        model_digest: what the server compares the model with, or None.
+        environment: what the server is told about this model.
     """
 
     base_image: str
     platform: str | None = None
     install_options: tuple[str, ...] = ()
     labels: Mapping[str, str] = field(default_factory=dict)
-    model_digest: str | None = None
+    environment: Mapping[str, str] = field(default_factory=dict)
 
 
 def render(recipe: Recipe) -> str:
@@ -73,11 +73,10 @@ def render(recipe: Recipe) -> str:
         "# model",
         "COPY model/ /opt/ml/model/",
     ]
-    if recipe.model_digest:
-        lines.append(f"ENV MLPACK_MODEL_DIGEST={_quoted(recipe.model_digest)}")
-    labels = [f"{_quoted(key)}={_quoted(value)}" for key, value in sorted(recipe.labels.items())]
-    if labels:
-        lines.append("LABEL " + " \\\n      ".join(labels))
+    for instruction, pairs in (("ENV", recipe.environment), ("LABEL", recipe.labels)):
+        if pairs:
+            told = [f"{_name(key)}={_quoted(value)}" for key, value in sorted(pairs.items())]
+            lines.append(f"{instruction} " + " \\\n    ".join(told))
     return "\n".join(lines) + "\n"
 
 
@@ -85,3 +84,7 @@ def _quoted(text: str) -> str:
     """A value that stays a value: descriptors are written by strangers, too."""
     plain = re.sub(r"[\x00-\x1f\x7f\u0085\u2028\u2029]+", " ", text)
     return '"' + re.sub(r'(["\\$])', r"\\\1", plain) + '"'
+
+
+def _name(text: str) -> str:
+    return re.sub(r"[^A-Za-z0-9._/-]", "_", text)

@@ -34,6 +34,11 @@ TESTS_NOT_NEEDED = ("numpy", "pandas", "scipy", "sklearn")
 # What makes uv and pip trust the certificates that the base image trusts.
 CERTIFICATES = ("/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt")
 
+NO_WHEEL = (
+    ". There is no ready-made wheel of it for this Python and processor, and it could not be "
+    "compiled. Pin a version that has one, or take a base image with the compilers it needs."
+)
+
 
 class Failed(Exception):
     """Why the build cannot go on, in one line for the user."""
@@ -176,26 +181,25 @@ def scrub(line: str, secrets: list[str]) -> str:
 
 
 def reason(lines: list[str]) -> str:
-    """The sentence of uv's (or pip's) output that says why, without its drawing."""
-    text = [line for line in lines if line.strip()]
-    for start, line in enumerate(text):
-        if re.match(r"^\s*[×x✗] ", line):
-            block = text[start:]
-            # the deepest cause says most: "No solution found" is true but tells nothing
-            causes = [i for i, each in enumerate(block) if re.search(r"[├╰]─▶", each)]
-            last = causes[-1] if causes else 0
-            first, *rest = block[last:]
-            told = [re.sub(r"^[\s×x✗├╰─▶│]*", "", first)]
-            for each in rest:
-                if re.match(r"^\s*(hint:|help:|╰|├|\S)", each):
-                    break
-                told.append(each.strip(" │"))
-            summary = "" if last == 0 else re.sub(r"^\s*[×x✗] ", "", block[0]).rstrip(": ") + ": "
-            return summary + " ".join(told)
-    for line in reversed(text):
-        if re.match(r"^(error|ERROR):", line):
-            return line.partition(":")[2].strip()
-    return text[-1] if text else "the installer failed without a word"
+    """The sentences of uv's (or pip's) output that say why, without its drawing.
+
+    uv tells an error as one line and a chain of causes, which may go on over several lines.
+    """
+    starts = [i for i, line in enumerate(lines) if re.match(r"^\s*([×x✗] |error:|ERROR:)", line)]
+    if not starts:
+        return next((line for line in reversed(lines) if line.strip()), "it did not say why")
+    told = [re.sub(r"^\s*([×x✗] |error:|ERROR:)\s*", "", lines[starts[0]])]
+    for line in lines[starts[0] + 1 :]:
+        if cause := re.match(r"^\s*(?:cause:|[├╰]─▶)\s*(.*)", line):
+            told.append(cause[1])
+        elif re.match(r"^[\s│]{4,}[^\s\[]", line) and len(told) > 1:
+            told[-1] += " " + line.strip(" │")
+        else:
+            break
+    told = [text.rstrip(" :^") for text in told]
+    # the first cause names the thing, the last one what is wrong with it
+    parts = [told[0], *told[1:2], *(told[-1:] if len(told) > 2 else [])]
+    return ": ".join(parts) + (NO_WHEEL if told[0].startswith("Failed to build") else "")
 
 
 def drop_tests(site: Path) -> None:

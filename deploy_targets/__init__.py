@@ -1,0 +1,1 @@
+"""An image or a model becomes something that answers requests."""

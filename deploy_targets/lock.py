@@ -1,0 +1,37 @@
+"""One change of a deployment at a time on this machine."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from ..errors import InvalidState, StorageFailed
+
+
+@contextmanager
+def lock(name: str) -> Iterator[None]:
+    """Hold the deployment ``name``; a killed holder lets go by dying.
+
+    Raises:
+        InvalidState: somebody else is changing it now.
+        StorageFailed: the lock's file cannot be made.
+    """
+    cache = os.environ.get("XDG_CACHE_HOME")
+    folder = (Path(cache) if cache else Path.home() / ".cache") / "mlpack" / "deployments"
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        file = (folder / f"{name}.lock").open("w")
+    except OSError as error:
+        raise StorageFailed(f"Cannot write {folder}: {error.strerror or error}.") from error
+    with file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise InvalidState(
+                f"Another mlpack is changing the deployment {name!r} right now. "
+                "Try again when it is done."
+            ) from None
+        yield
