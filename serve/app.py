@@ -31,6 +31,7 @@ _CODES = {404: "RESOURCE_DOES_NOT_EXIST", 405: "BAD_REQUEST"}
 _ROUTES = "POST /invocations, GET /ping, GET /health, GET /version"
 # names of columns are the caller's text: bounded before they go into a header
 _MAX_IGNORED_SHOWN = 20
+_LONGEST_MESSAGE = 2000
 
 
 def create_app(model: LoadedModel, settings: ServeSettings | None = None) -> Flask:
@@ -94,7 +95,10 @@ def _error_response(error: Exception) -> Response:
         error = MlpackError("Internal error; the server's log has the details.")
     elif error.http_status >= 500:
         log.error("%s", error.message, exc_info=error.__cause__ or error)
-    return _json(error.to_dict(), error.http_status)
+    content = error.to_dict()
+    if len(content["message"]) > _LONGEST_MESSAGE:  # it quotes the request: no amplifier
+        content["message"] = content["message"][:_LONGEST_MESSAGE] + "…"
+    return _json(content, error.http_status)
 
 
 def _http_error(error: HTTPException) -> Response:

@@ -100,8 +100,7 @@ def _in_main_thread() -> bool:
 def describe_failure(error: BaseException) -> str:
     """The message that the caller gets when a model raised: its words, never its trace."""
     text = str(error).strip()
-    kind = type(error).__name__
-    return f"The model failed: {kind}: {text[:2000]}" if text else f"The model failed: {kind}"
+    return f"The model raised {type(error).__name__}{': ' if text else ''}{text}"
 
 
 def _must_take_turns(model: LoadedModel) -> bool:
