@@ -79,8 +79,14 @@ def show(uri: str, as_json: bool) -> None:
             ("created", f"{model.utc_time_created} UTC" if model.utc_time_created else None),
             ("signature", _signature(described["signature"])),
             ("requirements", "\n".join(described["requirements"])),
-            ("digest", f"{described['digest']}\n{matches.get(found.digest, 'CHANGED since it was logged')}"),
-            ("files", "\n".join(f"{f['bytes']:>12,}  {name}" for name, f in described["files"].items())),
+            (
+                "digest",
+                f"{described['digest']}\n{matches.get(found.digest, 'CHANGED since it was logged')}",
+            ),
+            (
+                "files",
+                "\n".join(f"{f['bytes']:>12,}  {name}" for name, f in described["files"].items()),
+            ),
         ]
     )
 

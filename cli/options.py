@@ -73,7 +73,9 @@ def parse_json_option(ctx: click.Context, param: click.Parameter, value: str | N
     return parsed
 
 
-def key_values(ctx: click.Context, param: click.Parameter, value: tuple[str, ...]) -> dict[str, str]:
+def key_values(
+    ctx: click.Context, param: click.Parameter, value: tuple[str, ...]
+) -> dict[str, str]:
     """A click callback: ``KEY=VALUE`` given several times."""
     pairs = {}
     for item in value:

@@ -121,7 +121,10 @@ def show(run_id: str, as_json: bool) -> None:
             ("git commit", source.pop("source.git.commit", None)),
             ("params", _lines(run.data.params)),
             ("metrics", _lines({k: f"{v:.6g}" for k, v in run.data.metrics.items()})),
-            ("tags", _lines({k: v for k, v in run.data.tags.items() if not k.startswith("mlflow.")})),
+            (
+                "tags",
+                _lines({k: v for k, v in run.data.tags.items() if not k.startswith("mlflow.")}),
+            ),
             ("artifacts", "\n".join(described["artifacts"])),
             ("models", "\n".join(model["uri"] for model in described["models"])),
         ]
