@@ -68,7 +68,11 @@ def show(uri: str, as_json: bool) -> None:
     if as_json:
         print_json(described)
         return
-    matches = {None: "not recorded", described["digest"]: "matches the store's record"}
+    record = "not recorded in a store"
+    if found.digest is not None:
+        same = found.digest == described["digest"]
+        record = "as recorded in the store" if same else "CHANGED since it was logged"
+    sizes = {name: file["bytes"] for name, file in described["files"].items()}
     print_fields(
         [
             ("model", uri),
@@ -79,14 +83,8 @@ def show(uri: str, as_json: bool) -> None:
             ("created", f"{model.utc_time_created} UTC" if model.utc_time_created else None),
             ("signature", _signature(described["signature"])),
             ("requirements", "\n".join(described["requirements"])),
-            (
-                "digest",
-                f"{described['digest']}\n{matches.get(found.digest, 'CHANGED since it was logged')}",
-            ),
-            (
-                "files",
-                "\n".join(f"{f['bytes']:>12,}  {name}" for name, f in described["files"].items()),
-            ),
+            ("digest", f"{described['digest']}\n{record}"),
+            ("files", "\n".join(f"{size:>12,}  {name}" for name, size in sizes.items())),
         ]
     )
 

@@ -14,7 +14,7 @@ from .options import examples, model_uri_option, parse_json_option, trust_from, 
         "mlpack predict -m runs:/<run_id>/model -i rows.csv -o predictions.csv",
         "mlpack predict -m ./model -i rows.json",
         "cat rows.csv | mlpack predict -m ./model -i - --format csv",
-        """mlpack predict -m ./model -i rows.parquet -o out.parquet --params '{"threshold": 0.7}'""",
+        "mlpack predict -m ./model -i rows.parquet -o out.parquet --params '{\"top_k\": 3}'",
     )
 )
 @model_uri_option

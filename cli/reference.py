@@ -28,12 +28,10 @@ def render() -> str:
     from .main import cli
 
     parts = [
-        "# The command line\n\nMade by `python -m mlpack.cli.reference`. Errors are one line on"
-    ]
-    parts[0] += (
-        " standard error with exit code 1, wrong usage is exit code 2; `MLPACK_DEBUG=1` shows the "
+        "# The command line\n\nMade by `python -m mlpack.cli.reference`. Errors are one line on "
+        "standard error with exit code 1, wrong usage is exit code 2; `MLPACK_DEBUG=1` shows the "
         "trace behind an error.\n"
-    )
+    ]
     seen: dict[int, str] = {}
     for path, command, context in walk(cli, "mlpack"):
         if first := seen.get(id(command)):

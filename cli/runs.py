@@ -108,6 +108,7 @@ def show(run_id: str, as_json: bool) -> None:
         print_json(described)
         return
     info = run.info
+    tags = {k: v for k, v in run.data.tags.items() if not k.startswith("mlflow.")}
     source = {key.removeprefix("mlflow."): value for key, value in run.data.tags.items()}
     print_fields(
         [
@@ -121,10 +122,7 @@ def show(run_id: str, as_json: bool) -> None:
             ("git commit", source.pop("source.git.commit", None)),
             ("params", _lines(run.data.params)),
             ("metrics", _lines({k: f"{v:.6g}" for k, v in run.data.metrics.items()})),
-            (
-                "tags",
-                _lines({k: v for k, v in run.data.tags.items() if not k.startswith("mlflow.")}),
-            ),
+            ("tags", _lines(tags)),
             ("artifacts", "\n".join(described["artifacts"])),
             ("models", "\n".join(model["uri"] for model in described["models"])),
         ]
