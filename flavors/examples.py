@@ -123,6 +123,8 @@ def jsonable(value: Any) -> Any:
     """
     if value is None or type(value) in _PLAIN:
         return value
+    if isinstance(value, str):
+        return str.__str__(value)
     if isinstance(value, float):
         return float(value) if abs(value) < float("inf") else None
     if isinstance(value, Mapping):

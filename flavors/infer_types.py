@@ -150,8 +150,6 @@ def type_of_column(column: Any) -> Type:
     Raises:
         InvalidInput: an object column of several types, or a dtype that no signature knows.
     """
-    if column.ndim != 1 or getattr(column.values, "ndim", 1) != 1:
-        raise InvalidInput(f"column {column.name!r} is not one-dimensional")
     if column.dtype.kind == "O":
         column = column.infer_objects()
     if column.dtype.kind == "O":

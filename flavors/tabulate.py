@@ -103,39 +103,41 @@ def _from_object(schema: Schema, data: Mapping[Any, Any]) -> Table:
             return _single_column(schema, [data])
         _need_names(schema)
     types: dict[Any, Type] = {c.name: c.type for c in schema.columns}
-    columns = {}
-    extra = {}
-    one_row: dict[Any, bool] = {}
-    for name, value in data.items():
-        if name in types:
-            one_row[name] = _is_single(value, types[name])
-            columns[name] = [value] if one_row[name] else value
-        else:
-            extra[name] = value
-    if len(set(one_row.values())) > 1:
-        single = next(n for n, one in one_row.items() if one)
-        several = next(n for n, one in one_row.items() if not one)
-        raise SchemaMismatch(
-            f"Either every column is a list of values or none is: {several!r} is a list, "
-            f"{single!r} is not."
-        )
-    n_rows = len(next(iter(columns.values()))) if columns else 1
+    known = {name: value for name, value in data.items() if name in types}
+    is_row = _is_one_row(known, types)
+    columns = {name: [value] if is_row else value for name, value in known.items()}
+    n_rows = 1 if is_row else len(next(iter(columns.values())))
     # columns that the model does not take need not be well formed, only known by name
-    columns.update({name: [None] * n_rows for name in extra})
+    columns.update({name: [None] * n_rows for name in data if name not in types})
     return Table.from_dict(columns)
 
 
-def _is_single(value: Any, dtype: Type) -> bool:
-    """Whether a value under a column's name is one cell rather than the whole column."""
+def _is_one_row(data: Mapping[Any, Any], types: Mapping[Any, Type]) -> bool:
+    """Whether the values are the cells of one row rather than whole columns."""
+    cells = {name: _is_cell(value, types[name]) for name, value in data.items()}
+    cell = next((name for name, is_cell in cells.items() if is_cell is True), None)
+    column = next((name for name, is_cell in cells.items() if is_cell is False), None)
+    if cell is not None and column is not None:
+        raise SchemaMismatch(
+            f"Either every column is a list of values or none is: {column!r} is a list, "
+            f"{cell!r} is not."
+        )
+    return column is None
+
+
+def _is_cell(value: Any, dtype: Type) -> bool | None:
+    """Whether a value is one cell of its column; None if it could be the column as well."""
     if hasattr(value, "ndim"):
         depth = value.ndim
         return bool(depth <= _depth(dtype) if isinstance(dtype, Array) else depth == 0)
     if not isinstance(value, list | tuple):
         return True
+    if isinstance(dtype, AnyType):
+        return None
     if not isinstance(dtype, Array):
         return False
     inner = next((v for v in value if v is not None), None)
-    return inner is None or _is_single(inner, dtype.dtype)
+    return None if inner is None else _is_cell(inner, dtype.dtype)
 
 
 def _depth(dtype: Type) -> int:
