@@ -29,13 +29,13 @@ OLDEST_PYTHON = (3, 11)
 PREDEFINED = frozenset({"HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "FTP_PROXY", "ALL_PROXY"})
 
 _REFERENCE = re.compile(
-    r"^(?:[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?(?::\d+)?/)?"
+    r"(?:[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?(?::\d+)?/)?"
     r"[a-z0-9]+(?:(?:\.|_{1,2}|-+)[a-z0-9]+)*(?:/[a-z0-9]+(?:(?:\.|_{1,2}|-+)[a-z0-9]+)*)*"
-    r"(?::\w[\w.-]{0,127})?(?:@sha256:[0-9a-f]{64})?$"
+    r"(?::\w[\w.-]{0,127})?(?:@sha256:[0-9a-f]{64})?"
 )
-_IMAGE_ID = re.compile(r"^sha256:[0-9a-f]{64}$")
-_PLATFORM = re.compile(r"^[a-z0-9]+/[a-z0-9_]+(/v\d+)?$")
-_VARIABLE = re.compile(r"^[A-Za-z_][A-Za-z0-9_]*$")
+_IMAGE_ID = re.compile(r"sha256:[0-9a-f]{64}")
+_PLATFORM = re.compile(r"[a-z0-9]+/[a-z0-9_]+(/v\d+)?")
+_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
 @dataclass(frozen=True)
@@ -139,12 +139,12 @@ def check_spec(spec: BuildSpec) -> None:
         InvalidInput: says which option, and how it should look.
     """
     check_image_name(spec.name)
-    if spec.base_image is not None and not _IMAGE_ID.match(spec.base_image):
+    if spec.base_image is not None and not _IMAGE_ID.fullmatch(spec.base_image):
         _check_reference(spec.base_image, "base image")
-    if spec.platform is not None and not _PLATFORM.match(spec.platform):
+    if spec.platform is not None and not _PLATFORM.fullmatch(spec.platform):
         raise InvalidInput(f"{spec.platform!r} is not a platform such as linux/amd64.")
     for name in spec.build_args:
-        if not _VARIABLE.match(name):
+        if not _VARIABLE.fullmatch(name):
             raise InvalidInput(f"{name!r} is not the name of a build argument (NAME=VALUE).")
         if name.upper() == "FTP_PROXY":
             raise InvalidInput("The build argument FTP_PROXY is in use by mlpack itself.")
@@ -158,9 +158,9 @@ def check_image_name(name: str) -> None:
 
 
 def _check_reference(name: str, what: str) -> None:
-    if not _REFERENCE.match(name):
+    if not _REFERENCE.fullmatch(name):
         low = name.lower()
-        hint = f" Did you mean {low!r}?" if low != name and _REFERENCE.match(low) else ""
+        hint = f" Did you mean {low!r}?" if low != name and _REFERENCE.fullmatch(low) else ""
         raise InvalidInput(
             f"{name!r} is not a valid {what}: lower-case letters, digits and . _ - between "
             f"them, then optionally :tag.{hint}"

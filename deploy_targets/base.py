@@ -23,7 +23,7 @@ __all__ = [
 
 Status = Literal["healthy", "starting", "unhealthy", "stopped"]
 
-_NAME = re.compile(r"^[a-z0-9]([a-z0-9-]{0,51}[a-z0-9])?$")
+_NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,51}[a-z0-9])?")
 
 
 @dataclass(frozen=True)
@@ -161,7 +161,7 @@ class DeployTarget(Protocol):
 
 def check_name(name: str) -> None:
     """Raises `InvalidInput` unless ``name`` can name a deployment on any target."""
-    if not _NAME.match(name):
+    if not _NAME.fullmatch(name):
         raise InvalidInput(
             f"{name!r} cannot name a deployment. Use 1 to 53 lower-case letters, digits and "
             "hyphens, no hyphen first or last."

@@ -32,7 +32,7 @@ PORT = "8080/tcp"
 LOOPBACK = "127.0.0.1"
 _STOP_SECONDS = 30
 _TAIL = 15
-_MEMORY = re.compile(r"^\d+(\.\d+)?[bkmg]?$", re.IGNORECASE)
+_MEMORY = re.compile(r"\d+(\.\d+)?[bkmg]?", re.IGNORECASE)
 
 
 @contextmanager
@@ -63,7 +63,7 @@ def check(options: LocalOptions) -> None:
     """Raises `InvalidInput` for what the engine would refuse with less clear words."""
     if options.port is not None and not 0 < options.port < 65536:
         raise InvalidInput(f"The option 'port' is {options.port}; ports go from 1 to 65535.")
-    if options.memory is not None and not _MEMORY.match(options.memory):
+    if options.memory is not None and not _MEMORY.fullmatch(options.memory):
         raise InvalidInput(f"The option 'memory' is {options.memory!r}; write 512m or 2g.")
     for option, value in (("timeout", options.timeout), ("cpus", options.cpus)):
         if value is not None and not 0 < value < 1e6:

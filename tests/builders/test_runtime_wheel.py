@@ -58,7 +58,9 @@ def test_an_installer_accepts_it(tmp_path: Path) -> None:
     environment = {"PYTHONPATH": str(site)}
     python = tmp_path / "v" / "bin" / "python"
     venv.create(tmp_path / "v", with_pip=False)
-    done = subprocess.run([python, "-c", code], env=environment, check=True, capture_output=True)
+    done = subprocess.run(
+        [python, "-c", code], env=environment, cwd=tmp_path, check=True, capture_output=True
+    )
     where, flavors = done.stdout.decode().splitlines()
     assert where == str(site / "mlpack" / "__init__.py")
     assert flavors == "['pyfunc', 'sklearn']"
