@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
-    pass
+    from .signature import ModelSignature
 
 # What crosses from the parsed request (or the user's call) to a predictor: a table of named
 # columns, one tensor, several named tensors, or a plain list (models with list type hints).
@@ -32,12 +32,17 @@ class FlavorConfig:
         modules: top-level modules that the saved object needs at load (found by reading its
             pickle or skops schema); the environment capture turns them into requirements.
         is_pickle: loading runs arbitrary code; the descriptor says so.
+        signature: what the model's own type hints say, if it has any.
+        reload: the object is to be loaded from its folder before it predicts the input example
+            (it reads files there, or must not be changed by loading).
     """
 
     keys: Mapping[str, Any]
     pyfunc: Mapping[str, Any]
     modules: frozenset[str] = frozenset()
     is_pickle: bool = False
+    signature: ModelSignature | None = None
+    reload: bool = False
 
 
 @dataclass(frozen=True)
@@ -83,10 +88,10 @@ class Flavor(Protocol):
         """Write the native object below ``folder`` (which exists)."""
 
     def load(self, folder: Path, config: Mapping[str, Any], trust: Trust) -> Any:
-        """The native object back from ``folder``; ``config`` is ``flavors.<name>``."""
+        """The native object back; ``config`` is ``flavors.<name>`` over ``python_function``."""
 
     def predictor(self, model: Any, config: Mapping[str, Any]) -> Predictor:
-        """Wrap the native object; ``config`` is ``flavors.<name>`` merged over python_function."""
+        """Wrap the native object; ``config`` as for `load`."""
 
     def requirements(self, model: Any) -> Sequence[str]:
         """Distributions needed beside what the saved file names, unpinned (``scikit-learn``)."""

@@ -1,0 +1,150 @@
+"""Checksums of a model folder: what was saved is what is loaded.
+
+Two questions, two answers. `verify` compares with the checksums in the folder's own descriptor:
+it finds damage. `verify_digest` compares with a digest that was recorded elsewhere, when the
+model was logged: it finds tampering, and so is a reason to trust the folder.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import stat
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from ..errors import BadModel, InvalidInput, ModelChanged, StorageFailed
+from ..uris import safe_relative
+from .descriptor import MLMODEL, Model
+
+_SHOWN = 5
+
+
+def manifest(folder: Path) -> dict[str, str]:
+    """Checksums of every file in a model folder, ``MLmodel`` among them.
+
+    Returns:
+        ``{relative path: "sha256:<hex>"}``, sorted by path.
+
+    Raises:
+        BadModel: the folder holds a symbolic link or a special file, or does not exist.
+        StorageFailed: a file cannot be read.
+    """
+    try:
+        return {name: checksum(folder / name) for name in sorted(_files(folder))}
+    except FileNotFoundError as error:
+        raise BadModel(f"There is no model at {folder}: {error.strerror}.") from None
+    except OSError as error:
+        raise StorageFailed(f"Cannot read {error.filename}: {error.strerror}.") from error
+
+
+def digest(files: Mapping[str, str]) -> str:
+    """One checksum over a manifest; it changes when any file changes, comes or goes."""
+    text = json.dumps(sorted(files.items()), ensure_ascii=True, separators=(",", ":"))
+    return f"sha256:{hashlib.sha256(text.encode()).hexdigest()}"
+
+
+def verify(folder: Path, model: Model, files: Mapping[str, str] | None = None) -> None:
+    """Compare the files with the checksums in the descriptor.
+
+    A file that came in later does no harm and is let be (other tools leave notes in model
+    folders); a model without recorded checksums passes.
+
+    Args:
+        folder: the model folder.
+        model: its descriptor.
+        files: its `manifest`, if that is at hand.
+
+    Raises:
+        ModelChanged: files are missing or differ; the message names them.
+        BadModel: a recorded path leads out of the folder.
+    """
+    recorded = model.files
+    if not recorded:
+        return
+    problems = []
+    for name, expected in recorded.items():
+        try:
+            path = folder / safe_relative(str(name))
+        except InvalidInput:
+            raise BadModel(
+                f"{folder / MLMODEL} lists a file outside its folder: {name!r}."
+            ) from None
+        actual = files.get(name) if files is not None else _checksum_if_there(path)
+        if actual is None:
+            problems.append(f"{name} is missing")
+        elif actual != expected:
+            problems.append(f"{name} differs")
+    if problems:
+        raise ModelChanged(
+            f"The model at {folder} was changed after it was saved: {_list(problems)}. "
+            "Get an intact copy of it, or save it again."
+        )
+
+
+def verify_digest(folder: Path, expected: str, files: Mapping[str, str] | None = None) -> None:
+    """Compare the whole folder with a digest that was recorded elsewhere.
+
+    Args:
+        folder: the model folder.
+        expected: what `digest` gave when the model was logged.
+        files: its `manifest`, if that is at hand.
+
+    Raises:
+        ModelChanged: they differ; the message names the files, as far as the folder tells.
+    """
+    files = manifest(folder) if files is None else files
+    if digest(files) == expected:
+        return
+    try:
+        model = Model.read(folder)
+        verify(folder, model, files)
+        added = sorted(set(files) - set(model.files) - {MLMODEL}) if model.files else []
+    except ModelChanged:
+        raise
+    except BadModel:
+        added = []
+    what = [f"{name} was added" for name in added] or [f"{MLMODEL} differs"]
+    raise ModelChanged(
+        f"The model at {folder} is not the one that was recorded when it was logged: "
+        f"{_list(what)}. Get an intact copy of it, or log it again."
+    )
+
+
+def checksum(path: Path) -> str:
+    """A file's SHA-256 as ``sha256:<hex>``.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    with path.open("rb") as file:
+        return f"sha256:{hashlib.file_digest(file, 'sha256').hexdigest()}"
+
+
+def _checksum_if_there(path: Path) -> str | None:
+    try:
+        return None if path.is_symlink() else checksum(path)
+    except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
+        return None
+    except OSError as error:
+        raise StorageFailed(f"Cannot read {path}: {error.strerror}.") from error
+
+
+def _files(folder: Path, below: str = "") -> Iterator[str]:
+    with os.scandir(folder / below) as entries:
+        for entry in entries:
+            name = f"{below}{entry.name}"
+            mode = entry.stat(follow_symlinks=False).st_mode
+            if stat.S_ISDIR(mode):
+                yield from _files(folder, f"{name}/")
+            elif stat.S_ISREG(mode):
+                yield name
+            else:
+                what = "symbolic link" if stat.S_ISLNK(mode) else "special file"
+                raise BadModel(f"{folder / name} is a {what}; a model's files must be its own.")
+
+
+def _list(problems: list[str]) -> str:
+    more = len(problems) - _SHOWN
+    return ", ".join(problems[:_SHOWN]) + (f" and {more} more" if more > 0 else "")

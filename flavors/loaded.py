@@ -1,0 +1,108 @@
+"""A model in memory: one way to ask any of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from ..errors import InvalidState, MlpackError, ModelFailed
+from .base import Predictor
+from .descriptor import Model
+from .enforce import enforce, enforce_params
+from .signature import ModelSignature
+
+
+class LoadedModel:
+    """A loaded model behind one uniform ``predict``.
+
+    Attributes:
+        metadata: its descriptor.
+        folder: where it was loaded from.
+        native: the framework's own object (a scikit-learn estimator, …).
+    """
+
+    def __init__(self, metadata: Model, folder: Path, native: Any, predictor: Predictor) -> None:
+        self.metadata = metadata
+        self.folder = folder
+        self.native = native
+        self._predictor = predictor
+
+    @property
+    def signature(self) -> ModelSignature | None:
+        """What the model takes and returns, if known."""
+        return self.metadata.signature
+
+    def input_example(self) -> Any:
+        """The data that was given as an example when the model was saved, or None."""
+        info = self.metadata.saved_input_example_info
+        if not info:
+            return None
+        from .examples import load_example
+
+        return load_example(self.folder, info)
+
+    def predict(self, data: Any, params: Mapping[str, Any] | None = None) -> Any:
+        """Check data against the signature, and score it.
+
+        Args:
+            data: a DataFrame, array, dict or list, as the signature says.
+            params: inference parameters that the signature declares.
+
+        Returns:
+            what the model returns.
+
+        Raises:
+            SchemaMismatch: the data does not fit the signature.
+            InvalidInput: an unknown or wrong parameter.
+            ModelFailed: the model raised.
+        """
+        signature = self.metadata.signature
+        return self.predict_enforced(
+            enforce(signature, data), enforce_params(signature, dict(params) if params else None)
+        )
+
+    def predict_enforced(self, data: Any, params: Mapping[str, Any]) -> Any:
+        """Score data that was checked against the signature already.
+
+        Raises:
+            ModelFailed: the model raised.
+        """
+        try:
+            return self._predictor.predict(data, params)
+        except MlpackError:
+            raise
+        except Exception as error:
+            raise ModelFailed(f"The model raised {type(error).__name__}: {error}") from error
+
+    def predict_stream(self, data: Any, params: Mapping[str, Any] | None = None) -> Iterator[Any]:
+        """As `predict`, for a model that gives its answer in pieces.
+
+        Raises:
+            InvalidState: the model does not stream.
+        """
+        stream = getattr(self._predictor, "predict_stream", None)
+        if stream is None:
+            raise InvalidState("This model does not stream; use predict().")
+        signature = self.metadata.signature
+        checked = enforce(signature, data)
+        pieces: Iterator[Any] = stream(
+            checked, enforce_params(signature, dict(params) if params else None)
+        )
+        return pieces
+
+    def unwrap_python_model(self) -> Any:
+        """The user's own `PythonModel`.
+
+        Raises:
+            InvalidState: the model is of another kind; see ``native``.
+        """
+        try:
+            return self.native.python_model
+        except AttributeError:
+            raise InvalidState(
+                f"This model is no PythonModel but a {type(self.native).__name__}; take .native."
+            ) from None
+
+    def __repr__(self) -> str:
+        return f"<LoadedModel {', '.join(sorted(self.metadata.flavors))} from {self.folder}>"

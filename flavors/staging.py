@@ -1,0 +1,106 @@
+"""A folder that is either there completely or not at all."""
+
+from __future__ import annotations
+
+import errno
+import os
+import secrets
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from ..errors import AlreadyExists, StorageFailed
+
+
+@contextmanager
+def new_folder(path: Path) -> Iterator[Path]:
+    """A temporary folder beside ``path`` that gets its name when the block ends well.
+
+    Args:
+        path: where the folder shall be; it must not exist, or be an empty folder.
+
+    Raises:
+        AlreadyExists: there is something at ``path``.
+        StorageFailed: it cannot be written; nothing stays behind.
+    """
+    _check_free(path)
+    made = _make_parents(path.parent)
+    staging = path.parent / f".{path.name}.{secrets.token_hex(6)}.tmp"
+    try:
+        try:
+            staging.mkdir()
+            yield staging
+            _check_free(path)
+            staging.replace(path)
+        except BaseException:
+            shutil.rmtree(staging, ignore_errors=True)
+            for folder in made:
+                with suppress(OSError):
+                    folder.rmdir()
+            raise
+    except OSError as error:
+        if error.errno in _OURS:
+            raise storage_failed(path, error) from error
+        raise
+
+
+def storage_failed(path: Path, error: OSError) -> StorageFailed:
+    """The error for a folder that cannot be written, with what to do about it."""
+    hints = {
+        errno.ENOSPC: "The disk is full; free some space.",
+        errno.EDQUOT: "Your quota is used up; free some space.",
+        errno.EACCES: "Choose a folder that you may write to.",
+        errno.EPERM: "Choose a folder that you may write to.",
+        errno.EROFS: "The file system is read-only; choose another folder.",
+        errno.ENOTDIR: "A part of the path is a file.",
+        errno.ENAMETOOLONG: "Choose a shorter name.",
+    }
+    hint = hints.get(error.errno or 0, "")
+    reason = error.strerror or str(error)
+    return StorageFailed(f"Cannot write {path}: {reason}. {hint}".rstrip())
+
+
+# what a file system says; other OSErrors come out of the user's own model
+_OURS = frozenset(
+    {
+        errno.ENOSPC,
+        errno.EDQUOT,
+        errno.EACCES,
+        errno.EPERM,
+        errno.EROFS,
+        errno.ENOTDIR,
+        errno.ENAMETOOLONG,
+        errno.EIO,
+        errno.ENOTEMPTY,
+        errno.EEXIST,
+    }
+)
+
+
+def _check_free(path: Path) -> None:
+    try:
+        with os.scandir(path) as entries:
+            taken = any(True for _ in entries)
+    except FileNotFoundError:
+        return
+    except NotADirectoryError:
+        taken = path.exists()
+    except OSError as error:
+        raise storage_failed(path, error) from error
+    if taken:
+        raise AlreadyExists(f"{path} exists already; choose another path or remove it.")
+
+
+def _make_parents(folder: Path) -> list[Path]:
+    """Make missing parents; returns those made, deepest first."""
+    missing = []
+    current = folder
+    while not current.exists() and current != current.parent:
+        missing.append(current)
+        current = current.parent
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise storage_failed(folder, error) from error
+    return missing
