@@ -11,14 +11,14 @@ from __future__ import annotations
 
 import json
 import logging
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from flask import Flask, Response, request
-from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
+from werkzeug.exceptions import HTTPException
 
 from .. import __version__
-from ..errors import MlpackError, PayloadTooLarge, UnsupportedMediaType
+from ..errors import InvalidInput, MlpackError, PayloadTooLarge, UnsupportedMediaType
 from .scoring import Scorer
 from .settings import ServeSettings
 
@@ -43,7 +43,6 @@ def create_app(model: LoadedModel, settings: ServeSettings | None = None) -> Fla
     """
     settings = settings or ServeSettings()
     app = Flask("mlpack.serve", static_folder=None)
-    app.config["MAX_CONTENT_LENGTH"] = settings.max_body
     scorer = Scorer(model)
 
     @app.get("/ping")
@@ -62,7 +61,10 @@ def create_app(model: LoadedModel, settings: ServeSettings | None = None) -> Fla
             raise UnsupportedMediaType(
                 f"The content encoding {encoding[:40]!r} is not supported; send it uncompressed."
             )
-        answer = scorer.score(_body(settings.max_body), request.environ.get("CONTENT_TYPE"))
+        environ = request.environ
+        body = read_body(environ, settings.max_body)
+        environ.get("mlpack.received", _nobody_waits)()
+        answer = scorer.score(body, environ.get("CONTENT_TYPE"))
         response = Response(answer.body, mimetype="application/json")
         if answer.ignored:
             response.headers["X-Mlpack-Ignored-Columns"] = _as_header(answer.ignored)
@@ -75,15 +77,39 @@ def create_app(model: LoadedModel, settings: ServeSettings | None = None) -> Fla
     return app
 
 
-def _body(limit: int) -> bytes:
-    """The request's body; refused by its declared length before a byte of it is read."""
-    try:
-        return request.get_data(cache=False)
-    except RequestEntityTooLarge:
-        raise PayloadTooLarge(
-            f"The body is larger than the limit of {_readable(limit)}; send fewer rows at a time "
-            "or raise the server's --max-body."
-        ) from None
+def _nobody_waits() -> None:
+    """Stands in where the server does not watch how far a request is."""
+
+
+def read_body(environ: dict[str, Any], limit: int) -> bytes:
+    """The request's body; refused by its declared length before a byte of it is read.
+
+    Args:
+        environ: of the request.
+        limit: largest size in bytes.
+
+    Raises:
+        PayloadTooLarge: it is larger.
+        InvalidInput: the client stopped half way, or broke the transfer encoding.
+    """
+    declared = environ.get("CONTENT_LENGTH") or None
+    chunked = declared is None and environ.get("wsgi.input_terminated", False)
+    if declared is None and not chunked:
+        return b""
+    expected = limit + 1 if declared is None else int(declared)
+    if declared is None or expected <= limit:
+        try:
+            body: bytes = environ["wsgi.input"].read(expected)
+        except Exception as error:  # the server's parser has errors of its own for bad chunks
+            raise InvalidInput(f"The request's body cannot be read: {error}") from None
+        if declared is not None and len(body) < expected:
+            raise InvalidInput(f"The body ended after {len(body)} of {expected} bytes.")
+        if len(body) <= limit:
+            return body
+    raise PayloadTooLarge(
+        f"The body is larger than the limit of {_readable(limit)}; send fewer rows at a time "
+        "or raise the server's --max-body."
+    )
 
 
 def _error_response(error: Exception) -> Response:

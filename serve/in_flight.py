@@ -1,0 +1,141 @@
+"""The requests that a worker's threads are busy with: how far each is, and when it is overdue.
+
+    receiving head -> receiving body -> working -> sending
+
+Threads report where they are, the main loop looks for the overdue. A thread that waits for its
+client is freed by shutting the connection; one that is inside the model cannot be, so its client
+is answered in its stead and the thread counts as stuck until the model returns.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import socket
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum
+
+from ..errors import DeadlineExceeded
+
+# A client has this long to send a request's first line and headers.
+HEAD_SECONDS = 10.0
+
+
+class Phase(Enum):
+    """How far a request is."""
+
+    HEAD = "head"
+    BODY = "body"
+    WORK = "work"
+    SEND = "send"
+
+
+@dataclass
+class _Request:
+    sock: socket.socket
+    phase: Phase
+    due: float
+
+
+class InFlight:
+    """All requests of one worker, one a thread.
+
+    Args:
+        limit: seconds that a request may take from its headers to its answer; 0: no limit.
+        clock: for tests.
+
+    Attributes:
+        stuck: threads whose request was given up while the model was at work.
+    """
+
+    def __init__(self, limit: float, clock: Callable[[], float] = time.monotonic) -> None:
+        self.limit = limit
+        self.stuck = 0
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._requests: dict[int, _Request] = {}
+
+    def begin(self, sock: socket.socket) -> None:
+        """The calling thread turns to a connection."""
+        request = _Request(sock, Phase.HEAD, self._clock() + HEAD_SECONDS)
+        with self._lock:
+            self._requests[threading.get_ident()] = request
+
+    def enter(self, phase: Phase) -> bool:
+        """The calling thread's request reaches a phase.
+
+        Returns:
+            False if it was given up: somebody else has answered, or the connection is shut.
+        """
+        with self._lock:
+            request = self._requests.get(threading.get_ident())
+            if request is None:
+                return False
+            if phase is not Phase.WORK:  # body and work together have the limit
+                request.due = self._clock() + self.limit if self.limit else float("inf")
+            request.phase = phase
+            return True
+
+    def end(self) -> None:
+        """The calling thread is done with its connection."""
+        with self._lock:
+            if self._requests.pop(threading.get_ident(), None) is None:
+                self.stuck = max(0, self.stuck - 1)
+
+    def expire(self) -> list[str]:
+        """Give up the requests that are overdue.
+
+        Returns:
+            A line for the log for each that was given up while the model was at work.
+        """
+        if not self._requests:
+            return []
+        now = self._clock()
+        lines = []
+        with self._lock:
+            for thread, request in list(self._requests.items()):
+                if request.due <= now:
+                    if request.phase is Phase.WORK:
+                        lines.append(self._timeout().message)
+                        self.stuck += 1
+                        del self._requests[thread]
+                    self._give_up(request)
+        return lines
+
+    def cut_heads(self) -> None:
+        """Shut connections whose request has not fully begun: the server is stopping."""
+        with self._lock:
+            for request in self._requests.values():
+                if request.phase is Phase.HEAD:
+                    _shut(request.sock)
+
+    def _give_up(self, request: _Request) -> None:
+        if request.phase is Phase.WORK:
+            write_json(request.sock, 504, "Gateway Timeout", self._timeout().to_dict())
+        elif request.phase is not Phase.SEND:
+            content = {"error_code": "BAD_REQUEST", "message": "The request came too slowly."}
+            write_json(request.sock, 408, "Request Timeout", content)
+        request.due = float("inf")
+        _shut(request.sock)
+
+    def _timeout(self) -> DeadlineExceeded:
+        return DeadlineExceeded(f"There was no answer within the limit of {self.limit:g} s.")
+
+
+def write_json(sock: socket.socket, status: int, reason: str, content: dict[str, str]) -> None:
+    """A whole response, past the app; a client that is gone or does not read does not matter."""
+    body = json.dumps(content).encode("ascii")
+    head = (
+        f"HTTP/1.1 {status} {reason}\r\nConnection: close\r\n"
+        f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+    )
+    with contextlib.suppress(OSError):
+        sock.send(head.encode("latin-1") + body, socket.MSG_DONTWAIT)
+
+
+def _shut(sock: socket.socket) -> None:
+    with contextlib.suppress(OSError):
+        sock.shutdown(socket.SHUT_RDWR)
