@@ -22,7 +22,6 @@ from .column_types import DataType
 from .timestamps import is_timestamp, to_nanoseconds
 
 _INT_RANGE = {DataType.integer: 2**31, DataType.long: 2**63}
-_EXACT_IN_DOUBLE = 2**53
 # a column whose Python types are all in the set needs no look at single values
 _PLAIN: dict[DataType, frozenset[type]] = {
     DataType.boolean: frozenset({bool}),
@@ -157,10 +156,9 @@ def _unwrap(value: Any) -> Any:
 
 def _check_exact_in_double(values: list[int | None]) -> None:
     for row, value in enumerate(values):
-        if value is not None and abs(value) > _EXACT_IN_DOUBLE:
-            raise Misfit(
-                row, describe(value), "beyond 2^53 in a column with missing values, so not exact"
-            )
+        if value is not None and float(value) != value:
+            hint = "a column with missing integers is one of doubles, which cannot hold it exactly"
+            raise Misfit(row, describe(value), hint)
 
 
 def _boolean(value: Any) -> bool:
@@ -255,5 +253,5 @@ def describe(value: Any) -> str:
 def _short(value: Any) -> str:
     if isinstance(value, int) and abs(value) >= 10**30:
         return "of more than 30 digits"
-    text = repr(value[:60] if isinstance(value, str) else value)
+    text = " ".join(repr(value[:60] if isinstance(value, str) else value).split())
     return text if len(text) <= 70 else text[:60] + "…"
