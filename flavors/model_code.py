@@ -9,8 +9,6 @@ one that ``import`` gives to everybody else.
 from __future__ import annotations
 
 import hashlib
-import importlib
-import importlib.util
 import shutil
 import sys
 import threading

@@ -60,16 +60,31 @@ def check_pickle_allowed(path: Path, trust: Trust) -> None:
     Warns:
         UserWarning: nobody vouched for the pickle.
     """
+    _check_runs_code(path, "is a pickle: loading it runs", trust)
+
+
+def check_code_allowed(path: Path, trust: Trust) -> None:
+    """The same before the code that a model brings is run.
+
+    Raises:
+        ModelUntrusted: the environment forbids pickles, and with them any code.
+
+    Warns:
+        UserWarning: nobody vouched for the code.
+    """
+    _check_runs_code(path, "is code: loading the model runs", trust)
+
+
+def _check_runs_code(path: Path, what: str, trust: Trust) -> None:
     for name in ALLOW_PICKLE:
         if os.environ.get(name, "").strip().lower() in ("0", "false", "no", "off"):
             raise ModelUntrusted(
-                f"{path} is a pickle, which runs code when it is loaded, and {name}=false forbids "
-                "that here. Save the model in a format that is data only (skops for "
-                "scikit-learn), or unset the variable."
+                f"{path} {what} whatever is in it, and {name}=false forbids that here. Save the "
+                "model in a format that is data only (skops for scikit-learn), or unset the "
+                "variable."
             )
     if not trust.everything:
         warnings.warn(
-            f"{path} is a pickle: loading it runs whatever code is in it. Load it only if you "
-            "know where it comes from.",
-            stacklevel=6,
+            f"{path} {what} whatever is in it. Load it only if you know where it comes from.",
+            stacklevel=7,
         )

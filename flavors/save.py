@@ -5,6 +5,7 @@ from __future__ import annotations
 import platform
 import warnings
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -136,11 +137,14 @@ def _signature(
         if input_example is not None:
             _check_example(given, input_example)
         return given
+    data, params = split_example(input_example)
     if config.signature is not None:
+        if params:
+            declared = infer_signature(params=params).params
+            return replace(config.signature, params=declared)
         return config.signature
     if input_example is None:
         return None
-    data, params = split_example(input_example)
     prediction = None
     if PYFUNC in descriptor.flavors:
         try:
