@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
+import warnings
+from typing import Any
 
 import click
 
@@ -48,6 +50,7 @@ def main() -> None:
     """
     if os.environ.get("MLPACK_DEBUG", "") not in ("", "0"):
         cli(prog_name="mlpack")
+    warnings.showwarning = _show_warning
     try:
         cli(prog_name="mlpack")
     except MlpackError as error:
@@ -68,6 +71,11 @@ def main() -> None:
 def _fail(message: str) -> None:
     click.echo(click.style("error: ", fg="red", bold=True) + " ".join(message.split()), err=True)
     sys.exit(1)
+
+
+def _show_warning(message: Warning | str, *_where: Any) -> None:
+    """A warning as one line; where in the code it arose helps nobody at a prompt."""
+    click.echo(click.style("warning: ", fg="yellow") + " ".join(str(message).split()), err=True)
 
 
 def _describe_os_error(error: OSError) -> str:

@@ -12,15 +12,18 @@ from collections.abc import Iterator
 import click
 
 
-def walk(command: click.Command, path: str) -> Iterator[tuple[str, click.Command, click.Context]]:
+def walk(
+    command: click.Command, name: str, parent: click.Context | None = None
+) -> Iterator[tuple[str, click.Command, click.Context]]:
     """Every command below ``command`` with its full name, parents first."""
-    context = click.Context(command, info_name=path, max_content_width=100, terminal_width=100)
-    yield path, command, context
+    settings = {**command.context_settings, "terminal_width": 100}
+    context = click.Context(command, info_name=name, parent=parent, **settings)
+    yield context.command_path, command, context
     if isinstance(command, click.Group):
         for name in command.list_commands(context):
             child = command.get_command(context, name)
             if child is not None:
-                yield from walk(child, f"{path} {name}")
+                yield from walk(child, name, context)
 
 
 def render() -> str:

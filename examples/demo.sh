@@ -12,9 +12,10 @@ mkdir -p .cache
 run python examples/quickstart.py >.cache/quickstart.txt
 cat .cache/quickstart.txt
 uri=$(sed -n 's/^ *mlpack serve -m //p' .cache/quickstart.txt)
+run_id=$(sed -n "s/^ *mlpack runs show //p" .cache/quickstart.txt)
 
 say "2. What the run recorded"
-run mlpack runs show "${uri#runs:/}"
+run mlpack runs show "$run_id"
 
 say "3. Score a file, without a server"
 run mlpack models example "$uri" -o .cache/example.json
