@@ -40,7 +40,9 @@ def _cast_numpy(array: np.ndarray, dtype: DataType, nullable: bool) -> Any:
 
     kind = array.dtype.kind
     if kind in "OUS":
-        return _cast_objects(array.tolist(), dtype, nullable)
+        values = _cast_objects(array.tolist(), dtype, nullable)
+        # strings need no conversion, and a frame of objects stays one
+        return array if kind == "O" and dtype is DataType.string else values
     if dtype is DataType.datetime and kind == "M":
         return _to_nanoseconds(array)
     if dtype in (DataType.string, DataType.binary, DataType.datetime):
