@@ -139,7 +139,9 @@ def peer_context(peer: Path, model: Path, context: Path, base: str) -> Path:
     ]  # fmt: skip
     subprocess.run(command, check=True, capture_output=True)
     dockerfile = context / "Dockerfile"
-    text = re.sub(r"(?m)^FROM .*$", f"FROM {base}", dockerfile.read_text(), count=1)
+    # its step for gunicorn runs a pip that ignores the certificates which a base image may bring
+    start = f"FROM {base}\nENV PIP_CERT=/etc/ssl/certs/ca-certificates.crt"
+    text = re.sub(r"(?m)^FROM .*$", start, dockerfile.read_text(), count=1)
     # a model's folder has a name of its own; under one name the engine's cache can compare
     inside = next((context / "model_dir").iterdir())
     inside.rename(inside.with_name("model"))

@@ -28,6 +28,7 @@ from sklearn.ensemble import (
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.gaussian_process import GaussianProcessRegressor
 from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.naive_bayes import GaussianNB
 from sklearn.neighbors import KNeighborsRegressor
 from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import make_pipeline
@@ -80,16 +81,16 @@ ESTIMATORS = {
         {"serialization_format": "joblib"},
     ),
     "gaussian process": lambda: (
-        GaussianProcessRegressor().fit(X, Y),
+        GaussianProcessRegressor(optimizer=None).fit(X, Y),
         X[:3],
         {"serialization_format": "cloudpickle"},
     ),
     "clusters": lambda: (KMeans(3, n_init=1, random_state=0).fit(X), X[:3], {}),
     "projection": lambda: (make_pipeline(PCA(2), Ridge()).fit(X, Y), X[:3], {}),
-    "outliers": lambda: (IsolationForest(5, random_state=0).fit(X), X[:3], {}),
-    "network": lambda: (MLPClassifier((4,), max_iter=20, random_state=0).fit(X, Y), X[:3], {}),
+    "outliers": lambda: (IsolationForest(n_estimators=5, random_state=0).fit(X), X[:3], {}),
+    "network": lambda: (MLPClassifier((4,), tol=1, random_state=0).fit(X, Y), X[:3], {}),
     "vote": lambda: (
-        VotingClassifier([("a", LogisticRegression()), ("b", RandomForestClassifier(3))]).fit(X, Y),
+        VotingClassifier([("a", GaussianNB()), ("b", RandomForestClassifier(3))]).fit(X, Y),
         X[:3],
         {},
     ),
@@ -137,30 +138,32 @@ def runtime(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return build_runtime_wheel(tmp_path_factory.mktemp("wheel"))
 
 
-class Environments:
-    """One virtual environment for each distinct set of requirements."""
+class Environment:
+    """A virtual environment that holds a model's requirements and the runtime, nothing else.
 
-    def __init__(self, folder: Path, runtime: Path) -> None:
-        self._folder, self._runtime = folder, runtime
-        self._pythons: dict[str, Path] = {}
+    It is made once; for other requirements uv removes what is too much and adds what is missing,
+    so that what stays need not be compiled to bytecode again.
+    """
 
-    def python_for(self, model: Path) -> Path:
+    def __init__(self, home: Path, runtime: Path) -> None:
+        self.python = home / "bin" / "python"
+        self._runtime = runtime
+        self._holds: str | None = None
+        run(UV, "venv", "-q", "--python", sys.executable, home)
+
+    def prepare(self, model: Path) -> None:
         lines = (model / "requirements.txt").read_text()
-        if lines not in self._pythons:
-            home = self._folder / str(len(self._pythons))
-            python = home / "bin" / "python"
-            run(UV, "venv", "-q", "--python", sys.executable, home)
+        if lines != self._holds:
             run(
-                UV, "pip", "install", "-q", "--python", python, self._runtime,
-                "-r", model / "requirements.txt",
+                UV, "pip", "install", "-q", "--exact", "--python", self.python,
+                self._runtime, "-r", model / "requirements.txt",
             )  # fmt: skip
-            self._pythons[lines] = python
-        return self._pythons[lines]
+            self._holds = lines
 
 
 @pytest.fixture(scope="module")
-def environments(tmp_path_factory: pytest.TempPathFactory, runtime: Path) -> Environments:
-    return Environments(tmp_path_factory.mktemp("environments"), runtime)
+def environment(tmp_path_factory: pytest.TempPathFactory, runtime: Path) -> Environment:
+    return Environment(tmp_path_factory.mktemp("fresh") / "environment", runtime)
 
 
 @pytest.fixture(scope="module")
@@ -177,25 +180,30 @@ def run(*command: object, cwd: Path | None = None) -> str:
     return done.stdout
 
 
-def assert_same_predictions(folders: list[Path], python: Path, elsewhere: Path) -> None:
-    answers = json.loads(run(python, "-I", SCRIPT, *folders, cwd=elsewhere).splitlines()[-1])
+def assert_same_predictions(folders: list[Path], environment: Environment, elsewhere: Path) -> None:
+    """The fresh environment says what this one says; all folders have the same requirements."""
+    environment.prepare(folders[0])
+    answers = json.loads(
+        run(environment.python, "-I", SCRIPT, *folders, cwd=elsewhere).splitlines()[-1]
+    )
     for folder in folders:
         loaded = load_model(folder, trust=Trust(everything=True))
         expected = np.asarray(loaded.predict(loaded.input_example()))
         np.testing.assert_allclose(np.asarray(answers[str(folder)]), expected, err_msg=folder.name)
 
 
-def test_twelve_estimators(tmp_path: Path, environments: Environments, elsewhere: Path) -> None:
-    by_python: dict[Path, list[Path]] = {}
+def test_twelve_estimators(tmp_path: Path, environment: Environment, elsewhere: Path) -> None:
+    by_requirements: dict[str, list[Path]] = {}
     for name, make in ESTIMATORS.items():
         model, example, options = make()
         folder = tmp_path / name
         with warnings.catch_warnings():
             warnings.simplefilter("error")
             save_model(model, folder, input_example=example, **options)
-        by_python.setdefault(environments.python_for(folder), []).append(folder)
-    for python, folders in by_python.items():
-        assert_same_predictions(folders, python, elsewhere)
+        lines = (folder / "requirements.txt").read_text()
+        by_requirements.setdefault(lines, []).append(folder)
+    for folders in by_requirements.values():
+        assert_same_predictions(folders, environment, elsewhere)
 
 
 @pytest.fixture
@@ -208,7 +216,7 @@ def own_module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path
 
 
 def test_a_transformer_in_the_users_own_module(
-    tmp_path: Path, own_module: Path, environments: Environments, elsewhere: Path
+    tmp_path: Path, own_module: Path, environment: Environment, elsewhere: Path
 ) -> None:
     from shop_steps import Clip  # type: ignore[import-not-found]
 
@@ -216,11 +224,11 @@ def test_a_transformer_in_the_users_own_module(
     folder = tmp_path / "model"
     save_model(model, folder, input_example=X[:3], code_paths=[str(own_module)])
     assert "pillow==" in (folder / "requirements.txt").read_text()
-    assert_same_predictions([folder], environments.python_for(folder), elsewhere)
+    assert_same_predictions([folder], environment, elsewhere)
 
 
 def test_models_that_wrap_xgboost(
-    tmp_path: Path, environments: Environments, elsewhere: Path
+    tmp_path: Path, environment: Environment, elsewhere: Path
 ) -> None:
     """In a Pipeline of scikit-learn, and in a PythonModel."""
     pipeline = make_pipeline(StandardScaler(), xgboost.XGBClassifier(n_estimators=3)).fit(X, Y)
@@ -231,4 +239,4 @@ def test_models_that_wrap_xgboost(
     save_model(booster, tmp_path / "booster", input_example=X[:3])
     for name in ("pipeline", "booster"):
         folder = tmp_path / name
-        assert_same_predictions([folder], environments.python_for(folder), elsewhere)
+        assert_same_predictions([folder], environment, elsewhere)
