@@ -16,7 +16,7 @@ from .. import __version__
 from ..errors import AlreadyExists, BadModel, InvalidInput, StorageFailed
 from .base import BuildSpec
 from .dockerfile import Recipe, render
-from .indexes import Indexes, find_indexes, without_credentials
+from .indexes import Indexes, find_indexes, secret_parts, without_credentials
 from .requirements import Requirements, read_requirements
 from .runtime_wheel import runtime_files, runtime_requirements
 from .tar_stream import Entry, write_entries
@@ -246,7 +246,8 @@ def _build_arguments(spec: BuildSpec, settings: Mapping[str, str]) -> dict[str, 
 def _secrets(indexes: Indexes, spec: BuildSpec) -> tuple[str, ...]:
     # a short value ("cpu", "1") is no secret, and hiding it would garble the output
     arguments = [value for value in spec.build_args.values() if len(value) >= 8]
-    return (*indexes.secrets, *arguments)
+    parts = [part for value in spec.build_args.values() for part in secret_parts(value)]
+    return (*indexes.secrets, *arguments, *parts)
 
 
 def _labels(spec: BuildSpec, model: Model, digest: str | None) -> dict[str, str]:

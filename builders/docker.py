@@ -12,12 +12,12 @@ from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any
 
-from ..errors import BuildFailed, EngineUnavailable, MlpackError
+from ..errors import BuildFailed, EngineUnavailable
 from .base import PARTS, BuildSpec, BuiltImage, Layer, Progress, Report, ignore
 from .build_log import BuildLog
 from .context import Context, make_context
 from .engine import connect
-from .indexes import proxies
+from .indexes import proxies, secret_parts
 from .tar_stream import tar_stream
 
 _REPORT_EVERY = 1 << 22
@@ -37,7 +37,8 @@ class DockerBuilder:
             proxy, notices = proxies()
             for notice in (*context.notices, *notices):
                 report(Progress("notice", notice))
-            secrets = (*context.secrets, *(v for k, v in proxy.items() if "@" in v))
+            hidden = (part for value in proxy.values() for part in secret_parts(value))
+            secrets = (*context.secrets, *hidden)
             log = BuildLog(report, secrets, context.base_image)
             _run(client, spec, context, {**proxy, **context.build_args}, log, report)
             image = client.images.get(log.image_id or spec.name)
@@ -67,7 +68,9 @@ def _run(
     """Send the context, follow the output; after a failure or Ctrl-C nothing stays behind."""
     from docker.errors import APIError, DockerException
     from requests.exceptions import RequestException
+    from urllib3.exceptions import HTTPError  # docker lets it through when a stream breaks
 
+    broken = (RequestException, HTTPError, DockerException, OSError)
     responses: list[Any] = []
     client.api.hooks["response"].append(lambda response, **_: responses.append(response))
     try:
@@ -97,9 +100,7 @@ def _run(
             raise BuildFailed(
                 f"The engine refused the build: {log.scrub(str(error.explanation))}"
             ) from None
-        if isinstance(error, RequestException | DockerException | OSError) and not isinstance(
-            error, MlpackError
-        ):
+        if isinstance(error, broken):
             raise EngineUnavailable(
                 "The connection to the Docker engine broke during the build. Is it still running?"
             ) from None

@@ -125,6 +125,7 @@ def install(secrets: list[str]) -> None:
         shutil.rmtree(work, ignore_errors=True)
     version = f"python{sys.version_info[0]}.{sys.version_info[1]}"
     site = Path(VENV, "lib", version, "site-packages")
+    Path(VENV, ".lock").unlink(missing_ok=True)  # uv's, writable by everybody
     drop_tests(site)
     # the runtime has a layer of its own, so that a new mlpack does not reinstall everything
     (site / "mlpack.pth").write_text(RUNTIME + "\n")

@@ -40,13 +40,14 @@ def engine() -> Iterator[Any]:
     """A client of the Docker engine; its errors as ours."""
     from docker.errors import APIError, DockerException
     from requests.exceptions import RequestException
+    from urllib3.exceptions import HTTPError
 
     client = connect()
     try:
         yield client
     except APIError as error:
         raise DeployFailed(f"The Docker engine says: {error.explanation}") from error
-    except (DockerException, RequestException) as error:
+    except (DockerException, RequestException, HTTPError) as error:
         raise EngineUnavailable(
             "The connection to the Docker engine broke. Is it still running?"
         ) from error

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import importlib.util
+from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import pytest
+
+if TYPE_CHECKING:
+    from mlpack.builders.base import BuiltImage
 
 
 @pytest.fixture(scope="session")
@@ -18,3 +23,37 @@ def peer_python() -> str:
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return str(module.peer_python())
+
+
+@pytest.fixture(scope="session")
+def iris_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small scikit-learn classifier, saved with its input example."""
+    from sklearn.datasets import load_iris
+    from sklearn.linear_model import LogisticRegression
+
+    from mlpack.flavors import save_model
+
+    features, labels = load_iris(return_X_y=True, as_frame=True)
+    folder = tmp_path_factory.mktemp("iris") / "model"
+    model = LogisticRegression(max_iter=500).fit(features, labels)
+    save_model(model, folder, input_example=features[:2])
+    return folder
+
+
+@pytest.fixture(scope="session")
+def docker_engine() -> Iterator[Any]:
+    """A client of the Docker engine; a test that asks for it fails without one."""
+    from mlpack.builders.engine import connect
+
+    client = connect()
+    yield client
+    client.close()
+
+
+@pytest.fixture(scope="session")
+def iris_image(iris_model: Path, docker_engine: Any) -> BuiltImage:
+    """The image of `iris_model`, built once for all tests that run or inspect one."""
+    from mlpack.builders.base import BuildSpec
+    from mlpack.builders.docker import DockerBuilder
+
+    return DockerBuilder().build(BuildSpec(iris_model, "mlpack-test/iris:shared", trust=True))
