@@ -50,7 +50,7 @@ def main() -> None:
     """
     if os.environ.get("MLPACK_DEBUG", "") not in ("", "0"):
         cli(prog_name="mlpack")
-    warnings.showwarning = _show_warning
+    warnings.showwarning = _show_warning  # type: ignore[assignment]
     try:
         cli(prog_name="mlpack")
     except MlpackError as error:

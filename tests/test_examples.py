@@ -5,8 +5,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-import mlpack
 import pytest
+
+import mlpack
 
 ROOT = Path(mlpack.__file__).parent
 

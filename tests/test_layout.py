@@ -6,8 +6,9 @@ import sys
 import tomllib
 from pathlib import Path
 
-import mlpack
 import pytest
+
+import mlpack
 
 ROOT = Path(mlpack.__file__).parent
 

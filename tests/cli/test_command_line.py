@@ -7,6 +7,7 @@ import sys
 
 import pytest
 from click.testing import CliRunner
+
 from mlpack.cli.main import cli
 from mlpack.cli.reference import render, walk
 

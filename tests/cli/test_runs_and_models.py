@@ -3,12 +3,13 @@
 import json
 import pickle
 
-import mlpack
 import pandas as pd
 import pytest
 from click.testing import CliRunner
-from mlpack.cli.main import cli
 from sklearn.linear_model import LogisticRegression
+
+import mlpack
+from mlpack.cli.main import cli
 
 
 @pytest.fixture(scope="module")
