@@ -181,7 +181,7 @@ class LocalArtifacts:
 
 
 def _copy(source: Path, target: Path) -> None:
-    if not os.access(source, os.R_OK):
+    if not os.access(source, os.R_OK, effective_ids=os.access in os.supports_effective_ids):
         raise InvalidInput(f"Cannot read {source}: it is a broken link or its mode forbids it.")
     shutil.copyfile(source, target)
 

@@ -15,14 +15,18 @@ def write_dict(value: Mapping[str, Any] | list[Any], path: Path) -> None:
 
     Numpy scalars and arrays are written as what they hold; anything else that the format has no
     word for, as a string.
+
+    Raises:
+        InvalidInput: it contains itself, or has keys that are no text or number.
     """
+    try:
+        text = json.dumps(value, indent=2, default=_plain, ensure_ascii=False)
+    except (ValueError, TypeError, RecursionError) as error:
+        raise InvalidInput(f"The dict cannot be written as {path.name}: {error}.") from None
     if path.suffix.lower() in (".yaml", ".yml"):
         import yaml
 
-        plain = json.loads(json.dumps(value, default=_plain))
-        text = yaml.safe_dump(plain, sort_keys=False, allow_unicode=True)
-    else:
-        text = json.dumps(value, indent=2, default=_plain, ensure_ascii=False)
+        text = yaml.safe_dump(json.loads(text), sort_keys=False, allow_unicode=True)
     path.write_text(text, encoding="utf-8")
 
 

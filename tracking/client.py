@@ -393,8 +393,11 @@ def _status(status: str) -> str:
 def _run_name(name: object) -> str:
     if not isinstance(name, str) or not name.strip():
         raise InvalidInput(f"The name of a run must be a non-empty string; got {name!r}.")
-    if len(name) > validate.MAX_KEY:
-        raise InvalidInput(f"The name of a run is over {validate.MAX_KEY} characters long.")
+    if len(name) > validate.MAX_KEY or not name.isprintable():
+        raise InvalidInput(
+            f"The name of a run is over {validate.MAX_KEY} characters long or has characters that "
+            "cannot be shown."
+        )
     return name
 
 

@@ -120,6 +120,7 @@ def parse_order(items: Sequence[str] | str | None) -> list[Order]:
 
 def _clause(scanner: _Scanner) -> Clause:
     field = _field(scanner)
+    scanner.skip_space()
     start = scanner.position
     operator = scanner.operator()
     if field.is_numeric:
@@ -127,7 +128,9 @@ def _clause(scanner: _Scanner) -> Clause:
     else:
         allowed = _ATTRIBUTE_OPERATORS if field.kind == "attribute" else _TEXT_OPERATORS
     if operator not in allowed:
-        scanner.fail(f"a {field.kind} can be compared with {', '.join(allowed)} only", start)
+        scanner.fail(
+            f"the {field.kind} {field.key!r} can be compared with {', '.join(allowed)} only", start
+        )
     if operator.startswith("IS "):
         return Clause(field, operator, None)
     if operator.endswith("IN"):

@@ -166,9 +166,19 @@ def _text(kind: str, name: str, value: Any, limit: int) -> str:
             f"The value of {kind} {name!r} is {len(text)} characters long; at most {limit} are "
             "allowed. Use log_text or log_dict for long values."
         )
-    if "\x00" in text:
-        raise InvalidInput(f"The value of {kind} {name!r} contains a NUL character.")
+    if "\x00" in text or not _is_unicode(text):
+        raise InvalidInput(
+            f"The value of {kind} {name!r} contains a NUL character or cannot be written as UTF-8."
+        )
     return text
+
+
+def _is_unicode(text: str) -> bool:
+    """False for lone surrogates, which come from file names in other encodings."""
+    try:
+        return text.isascii() or bool(text.encode())
+    except UnicodeEncodeError:
+        return False
 
 
 def _short(value: object) -> str:

@@ -92,7 +92,7 @@ class Data(Runs):
 
 def _write_params(connection: Connection, run: int, run_id: str, given: Sequence[Param]) -> None:
     query = sa.select(params.c.key, params.c.value).where(params.c.run == run)
-    known: dict[str, str] = dict(connection.execute(query).tuples().all())
+    known: dict[str, str] = {row.key: row.value for row in connection.execute(query)}
     fresh: list[dict[str, Any]] = []
     for param in given:
         before = known.get(param.key)

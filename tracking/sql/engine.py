@@ -179,7 +179,9 @@ class Database:
             ) from error
 
     def _is_writable(self) -> bool:
-        return not self.path.exists() or os.access(self.path, os.W_OK)
+        if not self.path.exists():
+            return True
+        return os.access(self.path, os.W_OK, effective_ids=os.access in os.supports_effective_ids)
 
     def _address(self) -> str:
         """SQLite's own, with what it needs to know to read where it may not write."""
@@ -276,7 +278,7 @@ def _check_schema(connection: Connection, path: Path) -> str:
     connection.execution_options(mlpack_begin="BEGIN")
     with connection.begin():
         query = sa.select(tables.meta.c.key, tables.meta.c.value)
-        facts: dict[str, str] = dict(connection.execute(query).tuples().all())
+        facts: dict[str, str] = {row.key: row.value for row in connection.execute(query)}
     version = int(facts["schema_version"])
     if version != tables.SCHEMA_VERSION:
         raise InvalidState(
