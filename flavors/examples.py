@@ -164,14 +164,18 @@ def _jsonable_array(array: Any) -> Any:
         import numpy as np
 
         moments: Any = np.datetime_as_string(array)
-        return _without_nat(moments.tolist())
+        return _moment_texts(moments.tolist())
     return jsonable(array.tolist())
 
 
-def _without_nat(moments: Any) -> Any:
+def _moment_texts(moments: Any) -> Any:
+    """numpy's spelling without empty fractions of a second; NaT as None."""
     if isinstance(moments, list):
-        return list(map(_without_nat, moments))
-    return None if moments == "NaT" else moments
+        return list(map(_moment_texts, moments))
+    seconds, _, fraction = moments.partition(".")
+    if moments == "NaT":
+        return None
+    return moments if fraction.strip("0") else seconds
 
 
 def load_example(
@@ -239,6 +243,8 @@ def _read(folder: Path, info: Mapping[str, Any]) -> Any:
 def _load_frame(data: Any, signature: ModelSignature | None) -> Any:
     if isinstance(data, list):
         data = {"data": data}
+    if not isinstance(data, dict):
+        raise InvalidInput("it is not an object with columns and data")
     table = Table.from_split(data.get("columns"), data["data"], data.get("index"))
     try:
         typed = enforce(signature, table)

@@ -80,7 +80,7 @@ def _string_dtype() -> Any:
     import numpy as np
     import pandas as pd
 
-    return pd.StringDtype("python", na_value=np.nan) if _constructor() else None
+    return pd.StringDtype(na_value=np.nan) if _constructor() else None
 
 
 def _as_pandas(column: Any) -> Any:
