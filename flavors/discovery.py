@@ -58,6 +58,8 @@ def flavor_for(model: object) -> Flavor:
         flavor = get_flavor(name)
         if flavor.claims(model):
             return flavor
+    if isinstance(model, type):
+        raise InvalidInput(f"{model.__name__} is a class; give a fitted instance of it.")
     kind = f"{type(model).__module__}.{type(model).__qualname__}"
     raise InvalidInput(
         f"No installed flavor ({', '.join(names())}) saves a {kind}. Wrap it in a function or "

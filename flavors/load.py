@@ -5,7 +5,7 @@ from __future__ import annotations
 import platform
 import warnings
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from .discovery import get_flavor, is_flavor
 from .integrity import manifest, verify, verify_digest
 from .loaded import LoadedModel
 from .model_code import importable_code
+from .model_files import check_code_allowed
 
 # a flavor's key -> the distribution whose version it records
 _VERSION_KEYS = {"sklearn_version": "scikit-learn", "cloudpickle_version": "cloudpickle"}
@@ -82,7 +83,7 @@ def load_native(
     folder = Path(path)
     model, trust = _check(folder, trust, expected_digest, verify)
     wanted = get_flavor(flavor) if flavor else _flavor_of(model, folder)
-    if wanted.name not in model.flavors:
+    if flavor and wanted.name not in model.flavors:
         raise BadModel(
             f"The model at {folder} has no flavor {flavor!r}; it has "
             f"{', '.join(sorted(model.flavors))}."
@@ -116,7 +117,8 @@ def _flavor_of(model: Model, folder: Path) -> Flavor:
             f"The model at {folder} is of the flavor {own[0]!r}, which is not installed. "
             f"Try: pip install 'mlpack-toolkit[{own[0]}]'"
         )
-    return get_flavor(PYFUNC)
+    by_loader = loader.removeprefix("mlflow.")
+    return get_flavor(by_loader if loader != by_loader and is_flavor(by_loader) else PYFUNC)
 
 
 def _config(model: Model, flavor: Flavor) -> dict[str, Any]:
@@ -124,8 +126,23 @@ def _config(model: Model, flavor: Flavor) -> dict[str, Any]:
 
 
 def _load(flavor: Flavor, folder: Path, config: Mapping[str, Any], trust: Trust) -> Any:
-    with _clear_errors(flavor, folder), importable_code(folder, config):
+    with _clear_errors(flavor, folder), _code(folder, config, trust):
         return flavor.load(folder, config, trust)
+
+
+def _code(folder: Path, config: Mapping[str, Any], trust: Trust) -> AbstractContextManager[None]:
+    """The model's own modules, as far as they may be used.
+
+    A format that is data only stays so: code beside it counts for the types that the caller
+    vouches for, and never in the place of an installed library, whose types are reviewed.
+    """
+    if not config.get("code"):
+        return nullcontext()
+    if config.get("serialization_format") == "skops" and not trust.everything:
+        return importable_code(folder, config, shadow=False) if trust.types else nullcontext()
+    # whether to warn is for the flavor, which knows what else runs code
+    check_code_allowed(folder / str(config["code"]), Trust(everything=True))
+    return importable_code(folder, config)
 
 
 @contextmanager

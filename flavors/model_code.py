@@ -22,6 +22,7 @@ from importlib.machinery import (
     ExtensionFileLoader,
     FileFinder,
     ModuleSpec,
+    PathFinder,
     SourceFileLoader,
 )
 from pathlib import Path
@@ -71,12 +72,15 @@ def copy_code(code_paths: Sequence[str | Path] | None, folder: Path) -> str | No
 
 
 @contextmanager
-def importable_code(folder: Path, config: Mapping[str, Any]) -> Iterator[None]:
+def importable_code(
+    folder: Path, config: Mapping[str, Any], *, shadow: bool = True
+) -> Iterator[None]:
     """Make the model's own modules importable, while it is loaded and for imports that come later.
 
     Args:
         folder: the model folder.
         config: the flavor's keys; ``code`` names the subfolder.
+        shadow: whether they come before installed modules of the same names.
 
     Raises:
         BadModel: ``code`` leads out of the folder or does not exist.
@@ -95,7 +99,7 @@ def importable_code(folder: Path, config: Mapping[str, Any]) -> Iterator[None]:
     if not root.is_dir():
         raise BadModel(f"The model at {folder} is damaged: its folder {subfolder!r} is missing.")
     with _lock:
-        finder = _CodeFinder(root)
+        finder = _CodeFinder(root, shadow)
         set_aside = finder.set_aside_others()
         sys.meta_path.insert(0, finder)
         try:
@@ -111,9 +115,11 @@ class _CodeFinder(MetaPathFinder):
     another module is the model's own only while the model is being loaded.
     """
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, shadow: bool) -> None:
         self.root = root.resolve()
         self.names = _module_names(self.root)
+        if not shadow:
+            self.names = {name for name in self.names if PathFinder.find_spec(name) is None}
 
     def find_spec(
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
@@ -132,7 +138,10 @@ class _CodeFinder(MetaPathFinder):
         finder = FileFinder(
             folder, (ExtensionFileLoader, EXTENSION_SUFFIXES), (_PlainSource, SOURCE_SUFFIXES)
         )
-        return finder.find_spec(fullname)
+        spec = finder.find_spec(fullname)
+        if spec is None or spec.loader is not None:
+            return spec
+        return _shared_namespace(spec)
 
     def set_aside_others(self) -> dict[str, ModuleType]:
         """Take modules of other origin out of the way; returns them."""
@@ -193,6 +202,20 @@ class _PlainSource(SourceFileLoader):
 
     def path_stats(self, path: str) -> Mapping[str, Any]:
         raise OSError("no bytecode")
+
+
+def _shared_namespace(spec: ModuleSpec) -> ModuleSpec | None:
+    """A folder without ``__init__.py`` joins the installed ones of its name (``google``)."""
+    if "." in spec.name:
+        return spec
+    installed = PathFinder.find_spec(spec.name)
+    if installed is None or installed.submodule_search_locations is None:
+        return spec if installed is None else None
+    if installed.loader is not None and installed.origin is not None:
+        return None  # a package proper comes before any namespace
+    both = [*(spec.submodule_search_locations or ()), *installed.submodule_search_locations]
+    spec.submodule_search_locations = both
+    return spec
 
 
 def _module_names(root: Path) -> set[str]:

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ..errors import BadModel, InvalidInput, ModelUntrusted
+from ..errors import BadModel, InvalidInput
 from .base import FlavorConfig, Predictor, Trust
 from .model_files import check_pickle_allowed, model_file
 from .pickle_scan import modules_in_pickle, modules_in_skops
@@ -90,7 +90,7 @@ class SklearnFlavor:
 
     def load(self, folder: Path, config: Mapping[str, Any], trust: Trust) -> Any:
         """Read the estimator back."""
-        path = model_file(folder, config, "pickled_model", "model_path")
+        path = model_file(folder, config, "pickled_model", "model_path", "data")
         format_ = str(config.get("serialization_format") or "pickle")
         if format_ not in FORMATS:
             raise BadModel(
@@ -228,6 +228,3 @@ class _one_version_warning_is_enough(warnings.catch_warnings):
         from sklearn.exceptions import InconsistentVersionWarning
 
         warnings.simplefilter("ignore", InconsistentVersionWarning)
-
-
-__all__ = ["ModelUntrusted", "SklearnFlavor"]

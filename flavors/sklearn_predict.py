@@ -49,13 +49,16 @@ class SklearnPredictor:
         self._call = getattr(model if nameless is None else nameless, method)
         self._named_call = getattr(model, method)
         self._known = _keywords(self._named_call)
+        names = getattr(model, "feature_names_in_", None)
+        self._names = None if names is None else tuple(names)
 
     def predict(self, data: Any, params: Mapping[str, Any]) -> Any:
         """Score a batch; parameters that the method does not take are left out."""
         options = {name: value for name, value in params.items() if name in self._known}
         if type(data) is not Table:
             return self._call(data, **options)
-        if self._frames:
+        # other names or another order are for scikit-learn to judge
+        if self._frames or (self._names is not None and data.names != self._names):
             return self._named_call(data.to_pandas(), **options)
         matrix = data.to_matrix()
         if self._vector and matrix.shape[1] == 1:

@@ -209,11 +209,10 @@ class _Skops:
         bad: set[str] = set()
         for node in self.nodes():
             name = _name(node)
-            if (kind := type(node).__name__) == "TypeNode" and node.is_self_safe():
-                continue
-            if kind == "MethodNode":  # the class may be reviewed, calling any method of it is not
-                bad.add(f"{name}.{node.children['func']}")
-            (good if (kind, name) in REVIEWED else bad).add(name)
+            kind = type(node).__name__
+            if not node.is_self_safe():
+                (good if (kind, name) in REVIEWED else bad).add(name)
+        # what `unsafe` names beside nodes (a method to be called) is in neither
         return good - bad
 
 

@@ -32,7 +32,12 @@ def new_folder(path: Path) -> Iterator[Path]:
             staging.mkdir()
             yield staging
             _check_free(path)
-            staging.replace(path)
+            try:
+                staging.replace(path)
+            except OSError as error:
+                if error.errno in (errno.ENOTEMPTY, errno.EEXIST):
+                    raise _taken(path) from error
+                raise
         except BaseException:
             shutil.rmtree(staging, ignore_errors=True)
             for folder in made:
@@ -55,6 +60,7 @@ def storage_failed(path: Path, error: OSError) -> StorageFailed:
         errno.EROFS: "The file system is read-only; choose another folder.",
         errno.ENOTDIR: "A part of the path is a file.",
         errno.ENAMETOOLONG: "Choose a shorter name.",
+        errno.EFBIG: "A file is larger than the limit set here allows.",
     }
     hint = hints.get(error.errno or 0, "")
     reason = error.strerror or str(error)
@@ -71,9 +77,8 @@ _OURS = frozenset(
         errno.EROFS,
         errno.ENOTDIR,
         errno.ENAMETOOLONG,
+        errno.EFBIG,
         errno.EIO,
-        errno.ENOTEMPTY,
-        errno.EEXIST,
     }
 )
 
@@ -89,7 +94,11 @@ def _check_free(path: Path) -> None:
     except OSError as error:
         raise storage_failed(path, error) from error
     if taken:
-        raise AlreadyExists(f"{path} exists already; choose another path or remove it.")
+        raise _taken(path)
+
+
+def _taken(path: Path) -> AlreadyExists:
+    return AlreadyExists(f"{path} exists already; choose another path or remove it.")
 
 
 def _make_parents(folder: Path) -> list[Path]:
