@@ -9,7 +9,6 @@ is not started again and again.
 
 from __future__ import annotations
 
-import contextlib
 import errno
 import gc
 import logging
@@ -18,7 +17,6 @@ import signal
 import socket
 import sys
 import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -57,12 +55,13 @@ def run(
         MlpackError: the model does not load.
         SystemExit: 0 after a stop that was asked for; other when a worker could not start.
     """
-    with _stop_on_sigterm():
-        listener = bind(settings.host, settings.port)
-        _size_native_thread_pools(settings.worker_count)
-        _set_up_logging()
-        model = _load(Path(folder), trust, expected_digest)
-        listen(listener)
+    # until gunicorn has handlers of its own: process 1 of a container ignores SIGTERM by default
+    signal.signal(signal.SIGTERM, _exit_on_signal)
+    listener = bind(settings.host, settings.port)
+    _size_native_thread_pools(settings.worker_count)
+    _set_up_logging()
+    model = _load(Path(folder), trust, expected_digest)
+    listen(listener)
     _serve(model, settings, listener, public_name or str(folder))
 
 
@@ -142,18 +141,8 @@ def _set_up_logging() -> None:
     logging.basicConfig(format=_LOG_FORMAT, level=logging.WARNING)
 
 
-@contextlib.contextmanager
-def _stop_on_sigterm() -> Iterator[None]:
-    """Obey SIGTERM while the model loads: process 1 of a container ignores it by default."""
-
-    def stop(signum: int, frame: FrameType | None) -> None:
-        raise SystemExit(128 + signum)
-
-    before = signal.signal(signal.SIGTERM, stop)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
+def _exit_on_signal(signum: int, frame: FrameType | None) -> None:
+    raise SystemExit(128 + signum)
 
 
 def _serve(
@@ -176,11 +165,15 @@ def _serve(
             for setting, value in _gunicorn_settings(settings, listener).items():
                 self.cfg.set(setting, value)
             self.cfg.set("worker_class", ScoringWorker)
+            self.cfg.set("post_fork", hand_over_signals)
             self.cfg.set("post_worker_init", show_banner)
             self.cfg.set("child_exit", end_if_it_never_came_up)
 
         def load(self) -> Flask:
             return create_app(model, settings)
+
+    def hand_over_signals(arbiter: Any, worker: Any) -> None:
+        worker.early_signals = arbiter.SIG_QUEUE
 
     def show_banner(worker: Any) -> None:
         if worker.age == 1:  # the first one is up: requests are answered from now on

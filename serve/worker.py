@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import mmap
 import os
+import queue
+import signal
 import socket
 import threading
 from typing import Any
@@ -31,6 +33,7 @@ class ScoringWorker(gthread.ThreadWorker):  # type: ignore[misc]
     wsgi: Any
     in_flight: InFlight
     closer: Closer
+    early_signals: queue.SimpleQueue[int]  # the parent's, as copied by the fork
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -43,6 +46,17 @@ class ScoringWorker(gthread.ThreadWorker):  # type: ignore[misc]
         self.closer = Closer()
         util.write_error = write_error
         super().init_process()
+
+    def init_signals(self) -> None:
+        """Obey a stop that came between the fork and our own handlers.
+
+        Until here the parent's handlers were in force, which only put signals in a queue that
+        in this process nobody reads.
+        """
+        super().init_signals()
+        while not self.early_signals.empty():
+            if self.early_signals.get() in (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT):
+                self.handle_exit(signal.SIGTERM, None)
 
     def load_wsgi(self) -> None:
         super().load_wsgi()

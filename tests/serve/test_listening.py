@@ -1,6 +1,7 @@
 """Addresses that cannot be listened on are refused in words, before anything is loaded."""
 
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -27,8 +28,12 @@ def test_a_free_port_is_bound_but_not_yet_open():
 def test_a_port_in_use_is_found_before_the_model_is_looked_at(tmp_path):
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]
-        with pytest.raises(EngineUnavailable, match=f"Port {port} on 127.0.0.1 is in use"):
-            run(tmp_path / "no model", ServeSettings(port=port))
+        before = signal.getsignal(signal.SIGTERM)
+        try:
+            with pytest.raises(EngineUnavailable, match=f"Port {port} on 127.0.0.1 is in use"):
+                run(tmp_path / "no model", ServeSettings(port=port))
+        finally:
+            signal.signal(signal.SIGTERM, before)
 
 
 def test_two_that_bound_the_same_port_do_not_both_listen():
