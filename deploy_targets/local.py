@@ -204,7 +204,11 @@ def _describe(client: Any, container: Any) -> Deployment:
         model_digest=labels.get("mlpack.model.digest"),
         image=labels.get(containers.IMAGE_LABEL, container.attrs["Image"]),
         created=str(container.attrs["Created"]),
-        details={"container": container.name, "image_id": container.attrs["Image"]},
+        details={
+            "container": container.name,
+            "container_id": container.id,
+            "image_id": container.attrs["Image"],
+        },
     )
 
 
