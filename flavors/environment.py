@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import platform
 import re
-import sys
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
@@ -32,9 +31,9 @@ def capture(
 ) -> list[str]:
     """The distributions that a model needs, pinned to what is installed here.
 
-    Beside what the modules name directly, the libraries that those declare as dependencies and
-    that this process has loaded are pinned too (scikit-learn's scipy): they were part of what
-    the model was trained with.
+    Beside what the modules name, the dependencies that those distributions always have are pinned,
+    too (scikit-learn's scipy): they would be installed anyway, and they were part of what the
+    model was trained with.
 
     Args:
         modules: what the saved model names, as found by `pickle_scan`.
@@ -65,7 +64,7 @@ def capture(
         if distribution.name in EXCLUDED or distribution.origin == "editable":
             continue
         _pin(distribution, lines)
-        for dependency in _loaded_dependencies(distribution, here):
+        for dependency in _dependencies(distribution, here):
             _pin(dependency, lines)
     for line in extra:
         name, checked = check_line(line)
@@ -149,14 +148,14 @@ def _pinned(distribution: Distribution) -> str:
     return f"{distribution.name}=={distribution.version.partition('+')[0]}"
 
 
-def _loaded_dependencies(distribution: Distribution, here: Installed) -> Iterable[Distribution]:
+def _dependencies(distribution: Distribution, here: Installed) -> Iterable[Distribution]:
     for declared in distribution.requires:
         # what hangs on a platform or an extra is not needed everywhere
         if ";" in declared:
             continue
         name = re.split(r"[\s\[<>=!~(@;]", declared, maxsplit=1)[0]
         present = here.find(name)
-        if present and not sys.modules.keys().isdisjoint(here.top_levels(name)):
+        if present:
             yield present
 
 

@@ -90,17 +90,6 @@ class Installed:
             self._find_owners(root, names)
         return {file: self._distribution(info) for file in wanted if (info := self._owner[file])}
 
-    def top_levels(self, name: str) -> set[str]:
-        """The modules and packages that a distribution brings, without what is below them."""
-        info = self._by_name.get(normalise(name))
-        if info is None:
-            return set()
-        guess = _stem(info).replace("-", "_")
-        if (info.parent / guess / "__init__.py").exists():
-            return {guess}
-        paths = re.findall(r"^\"?([^,/\n]+)[,/]", _text(info / "RECORD"), re.MULTILINE)
-        return {path.partition(".")[0] for path in paths}
-
     @cached_property
     def editables(self) -> dict[Path, Distribution]:
         """Editable installs by the folder of their source."""

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import cloudpickle
 import numpy as np
 import pandas as pd
 import pytest
@@ -227,6 +228,15 @@ def test_a_transformer_in_the_users_own_module(
     assert_same_predictions([folder], environment, elsewhere)
 
 
+@pytest.fixture
+def by_value() -> Iterator[None]:
+    """As if this file were the script that trains: cloudpickle takes its classes along."""
+    cloudpickle.register_pickle_by_value(sys.modules[__name__])
+    yield
+    cloudpickle.unregister_pickle_by_value(sys.modules[__name__])
+
+
+@pytest.mark.usefixtures("by_value")
 def test_models_that_wrap_xgboost(
     tmp_path: Path, environment: Environment, elsewhere: Path
 ) -> None:
