@@ -30,7 +30,7 @@ from types import ModuleType
 from typing import Any
 
 from ..errors import BadModel, InvalidInput
-from ..uris import safe_join
+from .model_files import below
 
 CODE = "code"
 _IGNORED = shutil.ignore_patterns("__pycache__", "*.pyc", ".git", ".ipynb_checkpoints", ".DS_Store")
@@ -92,10 +92,7 @@ def importable_code(
     if not subfolder:
         yield
         return
-    try:
-        root = safe_join(folder, str(subfolder))
-    except InvalidInput as error:
-        raise BadModel(f"The model at {folder} names its code badly: {error}") from None
+    root = below(folder, str(subfolder), "code")
     if not root.is_dir():
         raise BadModel(f"The model at {folder} is damaged: its folder {subfolder!r} is missing.")
     with _lock:

@@ -59,6 +59,7 @@ def storage_failed(path: Path, error: OSError) -> StorageFailed:
         errno.EPERM: "Choose a folder that you may write to.",
         errno.EROFS: "The file system is read-only; choose another folder.",
         errno.ENOTDIR: "A part of the path is a file.",
+        errno.EEXIST: "A part of the path is a file.",
         errno.ENAMETOOLONG: "Choose a shorter name.",
         errno.EFBIG: "A file is larger than the limit set here allows.",
     }
