@@ -52,16 +52,25 @@ $(VENV)/bin/python:
 	@$(PYTHON) -m venv $(VENV)
 
 # Installed from the lock alone: hashes are checked, then our own package without any resolving.
+# uv (itself by its hash in the lock) takes seconds; where it fails, say because only pip knows
+# how to reach the package index here, pip does the same.
+define install
+	@awk '/^uv==/ {found = 1} found {print} found && !/\\$$/ {exit}' $(1) >$(VENV)/uv.txt
+	@$(BIN)/python -m pip install -q --require-hashes -r $(VENV)/uv.txt
+	@$(BIN)/uv pip install -q --python $(BIN)/python --require-hashes -r $(1) \
+	  || $(BIN)/python -m pip install -q --require-hashes -r $(1)
+	@$(BIN)/uv pip install -q --python $(BIN)/python --no-deps -e . \
+	  || $(BIN)/python -m pip install -q --no-deps -e .
+endef
+
 $(VENV)/.demo: requirements.lock pyproject.toml | $(VENV)/bin/python
 	@echo "Installing mlpack and what it needs (from requirements.lock) …"
-	@$(BIN)/python -m pip install -q --require-hashes -r requirements.lock
-	@$(BIN)/python -m pip install -q --no-deps -e .
+	$(call install,requirements.lock)
 	@touch $@
 
 $(VENV)/.dev: requirements-dev.lock pyproject.toml | $(VENV)/bin/python
 	@echo "Installing mlpack and its development tools (from requirements-dev.lock) …"
-	@$(BIN)/python -m pip install -q --require-hashes -r requirements-dev.lock
-	@$(BIN)/python -m pip install -q --no-deps -e .
+	$(call install,requirements-dev.lock)
 	@touch $@ $(VENV)/.demo
 
 # The peer lives in an environment of its own; nothing of ours is installed there.
