@@ -9,6 +9,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
+from .errors import InvalidInput
+
 if TYPE_CHECKING:
     from .flavors import Trust
     from .flavors.descriptor import Model
@@ -38,10 +40,12 @@ def build(name: str) -> ModuleType:
 def _flavor(name: str) -> dict[str, Any]:
     argument = _MODEL_ARGUMENT.get(name, "model")
 
-    def save_model(model: Any = None, path: str | Path = "", **options: Any) -> Model:
+    def save_model(model: Any = None, path: str | Path | None = None, **options: Any) -> Model:
         from .flavors import save_model as save
 
-        return save(_pick(model, options), Path(path), flavor=name, **options)
+        if path is None:
+            raise InvalidInput(f"mlpack.{name}.save_model needs a path: the folder to make.")
+        return save(_pick(model, options), path, flavor=name, **options)
 
     def log_model(model: Any = None, artifact_path: str | None = None, **options: Any) -> ModelInfo:
         from .fluent import log_model as log
@@ -50,17 +54,11 @@ def _flavor(name: str) -> dict[str, Any]:
         return log(picked, artifact_path=artifact_path, flavor=name, **options)
 
     def load_model(model_uri: str | Path, *, trust: Trust | None = None) -> Any:
-        from .flavors import Trust as FlavorTrust
         from .flavors import load_native
         from .registry.resolve import resolve
 
         found = resolve(model_uri)
-        return load_native(
-            found.path,
-            flavor=name,
-            trust=trust or FlavorTrust(),
-            expected_digest=found.digest,
-        )
+        return load_native(found.path, flavor=name, trust=trust, expected_digest=found.digest)
 
     def _pick(model: Any, options: dict[str, Any]) -> Any:
         return options.pop(argument) if model is None and argument in options else model
@@ -102,7 +100,7 @@ def _pyfunc() -> dict[str, Any]:
         """
         from .flavors import save_model as save
 
-        return save(python_model, Path(path), flavor="pyfunc", **options)
+        return save(python_model, path, flavor="pyfunc", **options)
 
     def log_model(
         artifact_path: str | None = None, *, python_model: Any = None, **options: Any

@@ -272,12 +272,11 @@ def load_model(uri: str | Path, *, trust: Trust | None = None) -> LoadedModel:
         NotFound: the address names nothing.
         BadModel: the folder is no model, damaged, changed or not trusted.
     """
-    from .flavors import Trust as FlavorTrust
     from .flavors import load_model as load
     from .registry.resolve import resolve
 
     found = resolve(uri)
-    return load(found.path, trust=trust or FlavorTrust(), expected_digest=found.digest)
+    return load(found.path, trust=trust, expected_digest=found.digest)
 
 
 # --- runs and experiments ---

@@ -93,7 +93,8 @@ def log_model(
     Raises:
         MlpackError: the model cannot be saved or recorded; nothing of it is left.
     """
-    from ..flavors.integrity import digest, manifest
+    from ..flavors.descriptor import MLMODEL
+    from ..flavors.integrity import checksum, digest
     from ..flavors.save import save_model
 
     validate.model_name(name)
@@ -108,10 +109,11 @@ def log_model(
             folder,
             run_id=run.info.run_id,
             model_id=model_id,
-            artifact_path=str(folder),
+            artifact_path=name,
             **save_options,
         )
-        recorded_digest = digest(manifest(folder))
+        # the descriptor has the checksums of all files but its own: nothing is read twice
+        recorded_digest = digest({**described.files, MLMODEL: checksum(folder / MLMODEL)})
         moment = validate.now()
         client.store.create_logged_model(
             LoggedModel(

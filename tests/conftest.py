@@ -57,3 +57,19 @@ def iris_image(iris_model: Path, docker_engine: Any) -> BuiltImage:
     from mlpack.builders.docker import DockerBuilder
 
     return DockerBuilder().build(BuildSpec(iris_model, "mlpack-test/iris:shared", trust=True))
+
+
+@pytest.fixture
+def mlruns(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A tracking store of one's own: ``./mlruns`` below a fresh working folder."""
+    from mlpack.tracking import active, uri
+
+    monkeypatch.chdir(tmp_path)
+    for name in ("TRACKING_URI", "RUN_ID", "EXPERIMENT_NAME", "EXPERIMENT_ID"):
+        monkeypatch.delenv(f"MLPACK_{name}", raising=False)
+        monkeypatch.delenv(f"MLFLOW_{name}", raising=False)
+    monkeypatch.setattr(uri, "_chosen", None)
+    monkeypatch.setattr(active, "_experiments", {})
+    yield tmp_path / "mlruns"
+    while active.active_run():
+        active.end_run()

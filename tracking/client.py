@@ -141,9 +141,9 @@ class MlpackClient:
         parent = self.get_run(run_id).data.tags.get(Tags.PARENT)
         return self.get_run(parent) if parent else None
 
-    def update_run(self, run_id: str, status: str | None = None, name: str | None = None) -> Run:
+    def update_run(self, run_id: str, status: str | None = None, name: str | None = None) -> None:
         """Change a run's status or name."""
-        return self.store.update_run(
+        self.store.update_run(
             run_id,
             _status(status) if status is not None else None,
             validate.now() if status in FINAL_STATUSES else None,

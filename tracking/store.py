@@ -70,7 +70,7 @@ class TrackingStore(Protocol):
         status: str | None = None,
         end_time: int | None = None,
         name: str | None = None,
-    ) -> Run:
+    ) -> None:
         """Change what is given; a status that is not final clears the end time."""
 
     def set_run_stage(self, run_id: str, stage: str) -> None:

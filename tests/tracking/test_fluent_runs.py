@@ -88,9 +88,11 @@ def test_a_second_run_must_say_nested():
 def test_parent_by_id():
     with mlpack.start_run() as parent:
         pass
-    with mlpack.start_run(parent_run_id=parent.info.run_id) as child:
-        with pytest.raises(InvalidInput, match="active run"):
-            mlpack.start_run(nested=True, parent_run_id=parent.info.run_id)
+    with (
+        mlpack.start_run(parent_run_id=parent.info.run_id) as child,
+        pytest.raises(InvalidInput, match="active run"),
+    ):
+        mlpack.start_run(nested=True, parent_run_id=parent.info.run_id)
     assert child.data.tags["mlflow.parentRunId"] == parent.info.run_id
     mlpack.delete_run(parent.info.run_id)
     with pytest.raises(InvalidInput, match="deleted"):

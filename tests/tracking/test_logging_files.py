@@ -67,7 +67,7 @@ def test_matplotlib_figures(run):
     mlpack.log_figure(figure, "plots/roc.svg")
     assert path_of(run, "plots/roc.png").read_bytes().startswith(b"\x89PNG")
     assert b"<svg" in path_of(run, "plots/roc.svg").read_bytes()
-    with pytest.raises(InvalidInput, match="cannot be written as '.xyz'"):
+    with pytest.raises(InvalidInput, match=r"cannot be written as '\.xyz'"):
         mlpack.log_figure(figure, "plots/roc.xyz")
     assert len(MlpackClient().list_artifacts(run.info.run_id, "plots")) == 2
 

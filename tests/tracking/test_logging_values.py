@@ -109,6 +109,7 @@ BAD_KEYS = [
     "a/../b",
     "a/./b",
     "..",
+    "..a",
     ".",
     "/a",
     "a/",
@@ -139,13 +140,8 @@ def test_bad_keys_are_refused_everywhere(run, key):
     assert not data.metrics and not data.params and "fine" not in data.tags
 
 
-@pytest.mark.parametrize(
-    "key", ["a", "x" * 250, "train/loss", "a.b-c_d e:f", "größe", "..a", "a..b"]
-)
+@pytest.mark.parametrize("key", ["a", "x" * 250, "train/loss", "a.b-c_d e:f", "größe", "a..b"])
 def test_good_keys(run, key):
-    if key == "..a":
-        pytest.raises(InvalidInput, mlpack.log_metric, key, 1)
-        return
     mlpack.log_metric(key, 1)
     mlpack.log_param(key, 1)
     mlpack.set_tag(key, 1)

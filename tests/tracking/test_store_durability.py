@@ -201,7 +201,7 @@ def test_a_database_of_somebody_else(mlruns):
     mlruns.mkdir()
     with closing(sqlite3.connect(mlruns / "mlpack.db")) as database:
         database.execute("CREATE TABLE alembic_version (x)")
-    with pytest.raises(InvalidState, match="something else.*'alembic_version'"):
+    with pytest.raises(InvalidState, match=r"something else.*'alembic_version'"):
         mlpack.start_run()
 
 
@@ -217,7 +217,7 @@ def test_a_database_of_a_later_version(mlruns):
 
 def test_a_file_where_the_folder_should_be(tmp_path):
     (tmp_path / "mlruns").write_text("")
-    with pytest.raises(StorageFailed, match="Not a directory|Cannot"):
+    with pytest.raises(StorageFailed, match=r"Not a directory|Cannot"):
         mlpack.start_run()
 
 
@@ -249,7 +249,7 @@ def closed_folder(monkeypatch):
 def test_an_unwritable_folder(closed_folder):
     closed_folder.chmod(0o555)
     mlpack.set_tracking_uri(closed_folder / "mlruns")
-    with as_nobody(), pytest.raises(StorageFailed, match="Permission denied.*MLPACK_TRACKING_URI"):
+    with as_nobody(), pytest.raises(StorageFailed, match=r"Permission denied.*MLPACK_TRACKING_URI"):
         mlpack.start_run()
     assert list(closed_folder.iterdir()) == []
     assert mlpack.active_run() is None

@@ -10,25 +10,30 @@ from sqlalchemy.engine import Connection
 
 from ...errors import InvalidInput, NotFound
 from ..entities import Metric, Param, RunTag, Tags
-from .runs import Runs, active_run_row, run_row, write_tags
+from .runs import Runs, active_run_key, run_row, write_tags
 from .tables import decode_value, encode_value, metrics, params, runs, tags
 
-# The hot path, as text: a training loop runs these thousands of times a second. Each statement
-# finds the run and checks that it is active by itself. The latest value is that of the greatest
-# step, then time; the later call wins a tie (several calls fit in one millisecond).
-_APPEND = """
-INSERT INTO metrics (run, key, timestamp, step, value, special)
-SELECT id, ?, ?, ?, ?, ? FROM runs WHERE run_id = ? AND lifecycle_stage = 'active'
+# The hot path, as text: a training loop runs these thousands of times a second. The first finds
+# the run and checks that it is active by itself. The latest value is that of the greatest step,
+# then time; the later call wins a tie (several calls fit in one millisecond).
+_COLUMNS = "key, timestamp, step, value, special, run"
+_APPEND_TO_RUN = f"""
+INSERT INTO metrics ({_COLUMNS})
+SELECT ?, ?, ?, ?, ?, id FROM runs WHERE run_id = ? AND lifecycle_stage = 'active'
 ON CONFLICT DO NOTHING
-"""
-_KEEP_LATEST = """
-INSERT INTO latest_metrics (run, key, timestamp, step, value, special)
-SELECT id, ?, ?, ?, ?, ? FROM runs WHERE run_id = ? AND lifecycle_stage = 'active'
+"""  # noqa: S608 - the columns are ours
+_IF_LATER = """
 ON CONFLICT (run, key) DO UPDATE SET
   timestamp = excluded.timestamp, step = excluded.step,
   value = excluded.value, special = excluded.special
 WHERE excluded.step > step OR (excluded.step = step AND excluded.timestamp >= timestamp)
 """
+_KEEP_LATEST_OF_RUN = f"""
+INSERT INTO latest_metrics ({_COLUMNS})
+SELECT ?, ?, ?, ?, ?, id FROM runs WHERE run_id = ? {_IF_LATER}
+"""  # noqa: S608
+_APPEND = f"INSERT INTO metrics ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"  # noqa: S608
+_KEEP_LATEST = f"INSERT INTO latest_metrics ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?) {_IF_LATER}"  # noqa: S608
 
 
 class Data(Runs):
@@ -38,11 +43,11 @@ class Data(Runs):
         value, special = encode_value(metric.value)
         row = (metric.key, metric.timestamp, metric.step, value, special, run_id)
         with self.database.fast_write() as cursor:
-            cursor.execute(_APPEND, row)
+            cursor.execute(_APPEND_TO_RUN, row)
             # 0 rows: the same point again, or no such active run; the latter must be told
             if cursor.rowcount == 0:
                 self._check_active(cursor, run_id)
-            cursor.execute(_KEEP_LATEST, row)
+            cursor.execute(_KEEP_LATEST_OF_RUN, row)
 
     def log_batch(
         self,
@@ -52,18 +57,18 @@ class Data(Runs):
         tags: Sequence[RunTag] = (),
     ) -> None:
         with self.database.write() as connection:
-            row = active_run_row(connection, run_id, self.database.path)
+            run = active_run_key(connection, run_id, self.database.path)
             if params:
-                _write_params(connection, row.id, run_id, params)
+                _write_params(connection, run, run_id, params)
             if tags:
-                _write_run_tags(connection, row.id, tags)
+                _write_run_tags(connection, run, tags)
             if metrics:
-                _write_metrics(connection, run_id, metrics)
+                _write_metrics(connection, run, metrics)
 
     def delete_tag(self, run_id: str, key: str) -> None:
         with self.database.write() as connection:
-            row = active_run_row(connection, run_id, self.database.path)
-            gone = tags.delete().where(tags.c.run == row.id, tags.c.key == key)
+            run = active_run_key(connection, run_id, self.database.path)
+            gone = tags.delete().where(tags.c.run == run, tags.c.key == key)
             if not connection.execute(gone).rowcount:
                 raise NotFound(f"The run {run_id} has no tag {key!r}.")
 
@@ -87,7 +92,7 @@ class Data(Runs):
             return
         cursor.execute("ROLLBACK")
         with self.database.read() as connection:
-            active_run_row(connection, run_id, self.database.path)
+            active_run_key(connection, run_id, self.database.path)
 
 
 def _write_params(connection: Connection, run: int, run_id: str, given: Sequence[Param]) -> None:
@@ -117,11 +122,11 @@ def _write_run_tags(connection: Connection, run: int, given: Sequence[RunTag]) -
         connection.execute(change.values(run_name=values[Tags.RUN_NAME]))
 
 
-def _write_metrics(connection: Connection, run_id: str, given: Sequence[Metric]) -> None:
+def _write_metrics(connection: Connection, run: int, given: Sequence[Metric]) -> None:
     rows = []
     for metric in given:
         value, special = encode_value(metric.value)
-        rows.append((metric.key, metric.timestamp, metric.step, value, special, run_id))
+        rows.append((metric.key, metric.timestamp, metric.step, value, special, run))
     cursor: Any = connection.connection.cursor()
     cursor.executemany(_APPEND, rows)
     cursor.executemany(_KEEP_LATEST, rows)

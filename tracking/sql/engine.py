@@ -289,7 +289,7 @@ def _check_schema(connection: Connection, path: Path) -> str:
 
 
 def _create_schema(connection: Connection, artifact_root: str) -> None:
-    tables.metadata.create_all(connection)
+    tables.metadata.create_all(connection, checkfirst=False)
     rows = {"schema_version": str(tables.SCHEMA_VERSION), "artifact_root": artifact_root}
     connection.execute(tables.meta.insert(), [{"key": k, "value": v} for k, v in rows.items()])
     now = time.time_ns() // 1_000_000

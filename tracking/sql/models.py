@@ -13,7 +13,7 @@ from ..entities import LoggedModel, RunTag
 from ..validate import now
 from .data import Data
 from .experiments import active_experiment_row
-from .runs import active_run_row
+from .runs import active_run_key
 from .tables import experiments, logged_model_params, logged_model_tags, logged_models, runs
 from .upsert import upsert
 
@@ -31,7 +31,7 @@ class Models(Data):
             ).id
             run = None
             if model.source_run_id is not None:
-                run = active_run_row(connection, model.source_run_id, self.database.path).id
+                run = active_run_key(connection, model.source_run_id, self.database.path)
             row = {
                 "model_id": model.model_id,
                 "experiment": experiment,

@@ -28,6 +28,7 @@ from .upsert import upsert
 # one query a table for a page of runs, in slices that every database's limit on variables allows
 _SLICE = 5000
 RUN_COLUMNS = (runs, experiments.c.artifact_location)
+_FIND = sa.select(runs.c.id, runs.c.lifecycle_stage).where(runs.c.run_id == sa.bindparam("run_id"))
 
 
 class Runs(Experiments):
@@ -76,7 +77,7 @@ class Runs(Experiments):
         status: str | None = None,
         end_time: int | None = None,
         name: str | None = None,
-    ) -> Run:
+    ) -> None:
         values: dict[str, Any] = {}
         if status is not None:
             values["status"] = status
@@ -84,19 +85,17 @@ class Runs(Experiments):
         if name is not None:
             values["run_name"] = name
         with self.database.write() as connection:
-            row = active_run_row(connection, run_id, self.database.path)
+            key = active_run_key(connection, run_id, self.database.path)
             if values:
-                connection.execute(runs.update().where(runs.c.id == row.id).values(**values))
+                connection.execute(runs.update().where(runs.c.id == key).values(**values))
             if name is not None:
-                write_tags(connection, row.id, {Tags.RUN_NAME: name})
-            row = run_row(connection, run_id, self.database.path)
-            return self.load_runs(connection, [row])[0]
+                write_tags(connection, key, {Tags.RUN_NAME: name})
 
     def set_run_stage(self, run_id: str, stage: str) -> None:
         with self.database.write() as connection:
-            row = run_row(connection, run_id, self.database.path)
-            change = runs.update().where(runs.c.id == row.id)
-            connection.execute(change.values(lifecycle_stage=stage))
+            change = runs.update().where(runs.c.run_id == run_id).values(lifecycle_stage=stage)
+            if not connection.execute(change).rowcount:
+                raise _not_found(run_id, self.database.path)
 
     def load_runs(self, connection: Connection, rows: Sequence[Any]) -> list[Run]:
         """Rows of `RUN_COLUMNS` as runs with all their data."""
@@ -147,27 +146,26 @@ def run_row(connection: Connection, run_id: str, place: Path) -> Any:
     query = sa.select(*RUN_COLUMNS).join(experiments).where(runs.c.run_id == run_id)
     row = connection.execute(query).first()
     if row is None:
-        raise NotFound(
-            f"No run with id {run_id!r} in {place}. `mlpack runs list` shows the runs there; "
-            "MLPACK_TRACKING_URI names another store."
-        )
+        raise _not_found(run_id, place)
     return row
 
 
-def active_run_row(connection: Connection, run_id: str, place: Path) -> Any:
-    """The row of a run that may be written to.
+def active_run_key(connection: Connection, run_id: str, place: Path) -> int:
+    """The inner key of a run that may be written to.
 
     Raises:
         NotFound: there is none of that id.
         InvalidInput: it is deleted.
     """
-    row = run_row(connection, run_id, place)
+    row = connection.execute(_FIND, {"run_id": run_id}).first()
+    if row is None:
+        raise _not_found(run_id, place)
     if row.lifecycle_stage != LifecycleStage.ACTIVE:
         raise InvalidInput(
             f"The run {run_id} is deleted and takes no more data. Restore it first with "
             f"MlpackClient().restore_run('{run_id}')."
         )
-    return row
+    return int(row.id)
 
 
 def write_tags(connection: Connection, run: int, values: dict[str, str]) -> None:
@@ -175,3 +173,10 @@ def write_tags(connection: Connection, run: int, values: dict[str, str]) -> None
     rows = [{"run": run, "key": key, "value": value} for key, value in values.items()]
     if rows:
         connection.execute(upsert(tags, connection.dialect.name), rows)
+
+
+def _not_found(run_id: str, place: Path) -> NotFound:
+    return NotFound(
+        f"No run with id {run_id!r} in {place}. `mlpack runs list` shows the runs there; "
+        "MLPACK_TRACKING_URI names another store."
+    )

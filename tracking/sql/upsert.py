@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 import sqlalchemy as sa
@@ -10,6 +11,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 _INSERT: dict[str, Any] = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
 
 
+@cache
 def upsert(table: sa.Table, dialect: str) -> Any:
     """An insert of a whole row that overwrites the row of the same primary key."""
     insert = _INSERT[dialect](table)
@@ -18,6 +20,7 @@ def upsert(table: sa.Table, dialect: str) -> Any:
     return insert.on_conflict_do_update(index_elements=keys, set_=values)
 
 
+@cache
 def insert_or_ignore(table: sa.Table, dialect: str) -> Any:
     """An insert that does nothing when a row with the same unique key is there."""
     return _INSERT[dialect](table).on_conflict_do_nothing()
