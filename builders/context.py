@@ -91,7 +91,7 @@ def make_context(spec: BuildSpec) -> Context:
         *(_entry(f"runtime/{name}", data) for name, data in runtime_files()),
         *_model_entries(spec.model),
     ]
-    trust = [] if digest else _untrusted_notice(model)
+    trust = [] if digest else _code_notice(model)
     return Context(
         entries=tuple(entries),
         base_image=recipe.base_image,
@@ -199,12 +199,12 @@ def _vouched_digest(spec: BuildSpec, model: Model) -> str | None:
     return integrity.digest(files) if spec.trust else None
 
 
-def _untrusted_notice(model: Model) -> list[str]:
+def _code_notice(model: Model) -> list[str]:
     if not (_holds_code(model) or _is_pickle(model)):
         return []
     return [
-        "The model is a pickle, which can run any code when it is loaded, and nobody vouched for "
-        "this folder: the container will refuse to load it. If it is yours, build with --trust."
+        "Loading this model runs the code in it, and nobody vouched for this folder. If you know "
+        "where it comes from, build with --trust: the container then accepts no other model."
     ]
 
 

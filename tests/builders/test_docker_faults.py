@@ -19,9 +19,11 @@ from typing import Any
 
 import pytest
 
+import mlpack.builders.docker as docker_builder
 from mlpack.builders.base import BuildSpec, Progress
+from mlpack.builders.context import Context, make_context
 from mlpack.builders.docker import DockerBuilder
-from mlpack.errors import BuildFailed, EngineUnavailable
+from mlpack.errors import BuildFailed, EngineUnavailable, ModelChanged
 
 MLMODEL = """\
 flavors:
@@ -92,6 +94,21 @@ def test_stopped_by_the_user_midway(model: Path, base: Base) -> None:
 
     with pytest.raises(KeyboardInterrupt):
         DockerBuilder().build(BuildSpec(model, "mlpack-test/bad", base_image=base.name), stop)
+    assert (base.descendants(), base.containers()) == ([], [])
+
+
+@pytest.mark.docker
+def test_a_model_that_changes_while_it_is_sent(
+    model: Path, base: Base, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def truncate_then(spec: BuildSpec) -> Context:
+        context = make_context(spec)
+        (model / "x.pkl").write_bytes(b"")
+        return context
+
+    monkeypatch.setattr(docker_builder, "make_context", truncate_then)
+    with pytest.raises(ModelChanged, match="Build again"):
+        DockerBuilder().build(BuildSpec(model, "mlpack-test/bad", base_image=base.name))
     assert (base.descendants(), base.containers()) == ([], [])
 
 
