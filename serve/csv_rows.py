@@ -42,24 +42,30 @@ def parse(body: bytes | str, signature: ModelSignature | None, *, header: bool =
     schema = signature.inputs if signature is not None else None
     if not rows:
         raise InvalidInput("The CSV is empty.")
-    names: Sequence[Any]
-    if header:
-        names, rows, first_line = rows[0], rows[1:], 2
-    else:
-        positional = schema is not None and schema.has_names and len(schema) == len(rows[0])
-        names = schema.names if schema and positional else range(len(rows[0]))
-        first_line = 1
+    head = rows[0] if header else None
+    rows = rows[1:] if header else rows
     if not rows:
         raise InvalidInput("There are no rows to score: the CSV has only a header.")
-    for line, row in enumerate(rows, first_line):
-        if len(row) != len(names):
-            raise InvalidInput(f"CSV row {line} has {len(row)} cells, expected {len(names)}.")
-    specs = _specs_by_header(schema)
-    names = [specs[name].name if name in specs else name for name in names]
+    width = len(head or rows[0])
+    for line, row in enumerate(rows, 2 if header else 1):
+        if len(row) != width:
+            raise InvalidInput(f"CSV row {line} has {len(row)} cells, expected {width}.")
+    names = _names(head, width, schema)
+    specs = _specs(schema)
     columns = zip(*rows, strict=True)
-    return Table(
-        names, [_column(c, specs.get(str(n))) for n, c in zip(names, columns, strict=True)]
-    )
+    return Table(names, [_column(c, specs.get(n)) for n, c in zip(names, columns, strict=True)])
+
+
+def _names(header: list[str] | None, width: int, schema: Schema | None) -> Sequence[str | int]:
+    """The columns' names as the signature has them: they may be integers, or there are none."""
+    if schema is None or schema.is_tensor:
+        return header or range(width)
+    if not schema.has_names:
+        return range(width)
+    if header is None:
+        return schema.names if len(schema) == width else range(width)
+    known = {str(name): name for name in schema.names}
+    return [known.get(name, name) for name in header]
 
 
 def _rows(body: bytes | str) -> list[list[str]]:
@@ -75,12 +81,11 @@ def _rows(body: bytes | str) -> list[list[str]]:
         raise InvalidInput(f"The CSV cannot be read: {error} (line {reader.line_num}).") from None
 
 
-def _specs_by_header(schema: Schema | None) -> dict[str, ColSpec]:
-    """Column specs under the text that a header has for them (names may be integers)."""
+def _specs(schema: Schema | None) -> dict[str | int, ColSpec]:
     if schema is None or schema.is_tensor:
         return {}
-    specs = {str(n): spec for n, spec in zip(schema.names, schema, strict=True)}
-    return {name: spec for name, spec in specs.items() if isinstance(spec, ColSpec)}
+    pairs = zip(schema.names, schema, strict=True)
+    return {name: spec for name, spec in pairs if isinstance(spec, ColSpec)}
 
 
 def _column(cells: Sequence[str], spec: ColSpec | None) -> list[Any]:

@@ -90,7 +90,7 @@ def test_integer_names_are_found_under_their_digits():
 
 def test_unnamed_columns_and_tensors():
     unnamed = ModelSignature(Schema([ColSpec("double")]))
-    assert list(read("x\n5\n", unnamed)[0].values()) == [5.0]
+    assert read("x\n5\n", unnamed) == [{0: 5.0}]
     grid = ModelSignature(Schema([TensorSpec("float64", (-1, 2))]))
     assert enforce(grid, csv_rows.parse("x,y\n1,2\n3,4.5\n", grid)).tolist() == [[1, 2], [3, 4.5]]
 

@@ -1,6 +1,7 @@
 """Arbitrary requests: never a 500 (the model here cannot fail), always JSON, never a trace."""
 
 import json
+import re
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -32,7 +33,8 @@ SIGNATURES = {
     ),
 }
 MANY = settings(
-    max_examples=150,
+    max_examples=60,
+    derandomize=True,  # the same in every run; raise the number to explore
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
@@ -88,7 +90,7 @@ def sound(response):
     else:
         assert set(content) == {"error_code", "message"}
         assert content["message"] and len(content["message"]) < 3000
-        assert "Traceback" not in content["message"] and ".py" not in content["message"]
+        assert not re.search(r'Traceback \(most|File ".*", line \d', content["message"])
 
 
 @MANY
