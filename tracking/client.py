@@ -126,7 +126,7 @@ class MlpackClient:
         name = run_name or by_key.get(Tags.RUN_NAME) or random_name()
         return self.store.create_run(
             str(experiment_id),
-            _run_name(name),
+            validate.run_name(name),
             by_key.get(Tags.USER) or user(),
             start_time if start_time is not None else validate.now(),
             given,
@@ -145,9 +145,9 @@ class MlpackClient:
         """Change a run's status or name."""
         self.store.update_run(
             run_id,
-            _status(status) if status is not None else None,
+            validate.run_status(status) if status is not None else None,
             validate.now() if status in FINAL_STATUSES else None,
-            _run_name(name) if name is not None else None,
+            validate.run_name(name) if name is not None else None,
         )
 
     def set_terminated(
@@ -155,7 +155,7 @@ class MlpackClient:
     ) -> None:
         """End a run: FINISHED, FAILED or KILLED."""
         ended = end_time if end_time is not None else validate.now()
-        self.store.update_run(run_id, _status(status or RunStatus.FINISHED), ended)
+        self.store.update_run(run_id, validate.run_status(status or RunStatus.FINISHED), ended)
 
     def delete_run(self, run_id: str) -> None:
         """Hide a run; `restore_run` brings it back."""
@@ -380,25 +380,6 @@ class MlpackClient:
 
 def _file_info(entry: Entry, prefix: str = "") -> FileInfo:
     return FileInfo(prefix + entry.path, entry.is_dir, entry.size)
-
-
-def _status(status: str) -> str:
-    try:
-        return RunStatus(str(status).upper()).value
-    except ValueError:
-        names = ", ".join(RunStatus)
-        raise InvalidInput(f"{status!r} is not the status of a run; use one of {names}.") from None
-
-
-def _run_name(name: object) -> str:
-    if not isinstance(name, str) or not name.strip():
-        raise InvalidInput(f"The name of a run must be a non-empty string; got {name!r}.")
-    if len(name) > validate.MAX_KEY or not name.isprintable():
-        raise InvalidInput(
-            f"The name of a run is over {validate.MAX_KEY} characters long or has characters that "
-            "cannot be shown."
-        )
-    return name
 
 
 def _folder(location: str | Path) -> str:

@@ -198,6 +198,8 @@ class _Scanner:
     def __init__(self, text: str, what: str) -> None:
         if not isinstance(text, str):
             raise InvalidInput(f"A {what} must be a string; got {type(text).__name__}.")
+        if not text.isprintable() and any("\ud800" <= char <= "\udfff" for char in text):
+            raise InvalidInput(f"The {what} {text!r} is no valid Unicode.")
         self.text = text
         self.what = what
         self.position = 0
@@ -286,7 +288,8 @@ class _Scanner:
             return None
         self.position = match.end()
         text = match.group()
-        return int(text) if re.fullmatch(r"[+-]?\d+", text) else float(text)
+        whole = re.fullmatch(r"[+-]?\d{1,18}", text) is not None  # what a database calls an integer
+        return int(text) if whole else float(text)
 
     def string(self) -> str | None:
         self.skip_space()

@@ -9,7 +9,7 @@ from posixpath import normpath
 from typing import Any
 
 from ..errors import InvalidInput
-from .entities import Metric, Param, RunTag
+from .entities import Metric, Param, RunStatus, RunTag
 
 MAX_KEY = 250
 MAX_PARAM_VALUE = 6000
@@ -109,6 +109,35 @@ def experiment_name(name: object) -> str:
         )
     if not name.isprintable():
         raise InvalidInput(f"The name of an experiment has control characters: {_short(name)}.")
+    return name
+
+
+def run_status(status: object) -> str:
+    """A status of a run, in capitals.
+
+    Raises:
+        InvalidInput: there is no such status.
+    """
+    try:
+        return RunStatus(str(status).upper()).value
+    except ValueError:
+        names = ", ".join(RunStatus)
+        raise InvalidInput(f"{status!r} is not the status of a run; use one of {names}.") from None
+
+
+def run_name(name: object) -> str:
+    """A checked name of a run.
+
+    Raises:
+        InvalidInput: not a string, blank, too long, or with control characters.
+    """
+    if not isinstance(name, str) or not name.strip():
+        raise InvalidInput(f"The name of a run must be a non-empty string; got {name!r}.")
+    if len(name) > MAX_KEY or not name.isprintable():
+        raise InvalidInput(
+            f"The name of a run is over {MAX_KEY} characters long or has characters that cannot "
+            f"be shown: {_short(name)}."
+        )
     return name
 
 

@@ -82,6 +82,7 @@ def test_no_filter(text):
         ("(metrics.a > 1)", r"wrong at '\('.*expected a field"),
         ("metrics.a > 1; DROP TABLE runs", "expected AND"),
         ("datasets.name = 'x'", "datasets are not recorded here"),
+        ("params.a = '\ud800'", "no valid Unicode"),
     ],
 )
 def test_messages_point_at_the_word(text, says):

@@ -54,6 +54,8 @@ def names(filter_string="", **options):
         ("metrics.auc <= 0.5", {"one", "two"}),
         ("metrics.auc = 0.5", {"two"}),
         ("metrics.auc != 0.5", {"one", "three", "four"}),
+        ("metrics.auc < 99999999999999999999999", set(RUNS)),
+        ("start_time < 99999999999999999999999", set(RUNS)),
         ("metrics.missing != 1", set()),
         ("metrics.nan > 0", {"two", "four"}),
         ("metrics.nan < 0", {"three"}),

@@ -1,0 +1,107 @@
+"""Where a run comes from, with real git repositories in all the shapes they have."""
+
+import subprocess
+import sys
+
+import pytest
+
+import mlpack
+from mlpack.tracking.context import describe_source, git_head
+
+
+def git(folder, *arguments):
+    command = ["git", "-C", str(folder), "-c", "user.name=a", "-c", "user.email=a@b", *arguments]
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
+
+
+@pytest.fixture
+def repository(tmp_path):
+    folder = tmp_path / "repository"
+    (folder / "deep" / "er").mkdir(parents=True)
+    git(tmp_path, "init", "-q", "-b", "main", "repository")
+    (folder / "a.txt").write_text("a")
+    git(folder, "add", ".")
+    git(folder, "commit", "-q", "-m", "first")
+    return folder
+
+
+def head(folder):
+    return git(folder, "rev-parse", "HEAD")
+
+
+def test_a_branch(repository):
+    assert git_head(repository) == (head(repository), "main")
+    assert git_head(repository / "deep" / "er") == (head(repository), "main")
+    git(repository, "checkout", "-q", "-b", "feature/a-b")
+    assert git_head(repository) == (head(repository), "feature/a-b")
+
+
+def test_packed_branches(repository):
+    git(repository, "branch", "other-main")
+    git(repository, "pack-refs", "--all")
+    assert not (repository / ".git" / "refs" / "heads" / "main").exists()
+    assert git_head(repository) == (head(repository), "main")
+
+
+def test_a_detached_head(repository):
+    git(repository, "checkout", "-q", "--detach")
+    assert git_head(repository) == (head(repository), None)
+
+
+def test_a_worktree(repository, tmp_path):
+    git(repository, "worktree", "add", "-q", "-b", "beside", str(tmp_path / "beside"))
+    (tmp_path / "beside" / "b.txt").write_text("b")
+    git(tmp_path / "beside", "add", ".")
+    git(tmp_path / "beside", "commit", "-q", "-m", "second")
+    found = git_head(tmp_path / "beside")
+    assert found == (head(tmp_path / "beside"), "beside")
+    assert found[0] != head(repository)
+
+
+def test_a_repository_without_a_commit(tmp_path):
+    git(tmp_path, "init", "-q", "-b", "main", "empty")
+    assert git_head(tmp_path / "empty") == (None, "main")
+
+
+def test_no_repository(tmp_path):
+    assert git_head(tmp_path / "nowhere") == (None, None)
+
+
+@pytest.mark.parametrize(
+    "content", ["", "nonsense", "ref: ", "ref: ../../../etc/passwd", "\x00", "ref: refs/heads/nope"]
+)
+def test_a_damaged_repository_is_not_an_error(repository, content):
+    (repository / ".git" / "HEAD").write_text(content)
+    assert git_head(repository)[0] is None
+
+
+def test_a_damaged_pointer_is_not_an_error(tmp_path):
+    for content in (b"\xff\xfe", b"gitdir: /nonexistent", b"nonsense"):
+        (tmp_path / ".git").write_bytes(content)
+        assert git_head(tmp_path) == (None, None)
+
+
+def test_a_scripts_own_repository_counts_not_the_working_folders(repository, tmp_path):
+    script = repository / "deep" / "train.py"
+    script.write_text("import mlpack\nwith mlpack.start_run():\n    pass\n")
+    subprocess.run([sys.executable, str(script)], check=True, cwd=tmp_path)
+    [run] = mlpack.search_runs(output_format="list")
+    assert run.data.tags["mlflow.source.git.commit"] == head(repository)
+    assert run.data.tags["mlflow.source.git.branch"] == "main"
+    assert run.data.tags["mlflow.source.name"] == str(script)
+    assert run.data.tags["mlflow.source.type"] == "LOCAL"
+
+
+def test_without_a_user_a_script_or_a_repository(monkeypatch, tmp_path):
+    monkeypatch.setattr("getpass.getuser", lambda: (_ for _ in ()).throw(KeyError("uid")))
+    monkeypatch.setattr(sys, "argv", [""])
+    tags = describe_source()
+    assert tags["mlflow.user"].isdecimal()
+    assert tags["mlflow.source.name"] == "<console>"
+    assert "mlflow.source.git.commit" not in tags
+
+
+def test_a_users_own_tags_win():
+    with mlpack.start_run(tags={"mlflow.user": "bot", "mlflow.source.name": "ci"}) as run:
+        pass
+    assert (run.info.user_id, run.data.tags["mlflow.source.name"]) == ("bot", "ci")
