@@ -20,8 +20,8 @@ from urllib.parse import unquote, urlsplit
 from .errors import InvalidInput
 
 _SCHEME = re.compile(r"^([A-Za-z][A-Za-z0-9+.-]+):")
-_RUN_ID = re.compile(r"^[A-Za-z0-9][A-Za-z0-9_-]{0,255}$")
-_MODEL_ID = re.compile(r"^m-[0-9a-f]{32}$")
+_RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,255}")
+_MODEL_ID = re.compile(r"m-[0-9a-f]{32}")
 OBJECT_STORES = frozenset({"s3", "gs", "wasbs", "abfss", "az", "http", "https", "mlflow-artifacts"})
 
 
@@ -107,7 +107,7 @@ def parse(uri: str | Path) -> Uri:
 
 def _parse_run(text: str, rest: str) -> RunUri:
     run_id, _, path = rest.lstrip("/").partition("/")
-    if rest.startswith("//") or not _RUN_ID.match(run_id):
+    if rest.startswith("//") or not _RUN_ID.fullmatch(run_id):
         raise InvalidInput(f"{text!r} is not of the form runs:/<run_id>/<path>.")
     return RunUri(run_id, safe_relative(path) if path.strip("/") else "")
 
@@ -121,7 +121,7 @@ def _parse_models(text: str, rest: str) -> LoggedModelUri | RegisteredModelUri:
         raise InvalidInput(usage)
     body = rest[1:].strip("/")
     head, _, tail = body.partition("/")
-    if _MODEL_ID.match(head):
+    if _MODEL_ID.fullmatch(head):
         return LoggedModelUri(head, safe_relative(tail) if tail else "")
     if "@" in body:
         name, _, alias = body.rpartition("@")

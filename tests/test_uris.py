@@ -57,6 +57,7 @@ def test_a_path_object_is_never_read_as_a_scheme():
         "",
         "  ",
         "runs:/",
+        "runs:/abc\n",
         "runs://host/abc/model",
         "runs:/../model",
         "runs:/abc/../../etc/passwd",
