@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from difflib import get_close_matches
+from itertools import chain
 from typing import Any
 
 from ..errors import SchemaMismatch
@@ -74,6 +75,10 @@ class _Plan:
         if table.names == self.names:
             if self._is_done(table):
                 return table
+            if table.rows is not None and len(self.groups) == 1:
+                block = _plain_matrix(table.rows, *self.groups)
+                if block is not None:
+                    return _in_one_block(self.names, block, table)
             return _convert(self.names, self.specs, self.groups, table.columns, table)
         names, specs, columns, dropped = self._match(table)
         groups = self.groups if len(specs) == len(self.specs) else _groups(specs)
@@ -172,24 +177,35 @@ _PLAIN_KINDS: dict[Type, frozenset[type]] = {
 def _plain_block(columns: list[Any], dtype: Type) -> Any:
     """Lists of plainly the right type as one array (strings: as they are), else None."""
     allowed = _PLAIN_KINDS.get(dtype)
-    if allowed is None:
-        return None
-    kinds: set[type] = set()
-    for column in columns:
-        if type(column) is not list:
-            return None
-        kinds.update(map(type, column))
-    if not kinds <= allowed:
+    if allowed is None or set(map(type, columns)) != {list}:
         return None
     if dtype is DataType.string:
-        return columns
+        return columns if set(map(type, chain.from_iterable(columns))) <= allowed else None
+    return _plain_matrix(columns, dtype)
+
+
+def _plain_matrix(lists: Sequence[Sequence[Any]], dtype: Type) -> Any:
+    """Lists of equal length, all of plain numbers of one type, as one array, else None."""
+    allowed = _PLAIN_KINDS.get(dtype)
+    if allowed is None or dtype is DataType.string:
+        return None
+    values = list(chain.from_iterable(lists))
+    if not set(map(type, values)) <= allowed:
+        return None
     import numpy as np
 
     assert isinstance(dtype, DataType)
     try:
-        return np.array(columns, dtype=dtype.numpy)
+        # numpy reads one long list faster than a list of lists
+        return np.array(values, dtype=dtype.numpy).reshape(len(lists), -1)
     except OverflowError:
         return None  # column by column finds the number that is too large
+
+
+def _in_one_block(names: tuple[Name, ...], matrix: Any, table: Table) -> Table:
+    positions = range(len(names))
+    holes = [None] * len(names)
+    return Table.from_blocks(names, [(matrix.T, positions)], holes, table.n_rows, table.index)
 
 
 def _number_names(position: dict[Name, int], wanted: Sequence[Name]) -> None:

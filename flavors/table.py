@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import InvalidInput
 from .column_types import duplicates
+from .columns import Column, as_array, concat_column, from_series, to_list
 
 if TYPE_CHECKING:
     import numpy as np
 
-Column = Any  # list | np.ndarray | pandas ExtensionArray: anything with len() and [i]
 Name = str | int
 Block = tuple[Any, Sequence[int]]  # columns as the rows of one array, and their positions
 
@@ -36,6 +36,7 @@ class Table:
 
     Attributes:
         blocks: columns that lie together in one array; the others are only in ``columns``.
+        rows: the rows of a table that came as rows and that nobody took apart yet, else None.
         dropped: names of columns that came in but that the signature does not know; set by
             `enforce`, so that a server can tell the caller.
 
@@ -43,7 +44,7 @@ class Table:
         InvalidInput: names repeat, or lengths differ.
     """
 
-    __slots__ = ("_columns", "blocks", "dropped", "index", "n_rows", "names")
+    __slots__ = ("_columns", "blocks", "dropped", "index", "n_rows", "names", "rows")
 
     def __init__(
         self,
@@ -55,11 +56,10 @@ class Table:
         self.index = index
         self.dropped: tuple[Name, ...] = ()
         self.blocks: tuple[Block, ...] = ()
+        self.rows: Sequence[Sequence[Any]] | None = None
         self._columns: list[Column] = list(columns)
         if len(self.names) != len(self._columns):
             raise InvalidInput(f"{len(self.names)} column names for {len(self._columns)} columns.")
-        if len(set(self.names)) != len(self.names):
-            raise InvalidInput(f"These column names occur twice: {duplicates(self.names)}.")
         lengths = list(map(len, self._columns))
         self.n_rows: int = lengths[0] if lengths else 0 if index is None else len(index)
         if lengths.count(self.n_rows) != len(lengths):
@@ -68,8 +68,13 @@ class Table:
                 f"Columns differ in length: {self.names[0]!r} has {self.n_rows} values, "
                 f"{self.names[odd]!r} has {lengths[odd]}."
             )
-        if index is not None and len(index) != self.n_rows:
-            raise InvalidInput(f"The index has {len(index)} labels for {self.n_rows} rows.")
+        self._check_labels()
+
+    def _check_labels(self) -> None:
+        if len(set(self.names)) != len(self.names):
+            raise InvalidInput(f"These column names occur twice: {duplicates(self.names)}.")
+        if self.index is not None and len(self.index) != self.n_rows:
+            raise InvalidInput(f"The index has {len(self.index)} labels for {self.n_rows} rows.")
 
     @classmethod
     def from_blocks(
@@ -90,7 +95,7 @@ class Table:
             index: row labels.
         """
         table = cls.__new__(cls)
-        table.names, table.index, table.dropped = tuple(names), index, ()
+        table.names, table.index, table.dropped, table.rows = tuple(names), index, (), None
         table.n_rows, table.blocks = n_rows, tuple(blocks)
         table._columns = list(columns)
         return table
@@ -128,11 +133,13 @@ class Table:
         if widths.count(width) != len(widths):
             row = next(i for i, n in enumerate(widths) if n != width)
             raise InvalidInput(f"Row {row} has {widths[row]} values, expected {width}.")
-        if not data:
-            return cls(columns or (), [[] for _ in range(width)], _labels(index))
-        return cls(
-            columns or range(width), list(map(list, zip(*data, strict=True))), _labels(index)
-        )
+        names = tuple(range(width)) if columns is None else columns
+        if not data or not width:
+            return cls(names, [[] for _ in range(width)], _labels(index))
+        table = cls.from_blocks(names, (), (None,) * width, len(data), _labels(index))
+        table._check_labels()
+        table.rows = data
+        return table
 
     @classmethod
     def from_records(cls, records: Sequence[Mapping[Name, Any]]) -> Table:
@@ -191,18 +198,24 @@ class Table:
             block = data.to_numpy().T
             holes = [None] * len(names)
             return cls.from_blocks(names, [(block, range(len(names)))], holes, len(data), index)
-        table = cls(names, [_pandas_column(data.iloc[:, i]) for i in range(len(names))], index)
+        table = cls(names, [from_series(series) for _, series in data.items()], index)
         table.n_rows = len(data)
         return table
 
     @property
     def columns(self) -> list[Column]:
         """The columns, in the order of ``names``."""
+        self._take_rows_apart()
         for block, positions in self.blocks:
             if self._columns[positions[0]] is None:
                 for position, row in zip(positions, block, strict=True):
                     self._columns[position] = row
         return self._columns
+
+    def _take_rows_apart(self) -> None:
+        if self.rows is not None:
+            self._columns = list(map(list, zip(*self.rows, strict=True)))
+            self.rows = None
 
     def column(self, name: Name) -> Column:
         """One column.
@@ -225,7 +238,7 @@ class Table:
 
     def to_records(self) -> list[dict[Name, Any]]:
         """One dict a row, of plain Python values."""
-        lists = [c.tolist() if hasattr(c, "tolist") else c for c in self.columns]
+        lists = map(to_list, self.columns)
         return [dict(zip(self.names, row, strict=True)) for row in zip(*lists, strict=True)]
 
     def to_matrix(self, dtype: Any = None) -> np.ndarray:
@@ -243,7 +256,7 @@ class Table:
         if len(self.blocks) == 1 and len(self.blocks[0][1]) == len(self.names):
             matrix: np.ndarray = self.blocks[0][0].T
             return matrix if dtype is None else matrix.astype(dtype, copy=False)
-        arrays = [_as_array(column) for column in self.columns]
+        arrays = [as_array(column) for column in self.columns]
         if dtype is None:
             kinds = {a.dtype for a in arrays}
             mixed = any(d.kind not in "biufc" for d in kinds) and len(kinds) > 1
@@ -262,6 +275,7 @@ class Table:
         """The same as a ``pandas.DataFrame``."""
         from .frames import build_frame
 
+        self._take_rows_apart()
         loose = [(i, c) for i, c in enumerate(self._columns) if not self._in_block(i)]
         return build_frame(self.names, self.blocks, loose, self.n_rows, self.index)
 
@@ -291,10 +305,12 @@ def concat(tables: Sequence[Table]) -> Table:
         raise InvalidInput("Tables with different columns cannot be joined.")
     if len(tables) == 1:
         return first
+    for table in tables:
+        table._take_rows_apart()
     layouts = {tuple((b.dtype, tuple(at)) for b, at in t.blocks) for t in tables}
     if len(layouts) > 1:
         columns = zip(*(t.columns for t in tables), strict=True)
-        return Table(first.names, [_concat_column(parts) for parts in columns])
+        return Table(first.names, [concat_column(parts) for parts in columns])
     blocks, joined = [], [None] * len(first.names)
     if first.blocks:
         import numpy as np
@@ -303,42 +319,8 @@ def concat(tables: Sequence[Table]) -> Table:
             blocks.append((np.concatenate([t.blocks[i][0] for t in tables], axis=1), positions))
     for i in range(len(first.names)):
         if not first._in_block(i):
-            joined[i] = _concat_column([t._columns[i] for t in tables])
+            joined[i] = concat_column([t._columns[i] for t in tables])
     return Table.from_blocks(first.names, blocks, joined, sum(t.n_rows for t in tables))
-
-
-def _concat_column(parts: Sequence[Column]) -> Column:
-    if len({getattr(p, "dtype", None) for p in parts}) == 1 and hasattr(parts[0], "dtype"):
-        import numpy as np
-
-        if isinstance(parts[0], np.ndarray):
-            return np.concatenate(parts)
-        return parts[0]._concat_same_type(parts)
-    joined: list[Any] = []
-    for part in parts:
-        joined.extend(part.tolist() if hasattr(part, "tolist") else part)
-    return joined
-
-
-def _as_array(column: Column) -> np.ndarray:
-    """A column as an array that holds its values unchanged (object unless all are numbers)."""
-    import numpy as np
-
-    if isinstance(column, np.ndarray):
-        return column
-    if hasattr(column, "to_numpy"):
-        array: np.ndarray = column.to_numpy()
-        return array
-    if all(t in (int, float, bool) for t in set(map(type, column))):
-        return np.array(column)
-    array = np.empty(len(column), dtype=object)
-    array[:] = column
-    return array
-
-
-def _pandas_column(series: Any) -> Column:
-    """The numpy array behind a series, or its extension array where numpy has no such type."""
-    return series.to_numpy() if type(series.dtype).__module__.startswith("numpy") else series.array
 
 
 def _names(names: Iterable[Any]) -> tuple[Name, ...]:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from typing import Any
 
 import numpy as np
@@ -41,6 +42,12 @@ def test_matrix_holds_all_columns() -> None:
     assert mixed.tolist() == ROWS
     with pytest.raises(InvalidInput, match="Column 1 does not convert to float64"):
         Table.from_split(None, ROWS).to_matrix("float64")
+
+
+def test_a_matrix_of_lists() -> None:
+    matrix = Table.from_dict({"a": [[1, 2], [3, 4]]}).to_matrix()
+    assert matrix.tolist() == [[[1, 2]], [[3, 4]]]
+    assert matrix.shape == (2, 1)
 
 
 def test_select_reorders() -> None:
@@ -90,6 +97,16 @@ def test_concat_joins_in_order() -> None:
     pd.testing.assert_frame_equal(
         joined.to_pandas(), pd.concat([p.to_pandas() for p in parts], ignore_index=True)
     )
+
+
+def test_concat_of_missing_integers_and_of_times() -> None:
+    inputs = [ColSpec("long", "i", False), ColSpec("datetime", "t"), ColSpec("boolean", "b", False)]
+    signature = ModelSignature(inputs=Schema(inputs))
+    rows = [{"i": 1, "t": "2024-01-01", "b": True}, {"i": None, "t": "2024-01-02", "b": None}]
+    one, other = (enforce(signature, [row]) for row in rows)
+    both = enforce(signature, rows)
+    pd.testing.assert_frame_equal(concat([one, other]).to_pandas(), both.to_pandas())
+    assert both.to_records()[0]["t"] == dt.datetime(2024, 1, 1)
 
 
 def test_concat_of_unlike_columns() -> None:
