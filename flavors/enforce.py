@@ -17,7 +17,8 @@ from typing import Any
 from ..errors import SchemaMismatch
 from .cast import Misfit, cast_values
 from .cast_arrays import cast_array
-from .column_types import DataType, Type
+from .column_types import AnyType, DataType, Type
+from .columns import to_list
 from .nested import cast_nested
 from .params import enforce_params
 from .schema import ColSpec, Schema
@@ -223,9 +224,10 @@ def _cast(column: Any, spec: ColSpec) -> Any:
         if type(column) is list or type(column) is tuple:
             return cast_values(column, spec.type, nullable)
         return cast_array(column, spec.type, nullable)
-    values = column.tolist() if hasattr(column, "tolist") else column
+    if isinstance(spec.type, AnyType):
+        return column
     result = []
-    for row, value in enumerate(values):
+    for row, value in enumerate(to_list(column)):
         if isinstance(value, float) and value != value:
             value = None  # what pandas makes of a missing cell
         try:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import date, time
 from decimal import Decimal
 from pathlib import Path
@@ -257,7 +258,8 @@ def _load_arrays(data: Any, signature: ModelSignature | None) -> Any:
     import numpy as np
 
     if signature is not None and signature.inputs is not None and signature.inputs.is_tensor:
-        return enforce(signature, data)
+        with suppress(SchemaMismatch):  # as for frames
+            return enforce(signature, data)
     if isinstance(data, dict):
         return {name: np.array(values) for name, values in data.items()}
     return np.array(data)

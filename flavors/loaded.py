@@ -40,7 +40,7 @@ class LoadedModel:
             return None
         from .examples import load_example
 
-        return load_example(self.folder, info)
+        return load_example(self.folder, info, self.signature)
 
     def predict(self, data: Any, params: Mapping[str, Any] | None = None) -> Any:
         """Check data against the signature, and score it.

@@ -14,6 +14,7 @@ from typing import Any
 
 from ..errors import InvalidInput
 from .column_types import AnyType, Array, DataType, Map, Object, Property, Type
+from .columns import to_list
 from .python_model import FunctionModel, takes_context
 from .schema import ColSpec, Schema
 from .signature import ModelSignature
@@ -91,8 +92,7 @@ def _to_frame(data: Any) -> Any:
 def _values(table: Table) -> list[Any]:
     """One unnamed column holds the values themselves; several columns are records."""
     if len(table.names) == 1 and not isinstance(table.names[0], str):
-        column = table.columns[0]
-        return column.tolist() if hasattr(column, "tolist") else list(column)
+        return to_list(table.columns[0])
     return table.to_records()
 
 
