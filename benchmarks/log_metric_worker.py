@@ -17,7 +17,7 @@ from typing import Any
 
 from harness import serve_measurements
 
-CALLS = 200
+SECONDS = 1.0
 BATCH = 1000
 
 
@@ -41,12 +41,8 @@ def main(product: str, what: str, *more: str) -> None:
 
 
 def log_metric(tracker: Any) -> float:
-    """Seconds a call, each durable when it returns."""
-    with tracker.start_run():
-        start = time.perf_counter()
-        for i in range(CALLS):
-            tracker.log_metric("loss", 1 / (i + 1), step=i)
-        return (time.perf_counter() - start) / CALLS
+    """Seconds a call, over as many as fit in a second; each is durable when it returns."""
+    return _seconds_a_call(tracker, lambda i: tracker.log_metric("loss", 1 / (i + 1), step=i))
 
 
 def log_metrics(tracker: Any) -> float:
@@ -59,12 +55,19 @@ def log_metrics(tracker: Any) -> float:
 
 
 def log_param(tracker: Any) -> float:
-    """Seconds a call."""
+    """Seconds a call, likewise."""
+    return _seconds_a_call(tracker, lambda i: tracker.log_param(f"param_{i}", i))
+
+
+def _seconds_a_call(tracker: Any, call: Callable[[int], object]) -> float:
+    done = 0
     with tracker.start_run():
-        start = time.perf_counter()
-        for i in range(CALLS // 4):
-            tracker.log_param(f"param_{i}", i)
-        return (time.perf_counter() - start) / (CALLS // 4)
+        start = now = time.perf_counter()
+        while now - start < SECONDS:
+            call(done)
+            done += 1
+            now = time.perf_counter()
+    return (now - start) / done
 
 
 def start_run(tracker: Any) -> float:
