@@ -20,6 +20,7 @@ from types import ModuleType
 from typing import IO, Any
 
 from ..errors import InvalidInput, MissingDependency, MlpackError
+from .model_code import is_installed
 from .python_model import FunctionModel, PythonModel, PythonModelContext, set_model
 
 _MODEL = "mlflow.pyfunc.model"
@@ -276,8 +277,6 @@ def _own_modules_by_value(python_model: Any) -> Iterator[None]:
     """
     import cloudpickle
 
-    from .distributions import distribution_of
-
     names = {base.__module__ for base in type(python_model).__mro__}
     if isinstance(python_model, FunctionModel):
         names.add(getattr(python_model.func, "__module__", None) or "builtins")
@@ -286,7 +285,7 @@ def _own_modules_by_value(python_model: Any) -> Iterator[None]:
         for name in sorted(names - {"builtins", "__main__"})
         if name.partition(".")[0] not in ("mlpack", "mlflow", *sys.stdlib_module_names)
         and (module := sys.modules.get(name)) is not None
-        and distribution_of(name) is None
+        and not is_installed(module)
     ]
     with _by_value:
         known = set(cloudpickle.list_registry_pickle_by_value())

@@ -149,7 +149,7 @@ class _CodeFinder(MetaPathFinder):
                 continue
             if self._is_same(name, present):
                 self.names.discard(name)
-            elif _is_installed(present):
+            elif is_installed(present):
                 self.names.discard(name)
                 warnings.warn(
                     f"The model brings a module {name!r}, but an installed one of that name is "
@@ -226,7 +226,8 @@ def _module_names(root: Path) -> set[str]:
     return names - sys.stdlib_module_names - {"mlpack"}
 
 
-def _is_installed(module: ModuleType) -> bool:
+def is_installed(module: ModuleType) -> bool:
+    """Whether a module comes from a package index, as opposed to the user's own folders."""
     origin = getattr(module.__spec__, "origin", None) or ""
     return "site-packages" in origin or "dist-packages" in origin
 

@@ -13,6 +13,7 @@ from typing import Any
 
 from ..errors import BadModel, InvalidInput
 from .base import FlavorConfig, Predictor, Trust
+from .model_code import CODE
 from .model_files import check_pickle_allowed, model_file
 from .pickle_scan import modules_in_pickle, modules_in_skops
 
@@ -22,6 +23,7 @@ FORMATS = {
     "cloudpickle": "model.pkl",
     "joblib": "model.joblib",
 }
+_LOADER = "joblib_model_loader"
 PREDICT_FUNCTIONS = (
     "predict",
     "predict_proba",
@@ -164,11 +166,11 @@ def _config(
     modules = modules_in_skops(path) if format_ == "skops" else modules_in_pickle(path)
     if format_ in ("skops", "cloudpickle", "joblib"):
         modules = modules | {format_}
-    pyfunc: dict[str, Any] = {
-        "loader_module": "mlflow.sklearn",
-        "model_path": path.name,
-        "predict_fn": predict_fn,
-    }
+    pyfunc: dict[str, Any] = {"predict_fn": predict_fn}
+    if format_ == "joblib":
+        pyfunc |= {"loader_module": _write_loader(path.parent), "data": path.name, "code": CODE}
+    else:
+        pyfunc |= {"loader_module": "mlflow.sklearn", "model_path": path.name}
     keys = {
         "pickled_model": path.name,
         "serialization_format": format_,
@@ -182,6 +184,16 @@ def _config(
         modules=frozenset(modules),
         is_pickle=format_ != "skops",
     )
+
+
+def _write_loader(folder: Path) -> str:
+    """MLflow knows no joblib files; a module that travels with the model tells it how."""
+    (folder / CODE).mkdir(exist_ok=True)
+    (folder / CODE / f"{_LOADER}.py").write_text(
+        "import joblib\n\n\ndef _load_pyfunc(path):\n    return joblib.load(path)\n",
+        encoding="utf-8",
+    )
+    return _LOADER
 
 
 def _write_pickle(model: Any, path: Path, format_: str) -> None:

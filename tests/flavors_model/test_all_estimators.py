@@ -21,7 +21,6 @@ from threadpoolctl import threadpool_limits
 
 from mlpack.flavors import Trust, load_native, save_model
 
-
 # skops does not write these, so they become a cloudpickle, with a warning
 NOT_FOR_SKOPS = {"Birch"}
 

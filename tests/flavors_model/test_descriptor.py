@@ -27,7 +27,7 @@ def test_round_trip_keeps_everything_and_unknown_keys(tmp_path: Path) -> None:
         "model_id: null\nmodel_uuid: abc\nmlflow_version: 3.17.2\nmodel_size_bytes: 12\n"
         "prompts: null\nresources:\n  api_version: '1'\nmetadata:\n  a: [1, 2.5, x]\n"
         "utc_time_created: '2026-11-23 22:40:27.830695'\nmlpack:\n  format: 1\n  new: thing\n"
-        "signature:\n  inputs: '[{\"type\": \"double\", \"name\": \"x\", \"required\": true}]'\n"
+        'signature:\n  inputs: \'[{"type": "double", "name": "x", "required": true}]\'\n'
         "  outputs: null\n  params: null\n"
     )
     model = Model.read(folder_with(tmp_path, text))
@@ -84,7 +84,7 @@ def test_no_such_folder_and_no_mlmodel(tmp_path: Path) -> None:
         (MINIMAL + "signature: text\n", "'signature' must be a mapping"),
         (MINIMAL + "signature: {inputs: [1]}\n", "'signature.inputs' must be a JSON string"),
         (MINIMAL + "signature: {inputs: '[oops'}\n", "damaged signature"),
-        (MINIMAL + "signature: {inputs: '[{\"type\": \"x\"}]'}\n", "damaged signature"),
+        (MINIMAL + 'signature: {inputs: \'[{"type": "x"}]\'}\n', "damaged signature"),
         (MINIMAL + "metadata: 3\n", "'metadata' must be a mapping, got a number"),
         (MINIMAL + "run_id: [a]\n", "'run_id' must be text, got a list"),
         (MINIMAL + "model_size_bytes: many\n", "'model_size_bytes' must be a number"),

@@ -53,7 +53,7 @@ def test_verify_names_what_differs_and_what_is_missing(folder: Path) -> None:
     verify(folder, model)
     (folder / "model.bin").write_bytes(b"abd")
     (folder / "data/x").unlink()
-    with pytest.raises(ModelChanged, match="data/x is missing, model.bin differs"):
+    with pytest.raises(ModelChanged, match=r"data/x is missing, model.bin differs"):
         verify(folder, model)
 
 
@@ -72,11 +72,11 @@ def test_verify_digest_is_strict(folder: Path) -> None:
     recorded = digest(manifest(folder))
     verify_digest(folder, recorded)
     (folder / "evil.py").write_text("")
-    with pytest.raises(ModelChanged, match="evil.py was added"):
+    with pytest.raises(ModelChanged, match=r"evil.py was added"):
         verify_digest(folder, recorded)
     (folder / "evil.py").unlink()
     (folder / "model.bin").write_bytes(b"")
-    with pytest.raises(ModelChanged, match="model.bin differs"):
+    with pytest.raises(ModelChanged, match=r"model.bin differs"):
         verify_digest(folder, recorded)
     (folder / "model.bin").write_bytes(b"abc")
     text = (folder / "MLmodel").read_text()
@@ -111,7 +111,7 @@ def test_a_file_in_the_place_of_a_link_is_not_followed(folder: Path) -> None:
     model = Model.read(folder)
     (folder / "model.bin").unlink()
     (folder / "model.bin").symlink_to(folder / "data/x")
-    with pytest.raises(ModelChanged, match="model.bin is missing"):
+    with pytest.raises(ModelChanged, match=r"model.bin is missing"):
         verify(folder, model)
 
 

@@ -197,7 +197,10 @@ def largest_file(size: int) -> Iterator[None]:
 @pytest.mark.parametrize("format_", ["skops", "pickle", "joblib"])
 def test_a_write_that_fails_halfway(tmp_path: Path, format_: str) -> None:
     model = LinearRegression().fit(np.eye(200), np.ones(200))
-    with largest_file(1000), pytest.raises(StorageFailed, match="Cannot write .*m: File too large"):
+    with (
+        largest_file(1000),
+        pytest.raises(StorageFailed, match="File too large"),
+    ):
         save_model(model, tmp_path / "m", serialization_format=format_)
     assert list(tmp_path.iterdir()) == []
 
@@ -278,13 +281,13 @@ def folder(tmp_path: Path, classifier: LogisticRegression) -> Path:
 
 def test_changed_missing_too_new(folder: Path) -> None:
     (folder / "requirements.txt").write_text("evil\n")
-    with pytest.raises(ModelChanged, match="requirements.txt differs"):
+    with pytest.raises(ModelChanged, match=r"requirements.txt differs"):
         load_model(folder)
     load_model(folder, verify=False)
     (folder / "model.skops").unlink()
-    with pytest.raises(ModelChanged, match="model.skops is missing"):
+    with pytest.raises(ModelChanged, match=r"model.skops is missing"):
         load_model(folder)
-    with pytest.raises(BadModel, match="'model.skops' is missing"):
+    with pytest.raises(BadModel, match=r"'model.skops' is missing"):
         load_model(folder, verify=False)
     rewrite(folder, mlpack__format=2)
     with pytest.raises(ModelTooNew):
@@ -298,7 +301,7 @@ def test_digest(folder: Path) -> None:
     with pytest.raises(ModelChanged, match="is not the one that was recorded"):
         load_model(folder, expected_digest=digest({}))
     (folder / "added.txt").write_text("")
-    with pytest.raises(ModelChanged, match="added.txt was added"):
+    with pytest.raises(ModelChanged, match=r"added.txt was added"):
         load_model(folder, expected_digest=recorded)
 
 
@@ -357,13 +360,15 @@ def test_a_flavor_that_is_not_installed(folder: Path) -> None:
     data["flavors"]["fastai"] = data["flavors"].pop("sklearn")
     data["flavors"]["python_function"]["loader_module"] = "mlflow.fastai"
     (folder / "MLmodel").write_text(yaml.safe_dump(data))
-    with pytest.raises(MissingDependency, match=r"'fastai'.*pip install 'mlpack-toolkit\[fastai\]'"):
+    with pytest.raises(
+        MissingDependency, match=r"'fastai'.*pip install 'mlpack-toolkit\[fastai\]'"
+    ):
         load_model(folder)
 
 
 def test_no_such_flavor_in_the_model(folder: Path) -> None:
-    with pytest.raises(BadModel, match="no flavor 'pyfunc'|cannot|loaded"):
-        rewrite(folder, flavors={"sklearn": {"pickled_model": "model.skops"}})
+    rewrite(folder, flavors={"sklearn": {"pickled_model": "model.skops"}})
+    with pytest.raises(BadModel, match="no flavor 'pyfunc'; it has sklearn"):
         load_native(folder, flavor="pyfunc")
 
 
