@@ -35,6 +35,8 @@ SELECT ?, ?, ?, ?, ?, id FROM runs WHERE run_id = ? {_IF_LATER}
 _APPEND = f"INSERT INTO metrics ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"  # noqa: S608
 _KEEP_LATEST = f"INSERT INTO latest_metrics ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?) {_IF_LATER}"  # noqa: S608
 
+_FEW = 100  # so many keys are looked up one by one; for more, all of the run's are read
+
 
 class Data(Runs):
     """The part of the store that keeps what runs log."""
@@ -97,6 +99,8 @@ class Data(Runs):
 
 def _write_params(connection: Connection, run: int, run_id: str, given: Sequence[Param]) -> None:
     query = sa.select(params.c.key, params.c.value).where(params.c.run == run)
+    if len(given) <= _FEW:
+        query = query.where(params.c.key.in_([param.key for param in given]))
     known: dict[str, str] = {row.key: row.value for row in connection.execute(query)}
     fresh: list[dict[str, Any]] = []
     for param in given:
