@@ -25,6 +25,7 @@ from typing import Any
 from ..errors import BadModel, ModelUntrusted
 from .base import Trust
 from .skops_checks import CHECKED_NODES, check_nodes, check_objects
+from .skops_names import prepare
 
 _CLASSES = {
     "scipy.interpolate._bsplines": "BSpline",
@@ -90,6 +91,7 @@ def save_skops(model: Any, path: Path) -> list[str]:
         NotForSkops: it cannot be written, or not be read back in another process.
         OSError: the file cannot be written.
     """
+    prepare()
     import skops.io
 
     try:
@@ -127,13 +129,13 @@ def load_skops(path: Path, trust: Trust) -> Any:
     """
     with _Skops(path) as file:
         if trust.everything:
-            return file.tree.construct()
+            return file.construct()
         strangers = file.unsafe() - file.reviewed() - trust.types
         if strangers:
             raise ModelUntrusted(_untrusted(path, sorted(strangers)))
         nodes = file.nodes()
         check_nodes(path, nodes)
-        instance = file.tree.construct()
+        instance = file.construct()
         check_objects(path, nodes, trust.types)
         return instance
 
@@ -151,6 +153,7 @@ class _Skops:
     def __enter__(self) -> _Skops:
         import json
 
+        prepare()
         from skops.io._audit import get_tree
         from skops.io._protocol import PROTOCOL
         from skops.io._utils import LoadContext
@@ -190,6 +193,17 @@ class _Skops:
         if expanded > _ALLOWANCE + size * _MAX_EXPANSION:
             raise BadModel(f"{self._path} is refused: it expands to {expanded / 2**30:.0f} GB.")
 
+    def construct(self) -> Any:
+        """The object itself."""
+        try:
+            return self.tree.construct()
+        except ModuleNotFoundError:
+            raise  # what is missing can be installed
+        except Exception as error:
+            raise BadModel(
+                f"{self._path} cannot be read back: {type(error).__name__}: {_first_line(error)}."
+            ) from error
+
     def unsafe(self) -> set[str]:
         """Every name in the file that skops does not trust by itself."""
         unsafe: set[str] = self.tree.get_unsafe_set()
@@ -207,10 +221,12 @@ class _Skops:
         """The names that are reviewed for each way in which this file makes them."""
         good: set[str] = set()
         bad: set[str] = set()
-        for node in self.nodes():
-            name = _name(node)
-            kind = type(node).__name__
-            if not node.is_self_safe():
+        nodes = self.nodes()
+        # the class of a tree is named once more inside of its node, to be called there only
+        within = {id(n.children.get("constructor")) for n in nodes if _kind(n) == "TreeNode"}
+        for node in nodes:
+            name, kind = _name(node), _kind(node)
+            if not node.is_self_safe() and id(node) not in within:
                 (good if (kind, name) in REVIEWED else bad).add(name)
         # what `unsafe` names beside nodes (a method to be called) is in neither
         return good - bad
@@ -249,6 +265,10 @@ def _walk(root: Any) -> Iterator[Any]:
 
 def _name(node: Any) -> str:
     return f"{node.module_name}.{node.class_name}"
+
+
+def _kind(node: Any) -> str:
+    return type(node).__name__
 
 
 def _untrusted(path: Path, names: list[str]) -> str:
