@@ -44,7 +44,9 @@ class Row:
     @property
     def ratio(self) -> float | None:
         """How many times the peer's figure is ours."""
-        return self.peer / self.ours if self.peer is not None and self.ours else None
+        if self.peer is None or self.ours <= 0:
+            return None
+        return self.peer / self.ours
 
 
 def parser(

@@ -16,7 +16,7 @@ from typing import Any
 
 from ..errors import InvalidInput
 from .distributions import Located
-from .installed import Distribution, Installed, installed
+from .installed import Distribution, Installed, installed, normalise
 from .requirement_lines import EXCLUDED, Lines, check_line, read_lines, without_credentials
 from .source_scan import follow_own_code
 
@@ -67,9 +67,9 @@ def capture(
         for dependency in _dependencies(distribution, here):
             _pin(dependency, lines)
     for line in extra:
-        name, checked = check_line(line)
-        present = here.find(name) if _is_bare(checked) else None
-        lines[name] = _pinned(present) if present else checked
+        name = _name(line)
+        present = here.find(name) if _is_bare(line) else None
+        lines[name] = _pinned(present) if present else line
     return [lines[name] for name in sorted(lines) if name not in EXCLUDED]
 
 
@@ -94,7 +94,7 @@ def write_environment(
     Raises:
         InvalidInput: a line is refused; see `requirement_lines`.
     """
-    lines = Lines(dict(check_line(line) for line in requirements))
+    lines = Lines({_name(line): line for line in requirements})
     if pip_requirements is not None:
         lines = read_lines(pip_requirements)
     if extra_pip_requirements is not None:
@@ -153,10 +153,13 @@ def _dependencies(distribution: Distribution, here: Installed) -> Iterable[Distr
         # what hangs on a platform or an extra is not needed everywhere
         if ";" in declared:
             continue
-        name = re.split(r"[\s\[<>=!~(@;]", declared, maxsplit=1)[0]
-        present = here.find(name)
-        if present:
+        if present := here.find(_name(declared)):
             yield present
+
+
+def _name(requirement: str) -> str:
+    """The distribution's name in a line that needs no checking: our own, or an installer's."""
+    return normalise(re.split(r"[\s\[<>=!~(@;]", requirement, maxsplit=1)[0])
 
 
 def _is_bare(line: str) -> bool:
