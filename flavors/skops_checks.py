@@ -32,7 +32,6 @@ _SPARSE = tuple(
 CHECKED_NODES: frozenset[tuple[str, str]] = frozenset(
     {
         ("TreeNode", _TREE),
-        ("TypeNode", _TREE),
         ("ObjectNode", _PREDICTOR),
         *(("ObjectNode", f"{m}.{n}{bits}") for m, n in _NEIGHBOURS for bits in ("", "32", "64")),
         *(
