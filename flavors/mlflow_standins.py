@@ -22,6 +22,7 @@ from typing import IO, Any
 from ..errors import InvalidInput, MissingDependency, MlpackError
 from .model_code import is_installed
 from .python_model import FunctionModel, PythonModel, PythonModelContext, set_model
+from .type_hints import REMEMBERED, hints
 
 _MODEL = "mlflow.pyfunc.model"
 _VALIDATION = "mlflow.pyfunc.utils.data_validation"
@@ -104,10 +105,11 @@ _WRITTEN: dict[tuple[str, str], str] = {
     ("mlflow.models", "infer_signature"): "infer_signature",
     ("mlflow.models.signature", "infer_signature"): "infer_signature",
 }
-_PEER_NAMES: dict[type, str] = {
-    PythonModel: "PythonModel",
-    PythonModelContext: "PythonModelContext",
-    FunctionModel: "_FunctionPythonModel",
+_PEER_NAMES: dict[type, tuple[str, str]] = {
+    PythonModel: (_MODEL, "PythonModel"),
+    PythonModelContext: (_MODEL, "PythonModelContext"),
+    FunctionModel: (_MODEL, "_FunctionPythonModel"),
+    TypeHints: ("mlflow.models.signature", "_TypeHints"),
 }
 _PARENTS = {module for module, _ in STAND_INS}
 _MODULES = _PARENTS | {
@@ -131,8 +133,8 @@ def dumps(python_model: Any) -> bytes:
 
     class Pickler(cloudpickle.Pickler):  # type: ignore[misc]
         def reducer_override(self, obj: Any) -> Any:
-            if isinstance(obj, type) and (name := _PEER_NAMES.get(obj)):
-                return getattr, (_PeerModule(_MODEL), name)
+            if isinstance(obj, type) and (peer := _PEER_NAMES.get(obj)):
+                return getattr, (_PeerModule(peer[0]), peer[1])
             return super().reducer_override(obj)
 
     def write() -> bytes:
@@ -141,11 +143,12 @@ def dumps(python_model: Any) -> bytes:
         return buffer.getvalue()
 
     try:
-        with _own_modules_by_value(python_model):
+        with _with_hints(python_model), _own_modules_by_value(python_model):
             return write()
     except Exception:
         try:  # the module's globals may not be picklable; its name always is
-            return write()
+            with _with_hints(python_model):
+                return write()
         except Exception as error:
             raise InvalidInput(
                 f"The model cannot be pickled: {type(error).__name__}: {error}. Let load_context "
@@ -176,6 +179,25 @@ def importable_mlflow() -> Iterator[None]:
     finally:
         if "mlflow" not in sys.modules or not finder.was_used:
             sys.meta_path.remove(finder)
+
+
+@contextmanager
+def _with_hints(python_model: Any) -> Iterator[None]:
+    """Pickle a model with its type hints resolved, where MLflow remembers them, too.
+
+    A hint that is a string (``from __future__ import annotations``) names things of its module
+    that a function, pickled by itself, leaves behind.
+    """
+    given, returned = hints(python_model)
+    own = getattr(python_model, "__dict__", None)
+    if given is None or own is None or REMEMBERED in own:
+        yield
+        return
+    own[REMEMBERED] = TypeHints(given, returned)
+    try:
+        yield
+    finally:
+        del own[REMEMBERED]
 
 
 class _PeerModule:

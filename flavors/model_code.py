@@ -141,34 +141,32 @@ class _CodeFinder(MetaPathFinder):
         return _shared_namespace(spec)
 
     def set_aside_others(self) -> dict[str, ModuleType]:
-        """Take modules of other origin out of the way; returns them."""
-        others: dict[str, ModuleType] = {}
-        for name in sorted(self.names):
-            present = sys.modules.get(name)
-            if present is None:
-                continue
-            if self._is_same(name, present):
-                self.names.discard(name)
-            elif is_installed(present):
-                self.names.discard(name)
-                warnings.warn(
-                    f"The model brings a module {name!r}, but an installed one of that name is "
-                    "in use already and stays.",
-                    stacklevel=5,
-                )
-            else:
-                below = f"{name}."
-                mine = [n for n in sys.modules if n == name or n.startswith(below)]
-                others.update({n: sys.modules.pop(n) for n in mine})
-        if others:
-            tops = sorted({name.partition(".")[0] for name in others})
+        """Take modules of other origin out of the way; returns them.
+
+        When all that is loaded already is the model's own code, it is shared. When one module
+        differs, none is: a module that is the same may import one that is not.
+        """
+        present = {name: sys.modules[name] for name in self.names if name in sys.modules}
+        for name in [name for name, module in present.items() if is_installed(module)]:
+            del present[name]
+            self.names.discard(name)
             warnings.warn(
-                f"The model brings its own {', '.join(map(repr, tops))}, and this process has "
-                "another module of that name. The model uses its own, everything else the "
-                "other; an import inside of one of the model's functions gets the other, too.",
-                stacklevel=5,
+                f"The model brings a module {name!r}, but an installed one of that name is in "
+                "use already and stays.",
+                stacklevel=6,
             )
-        return others
+        different = sorted(name for name, mod in present.items() if not self._is_same(name, mod))
+        if not different:
+            self.names -= present.keys()
+            return {}
+        warnings.warn(
+            f"The model brings its own {', '.join(map(repr, different))}, and this process has "
+            "another module of that name. The model uses its own, everything else the other; an "
+            "import inside of one of the model's functions gets the other, too.",
+            stacklevel=6,
+        )
+        loaded = [name for name in sys.modules if name.partition(".")[0] in present]
+        return {name: sys.modules.pop(name) for name in loaded}
 
     def give_back(self, set_aside: dict[str, ModuleType]) -> None:
         """Put the others' modules back in their places, and answer for the rest from now on."""

@@ -20,10 +20,11 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import BadModel, InvalidInput, MissingDependency
+from ..uris import LocalUri, parse, safe_relative
 from .base import FlavorConfig, Predictor, Trust
 from .descriptor import PYFUNC
 from .mlflow_standins import dumps, importable_mlflow, load
-from .model_files import below, check_code_allowed, check_pickle_allowed, model_file
+from .model_files import check_code_allowed, check_pickle_allowed, model_file
 from .pickle_scan import modules_in_pickle
 from .python_model import (
     FunctionModel,
@@ -287,8 +288,7 @@ def _copy_artifacts(artifacts: Mapping[str, str | Path], folder: Path) -> dict[s
         source = _local_path(str(name), given)
         place = target / source.absolute().name
         if place.exists():  # two of the same name: the second under its own
-            place = target / str(name) / source.absolute().name
-            below(folder, place.relative_to(folder).as_posix(), "artifacts")
+            place = target / safe_relative(str(name)) / source.absolute().name
             place.parent.mkdir(parents=True, exist_ok=True)
         _copy(source, place)
         copied[str(name)] = {"path": place.relative_to(folder).as_posix(), "uri": str(given)}
@@ -296,8 +296,6 @@ def _copy_artifacts(artifacts: Mapping[str, str | Path], folder: Path) -> dict[s
 
 
 def _local_path(name: str, given: str | Path) -> Path:
-    from ..uris import LocalUri, parse
-
     uri = parse(given)
     if not isinstance(uri, LocalUri):
         raise InvalidInput(

@@ -28,11 +28,16 @@ _SCALARS: dict[Any, DataType] = {
     int: DataType.long,
     str: DataType.string,
 }
+# the attribute in which MLflow keeps them
+REMEMBERED = "_predict_type_hints"
 _UNIONS = (typing.Union, types.UnionType)
 
 
 def hints(python_model: Any) -> tuple[Any, Any]:
     """The hints of a model's input and output; None where there is none or it cannot be read."""
+    if REMEMBERED in getattr(python_model, "__dict__", {}):
+        known = vars(python_model)[REMEMBERED]
+        return known.input, known.output
     is_function = isinstance(python_model, FunctionModel)
     function = python_model.func if is_function else python_model.predict
     function = getattr(function, "__wrapped__", function)
@@ -77,7 +82,7 @@ def converter(python_model: Any) -> Callable[[Any], Any]:
 
     def to_list(data: Any) -> Any:
         if type(data) is Table:
-            data = _values(data)
+            data = _values(data, element)
         if build is not None and isinstance(data, list):
             return [build(value) if isinstance(value, dict) else value for value in data]
         return data
@@ -89,9 +94,10 @@ def _to_frame(data: Any) -> Any:
     return data.to_pandas() if type(data) is Table else data
 
 
-def _values(table: Table) -> list[Any]:
-    """One unnamed column holds the values themselves; several columns are records."""
-    if len(table.names) == 1 and not isinstance(table.names[0], str):
+def _values(table: Table, element: Any) -> list[Any]:
+    """One column of plain values, or an unnamed one, holds the values themselves; else records."""
+    plain = element in _SCALARS or typing.get_origin(element) is list
+    if len(table.names) == 1 and (plain or not isinstance(table.names[0], str)):
         return to_list(table.columns[0])
     return table.to_records()
 
