@@ -218,8 +218,10 @@ def _number_names(position: dict[Name, int], wanted: Sequence[Name]) -> None:
 
 def _cast(column: Any, spec: ColSpec) -> Any:
     """One column in its declared type."""
-    # the format has no unnamed optional columns, so gaps in unnamed ones must be let through
-    nullable = not spec.required or spec.name is None
+    # the format has no unnamed optional columns, so gaps in unnamed ones must be let through;
+    # and a gap among floats is NaN, which only the model knows whether it takes: see `gaps`
+    floats = spec.type in (DataType.float, DataType.double)
+    nullable = not spec.required or spec.name is None or floats
     if isinstance(spec.type, DataType):
         if type(column) is list or type(column) is tuple:
             return cast_values(column, spec.type, nullable)

@@ -6,10 +6,11 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from ..errors import InvalidState, MlpackError, ModelFailed
+from ..errors import InvalidState, MlpackError, ModelFailed, SchemaMismatch
 from .base import Predictor
 from .descriptor import Model
 from .enforce import enforce, enforce_params
+from .gaps import first_gap
 from .signature import ModelSignature
 
 
@@ -67,12 +68,15 @@ class LoadedModel:
 
         Raises:
             ModelFailed: the model raised.
+            SchemaMismatch: the model raised over data with gaps where the signature has none.
         """
         try:
             return self._predictor.predict(data, params)
         except MlpackError:
             raise
         except Exception as error:
+            if gap := first_gap(self.metadata.signature, data):
+                raise SchemaMismatch(f"{gap}, and the model does not take that: {error}") from error
             raise ModelFailed(f"The model raised {type(error).__name__}: {error}") from error
 
     def predict_stream(self, data: Any, params: Mapping[str, Any] | None = None) -> Iterator[Any]:

@@ -6,6 +6,7 @@ import base64
 import datetime as dt
 import json
 import math
+import os
 from contextlib import suppress
 from typing import Any
 
@@ -104,7 +105,9 @@ NAMED_TENSORS = st.lists(
 )
 SCHEMAS = st.one_of(NAMED, UNNAMED, TENSORS, NAMED_TENSORS).map(Schema)
 
-many = settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+# HYPOTHESIS_EXAMPLES=1500 for a thorough run
+EXAMPLES = int(os.environ.get("HYPOTHESIS_EXAMPLES", "20"))
+many = settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck))
 
 
 def _same(one: Any, other: Any) -> bool:
