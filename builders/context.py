@@ -107,24 +107,35 @@ def write_context(spec: BuildSpec, folder: Path) -> Context:
 
     Args:
         spec: as for a build; secrets are not written.
-        folder: must not exist, or be empty.
+        folder: must not exist, or be empty, and not lie inside the model.
 
     Raises:
+        InvalidInput: the folder lies inside the model.
         AlreadyExists: the folder holds something.
         StorageFailed: it cannot be written; nothing stays behind.
     """
     context = make_context(spec)
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise AlreadyExists(f"{folder} exists and is not empty. Name another folder.")
+    target = folder.resolve()
+    if target.is_relative_to(spec.model.resolve()):
+        raise InvalidInput(f"{folder} lies inside the model, which it would change.")
     try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        temporary = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}-"))
+        exists = target.exists()
+        if exists and (not target.is_dir() or any(target.iterdir())):
+            raise AlreadyExists(f"{folder} exists and is not empty. Name another folder.")
+        target.parent.mkdir(parents=True, exist_ok=True)
+        # a folder that is there is filled, not replaced: somebody's shell may stand in it
+        place = target if exists else target.parent
+        temporary = Path(tempfile.mkdtemp(dir=place, prefix=f".{target.name}-"))
     except OSError as error:
         raise StorageFailed(f"Cannot write {folder}: {error.strerror or error}.") from error
     try:
         write_entries(context.entries, temporary)
         temporary.chmod(0o755)
-        temporary.replace(folder)
+        if exists:
+            for part in sorted(temporary.iterdir(), reverse=True):  # the Dockerfile last
+                part.rename(target / part.name)
+        else:
+            temporary.rename(target)
     except OSError as error:
         raise StorageFailed(f"Cannot write {folder}: {error.strerror or error}.") from error
     finally:

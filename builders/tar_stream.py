@@ -56,7 +56,7 @@ def tar_stream(entries: Iterable[Entry]) -> Iterator[bytes]:
 
 
 def write_entries(entries: Iterable[Entry], folder: Path) -> None:
-    """The same entries as files below ``folder``.
+    """The same entries as files below ``folder``, with the same modes whatever the umask.
 
     Raises:
         ModelChanged: a file grew or shrank since its size was taken.
@@ -65,8 +65,11 @@ def write_entries(entries: Iterable[Entry], folder: Path) -> None:
     for entry in entries:
         path = folder / entry.path
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
+            for parent in reversed(PurePosixPath(entry.path).parents[:-1]):
+                (folder / parent).mkdir(parents=True, exist_ok=True)
+                (folder / parent).chmod(0o755)
             with path.open("wb") as file:
+                path.chmod(0o644)
                 if isinstance(entry.content, bytes):
                     file.write(entry.content)
                 else:

@@ -1,6 +1,7 @@
 """From a spec to a build context: what is checked, what is written, what is kept secret."""
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -214,3 +215,36 @@ def test_a_write_that_fails_leaves_nothing(
     with pytest.raises(KeyboardInterrupt):
         write_context(BuildSpec(model, "x"), tmp_path / "out")
     assert [p.name for p in tmp_path.iterdir()] == ["model"]
+
+
+def test_readable_in_the_image_whatever_the_umask(model: Path, tmp_path: Path) -> None:
+    before = os.umask(0o077)
+    try:
+        write_context(BuildSpec(model, "x"), tmp_path / "out")
+    finally:
+        os.umask(before)
+    modes = {(p.is_dir(), p.stat().st_mode & 0o777) for p in (tmp_path / "out").rglob("*")}
+    assert modes == {(True, 0o755), (False, 0o644)}
+
+
+def test_an_empty_folder_is_filled_where_it_is(
+    model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It may be a mount, somebody's working folder, or reached through a link."""
+    out = tmp_path / "out"
+    out.mkdir()
+    monkeypatch.chdir(out)
+    write_context(BuildSpec(model, "x"), Path())
+    names = sorted(p.name for p in Path().absolute().iterdir())
+    assert names == ["Dockerfile", "install", "model", "runtime"]
+    (tmp_path / "real").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "real")
+    write_context(BuildSpec(model, "x"), tmp_path / "link")
+    assert (tmp_path / "real" / "Dockerfile").is_file()
+
+
+def test_not_into_the_model(model: Path) -> None:
+    before = sorted(model.rglob("*"))
+    with pytest.raises(InvalidInput, match="inside the model"):
+        write_context(BuildSpec(model, "x"), model / "context")
+    assert sorted(model.rglob("*")) == before
