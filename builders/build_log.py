@@ -37,7 +37,7 @@ class BuildLog:
         self._base_image = base_image
         self._rest = ""
         self._part: Part = "base"
-        self._last: list[str] = []
+        self._last = ""  # line of the current step
         self.error: str | None = None
         self.image_id: str | None = None
         self.notices: list[str] = []
@@ -53,7 +53,7 @@ class BuildLog:
             StorageFailed: the engine's disk is full.
         """
         if "error" in message:
-            self.finish()
+            self._take_rest()
             raise self._failure(str(message["error"]))
         if "stream" in message:
             self._rest += str(message["stream"])
@@ -69,10 +69,8 @@ class BuildLog:
             self._report(Progress("bytes", self.scrub(text), "base", done, total))
 
     def finish(self) -> None:
-        """The output ended: take the last line and close the last part."""
-        if self._rest:
-            self._line(self._rest)
-            self._rest = ""
+        """The output ended well: take the last line and close the last part."""
+        self._take_rest()
         self._close_part()
 
     def scrub(self, text: str) -> str:
@@ -80,6 +78,11 @@ class BuildLog:
         for secret in self._secrets:
             text = text.replace(secret, "***")
         return re.sub(r"//[^/@\s]+@", "//***@", text)
+
+    def _take_rest(self) -> None:
+        if self._rest:
+            self._line(self._rest)
+            self._rest = ""
 
     def _line(self, raw: str) -> None:
         line = self.scrub(_COLOUR.sub("", raw))
@@ -97,11 +100,11 @@ class BuildLog:
             self.notices.append(line.removeprefix("mlpack-notice: "))
             self._report(Progress("notice", self.notices[-1], self._part))
         elif not _NOISE.match(line):
-            self._last.append(line)
+            self._last = line.strip()
             self._report(Progress("log", line, self._part))
 
     def _step(self, instruction: str) -> None:
-        self._cached = False
+        self._cached, self._last = False, ""
         for start, part in _STARTS.items():
             if instruction.startswith(start):
                 self._close_part()
@@ -115,7 +118,7 @@ class BuildLog:
 
     def _failure(self, text: str) -> MlpackError:
         text = self.scrub(" ".join(text.split()))
-        last = self._last[-1] if self._last else ""
+        last = self._last
         if "no space left on device" in text + last + (self.error or ""):
             return StorageFailed(
                 "The Docker engine's disk is full. `docker system df` shows what takes the room, "

@@ -39,7 +39,8 @@ class DockerBuilder:
                 report(Progress("notice", notice))
             hidden = (part for value in proxy.values() for part in secret_parts(value))
             secrets = (*context.secrets, *hidden)
-            log = BuildLog(report, secrets, context.base_image)
+            base = context.base_image + (f" for {spec.platform}" if spec.platform else "")
+            log = BuildLog(report, secrets, base)
             _run(client, spec, context, {**proxy, **context.build_args}, log, report)
             image = client.images.get(log.image_id or spec.name)
             _assert_clean(client, image, log, secrets)
@@ -82,7 +83,7 @@ def _run(
             use_config_proxy=True,
             platform=spec.platform,
             nocache=spec.no_cache,
-            pull=spec.pull,
+            pull=spec.pull or _is_of_another_platform(client, spec, context.base_image),
             rm=True,
             forcerm=True,
             decode=True,
@@ -107,6 +108,24 @@ def _run(
         raise
     finally:
         client.api.hooks["response"].clear()
+
+
+def _is_of_another_platform(client: Any, spec: BuildSpec, base_image: str) -> bool:
+    """Is the base image here, but for another processor than the one asked for?
+
+    The engine's old builder would take it all the same, and fail late.
+    """
+    from docker.errors import ImageNotFound
+
+    if spec.platform is None:
+        return False
+    try:
+        found = client.images.get(base_image).attrs
+    except ImageNotFound:
+        return False
+    processor = spec.platform.split("/")[1]
+    processor = {"x86_64": "amd64", "aarch64": "arm64"}.get(processor, processor)
+    return (found["Os"], found["Architecture"]) != (spec.platform.split("/")[0], processor)
 
 
 def _counted(context: Context, report: Report) -> Iterator[bytes]:

@@ -169,7 +169,8 @@ def run(command: list[str], secrets: list[str], environment: dict[str, str] | No
     for line in process.stdout:
         clean = scrub(line.rstrip(), secrets)
         lines.append(clean)
-        print(clean, flush=True)  # noqa: T201
+        # indented, so that no package's output is taken for a line of ours or of the engine's
+        print(f"  {clean}", flush=True)  # noqa: T201
     if process.wait():
         raise Failed(reason(lines))
 

@@ -1,7 +1,10 @@
 """What an engine says, as people should see it."""
 
+import sys
+
 import pytest
 
+from mlpack.builders import install
 from mlpack.builders.base import Progress
 from mlpack.builders.build_log import BuildLog
 from mlpack.errors import BuildFailed, StorageFailed
@@ -100,3 +103,33 @@ def test_progress_of_a_pull() -> None:
         ("Downloading ab", 5, 9),
         ("Pull complete ab", 0, 0),
     ]
+
+
+FAILED = """\
+Step 2/6 : COPY install/ /opt/mlpack/install/
+ ---> 111111111111
+Step 3/6 : RUN ["python3"]
+  + six==1.17.0
+Step 4/6 : COPY runtime/ /opt/mlpack/runtime/
+"""
+
+
+def test_a_failure_is_told_by_its_own_step_alone() -> None:
+    seen: list[Progress] = []
+    log = BuildLog(seen.append, (), "b")
+    log.feed({"stream": FAILED})
+    with pytest.raises(BuildFailed) as caught:
+        log.feed({"error": "it broke"})
+    assert caught.value.message == "The build failed: it broke"
+    assert "cached" not in [event.kind for event in seen]
+
+
+def test_what_packages_print_is_not_taken_for_the_engines_words(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    forged = ["Step 5/6 : COPY model/ x", " ---> ea9ec5360ecc", "mlpack-error: all is lost"]
+    code = f"print({chr(10).join(forged)!r})"
+    install.run([sys.executable, "-c", code], [])
+    log, seen = read("Step 3/6 : COPY install/ x\n" + capfd.readouterr().out)
+    assert (log.made, log.error) == ([], None)
+    assert [event.part for event in seen if event.kind == "part"] == ["dependencies"]

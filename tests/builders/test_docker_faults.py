@@ -141,6 +141,18 @@ def test_a_base_image_without_python(model: Path, docker_engine: Any) -> None:
         docker_engine.images.remove(name, force=True)
 
 
+@pytest.mark.docker
+def test_a_platform_that_the_base_image_is_not_for(model: Path, base: Base) -> None:
+    """The engine is asked for the right one at once; it would take the wrong one and fail late."""
+    other = "linux/s390x"
+    spec = BuildSpec(model, "mlpack-test/bad", base_image=base.name, platform=other)
+    seen: list[Progress] = []
+    with pytest.raises(BuildFailed, match=f"{base.name} for {other} .*could not be fetched"):
+        DockerBuilder().build(spec, seen.append)
+    assert "dependencies" not in [event.part for event in seen]
+    assert (base.descendants(), base.containers()) == ([], [])
+
+
 def test_no_engine(model_without_engine: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DOCKER_HOST", "unix:///nonexistent/docker.sock")
     with pytest.raises(EngineUnavailable, match="generate-dockerfile"):
