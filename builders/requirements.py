@@ -20,6 +20,7 @@ _EDITABLE = re.compile(r"^(-e|--editable)\b")
 _LOCATION = re.compile(
     r"^(?:-i|-f|--index-url|--extra-index-url|--find-links)(?:\s*=\s*|\s+|(?<=-[if]))(\S+)$"
 )
+_PATH = re.compile(r"^(\.|/|~|[A-Za-z]:\\|file:)|@\s*file:")
 _CREDENTIALS = re.compile(r"//(?!(?:\$\{\w+\}:?)+@)[^/@\s]+@")
 _NAME = re.compile(r"^([A-Za-z0-9][A-Za-z0-9._-]*)")
 _DEEPEST = 10
@@ -142,8 +143,8 @@ def _check(line: str, file: Path) -> None:
             "index with --index-url, or write ${TOKEN} and pass --build-arg TOKEN=…"
         )
     location = _LOCATION.match(line)
-    is_path = _EDITABLE.match(line) or re.match(r"^(\.|/|~|[A-Za-z]:\\|file:)", line)
-    if is_path or re.search(r"@\s*file:", line) or (location and "://" not in location[1]):
+    is_local = location and not re.match(r"https?://|\$\{", location[1])
+    if is_local or _EDITABLE.match(line) or _PATH.search(line):
         raise InvalidInput(
             f"{file.name} names a place on one machine, {shown!r}, which an image build cannot "
             "see. Publish the package, or save the model with code_paths=[…]."

@@ -105,7 +105,7 @@ def test_credentials_from_the_environment_are_fine(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "line", ["-e .", "./pkg", "/abs/pkg.whl", "pkg @ file:///x", "--find-links wheels", "-f ./w"]
+    "line", ["-e .", "./pkg", "/abs/pkg.whl", "pkg @ file:///x", "-f ./w", "-i file:///x"]
 )
 def test_places_on_one_machine_are_refused(tmp_path: Path, line: str) -> None:
     write(tmp_path, line)
