@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ def connect() -> Any:
     from docker.errors import DockerException
 
     place = "the address in DOCKER_HOST"
+    client = None
     try:
         if os.environ.get("DOCKER_HOST"):
             place = os.environ["DOCKER_HOST"]
@@ -32,18 +34,20 @@ def connect() -> Any:
             client = docker.DockerClient(base_url=place, tls=tls, timeout=_TIMEOUT)
         client.ping()
     except (DockerException, OSError, ValueError) as error:
+        if client is not None:
+            client.close()
         raise EngineUnavailable(_explain(place, error)) from None
     return client
 
 
-def host_of(client: Any) -> str:
+def published_host() -> str:
     """Where published ports of the engine's containers are reached from here."""
     from urllib.parse import urlsplit
 
-    address = os.environ.get("DOCKER_HOST") or str(client.api.base_url)
-    parts = urlsplit(address)
-    remote = parts.scheme in ("tcp", "ssh", "https", "http") and parts.hostname
-    return "127.0.0.1" if not remote or "docker" in str(remote) else str(remote)
+    parts = urlsplit(os.environ.get("DOCKER_HOST") or _context()[0])
+    if parts.scheme not in ("tcp", "ssh", "https", "http") or parts.hostname == "localhost":
+        return "127.0.0.1"
+    return parts.hostname or "127.0.0.1"
 
 
 def _context() -> tuple[str, Any]:
@@ -69,7 +73,10 @@ def _explain(place: str, error: Exception) -> str:
         )
     socket = place.removeprefix("unix://")
     missing = place.startswith("unix://") and not Path(socket).exists()
-    why = "there is no such socket" if missing else text.splitlines()[0][:200]
+    reason = re.search(r"\[Errno -?\d+\] ([^'\")\]]+)", text)  # deep in what urllib3 says
+    why = reason[1] if reason else text.splitlines()[0][:200]
+    if missing:
+        why = "there is no such socket"
     return (
         f"No Docker engine answers at {place} ({why}). Start Docker or set DOCKER_HOST; "
         "without one, `mlpack generate-dockerfile` writes the files and `mlpack serve` answers "

@@ -2,7 +2,7 @@
 
 A deployment is a container whose labels say so. While one is replaced there may be others of
 the same name: a trial of the new image, and the old one, stopped, under another name. What a
-killed update left behind is put right by the next change (`put_right`).
+killed update left behind is put right by the next change; both in replacing.py.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
-from ..builders.engine import connect, host_of
+from ..builders.engine import connect, published_host
 from ..errors import AlreadyExists, DeployFailed, EngineUnavailable, InvalidInput, NotFound
-from .base import DeployRequest, Status
+from .base import DeployRequest, Status, check_name
 
 if TYPE_CHECKING:
     from .local import LocalOptions
@@ -30,7 +30,7 @@ IMAGE_LABEL = "mlpack.image"
 CURRENT, TRIAL = "current", "trial"
 PORT = "8080/tcp"
 LOOPBACK = "127.0.0.1"
-_STOP_SECONDS = 30
+STOP_SECONDS = 30
 _TAIL = 15
 _MEMORY = re.compile(r"\d+(\.\d+)?[bkmg]?", re.IGNORECASE)
 
@@ -78,10 +78,13 @@ def find(client: Any, name: str) -> Any | None:
     """The container of a deployment, None if there is none.
 
     Raises:
+        InvalidInput: ``name`` cannot name a deployment; as a part of an address it might mean
+            something else.
         AlreadyExists: the container's name is in use by something that mlpack did not make.
     """
     from docker.errors import NotFound as Missing
 
+    check_name(name)
     try:
         container = client.containers.get(container_name(name))
     except Missing:
@@ -169,7 +172,7 @@ def start(
         port = options.port
     for attempts_left in (2, 1, 0):
         # a port of our own choice stays the same when the engine starts the container again
-        publish = port or _free_port(client, options.host)
+        publish = port or _free_port(options.host)
         arguments = settings(request, options, image, publish)
         arguments["labels"][ROLE_LABEL] = role
         container = client.containers.create(name=name, **arguments)
@@ -189,7 +192,7 @@ def start(
     raise AssertionError("unreachable")
 
 
-def wait_healthy(client: Any, container: Any, timeout: float) -> None:
+def wait_healthy(container: Any, timeout: float) -> None:
     """Return when ``/ping`` answers.
 
     Raises:
@@ -206,8 +209,8 @@ def wait_healthy(client: Any, container: Any, timeout: float) -> None:
                 f"The container ended with code {code}{killed} before it answered. "
                 + _tail(container)
             )
-        address = endpoint(client, container)
-        if address and _answers(address):
+        address = endpoint(container)
+        if address and answers(address):
             return
         if time.monotonic() > deadline:
             raise DeployFailed(
@@ -218,33 +221,6 @@ def wait_healthy(client: Any, container: Any, timeout: float) -> None:
         pause = min(pause * 1.5, 0.5)
 
 
-def replace(
-    client: Any, old: Any, request: DeployRequest, options: LocalOptions, image: str
-) -> Any:
-    """Let a new container take the place and, unless told otherwise, the port of an old one."""
-    port = options.port or _published(old)
-    was_running = old.status == "running"
-    old.stop(timeout=_STOP_SECONDS)
-    old.rename(_previous(request.name))
-    try:
-        container = start(client, request, options, image, port=port)
-        try:
-            wait_healthy(client, container, options.timeout)
-            keep(container, options)
-        except BaseException:
-            discard(container)
-            raise
-    except BaseException:
-        old.rename(container_name(request.name))
-        if was_running:
-            old.start()
-        raise
-    former = old.attrs["Image"]
-    discard(old)
-    _remove_unnamed_image(client, former)
-    return container
-
-
 def keep(container: Any, options: LocalOptions) -> None:
     """It answers: from now on the engine starts it again when it ends."""
     if options.restart != "no":
@@ -253,7 +229,7 @@ def keep(container: Any, options: LocalOptions) -> None:
 
 def stop_and_remove(container: Any) -> None:
     """Let it finish what it is answering, then remove it."""
-    container.stop(timeout=_STOP_SECONDS)
+    container.stop(timeout=STOP_SECONDS)
     container.remove(force=True, v=True)
 
 
@@ -266,14 +242,14 @@ def discard(container: Any) -> None:
         container.remove(force=True, v=True)
 
 
-def endpoint(client: Any, container: Any) -> str | None:
+def endpoint(container: Any) -> str | None:
     """The address to send requests to, None while there is none."""
     bindings = container.ports.get(PORT) if container.status == "running" else None
     if not bindings:
         return None
     host = bindings[0]["HostIp"]
     if host in ("", "0.0.0.0", "127.0.0.1", "::"):  # noqa: S104
-        host = host_of(client)
+        host = published_host()
     return f"http://{f'[{host}]' if ':' in host else host}:{bindings[0]['HostPort']}"
 
 
@@ -281,7 +257,7 @@ def status(container: Any, address: str | None) -> Status:
     """How a deployment is, asked from itself."""
     if container.status != "running" or address is None:
         return "unhealthy" if container.status == "restarting" else "stopped"
-    if _answers(address):
+    if answers(address):
         return "healthy"
     health = (container.attrs["State"].get("Health") or {}).get("Status")
     return "unhealthy" if health == "unhealthy" else "starting"
@@ -298,7 +274,7 @@ def log_lines(container: Any, tail: int | None, follow: bool) -> Iterator[str]:
         yield rest.decode(errors="replace")
 
 
-def _answers(address: str) -> bool:
+def answers(address: str) -> bool:
     host, _, port = address.removeprefix("http://").rpartition(":")
     connection = http.client.HTTPConnection(host.strip("[]"), int(port), timeout=2)
     try:
@@ -320,12 +296,12 @@ def _port_in_use(error: BaseException) -> bool:
     return "port is already allocated" in text or "address already in use" in text
 
 
-def _free_port(client: Any, host: str) -> int | None:
+def _free_port(host: str) -> int | None:
     """A port that nothing uses now; None, which lets the engine choose, if it is elsewhere."""
-    if host_of(client) != LOOPBACK:
+    if published_host() != LOOPBACK:
         if host == LOOPBACK:
             raise InvalidInput(
-                f"The Docker engine is on {host_of(client)}, where 127.0.0.1 cannot be reached "
+                f"The Docker engine is on {published_host()}, where 127.0.0.1 cannot be reached "
                 "from here. Publish it on a network that you trust: -C host=0.0.0.0"
             )
         return None
@@ -341,49 +317,8 @@ def _free_port(client: Any, host: str) -> int | None:
         ) from None
 
 
-def _published(container: Any) -> int | None:
+def published_port(container: Any) -> int | None:
     """The host port that a container was given, running or not."""
     bindings = (container.attrs["HostConfig"]["PortBindings"] or {}).get(PORT) or [{}]
     port = bindings[0].get("HostPort")
     return int(port) if port else None
-
-
-def _previous(name: str) -> str:
-    # no deployment can have a name with an underscore
-    return f"{container_name(name)}_previous"
-
-
-def put_right(client: Any, name: str) -> None:
-    """Undo or finish what an update that was killed left behind.
-
-    The caller holds the deployment's `lock`, so no update is under way.
-    """
-    from docker.errors import NotFound as Missing
-
-    trial = {"label": [f"{NAME_LABEL}={name}", f"{ROLE_LABEL}={TRIAL}"]}
-    for container in client.containers.list(all=True, filters=trial, ignore_removed=True):
-        discard(container)
-    try:
-        previous = client.containers.get(_previous(name))
-    except Missing:
-        return
-    if previous.labels.get(NAME_LABEL) != name:
-        return
-    current = find(client, name)
-    if current is not None:
-        address = endpoint(client, current)
-        if address and _answers(address):
-            discard(previous)
-            return
-        discard(current)
-    previous.rename(container_name(name))
-    previous.start()
-
-
-def _remove_unnamed_image(client: Any, image: str) -> None:
-    """The image of the former version, unless it has a name or something else runs it."""
-    from docker.errors import DockerException
-
-    with suppress(DockerException):
-        if not client.images.get(image).tags:
-            client.images.remove(image)

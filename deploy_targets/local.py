@@ -19,7 +19,7 @@ from ..errors import (
     ModelFailed,
     NotFound,
 )
-from . import containers
+from . import containers, replacing
 from .base import Deployment, DeployRequest, Plan, Prediction, Report, check_name, ignore
 from .lock import lock
 from .options import option, read_options
@@ -82,7 +82,7 @@ class LocalTarget:
         """See `DeployTarget.create`."""
         options = self._check(request)
         with lock(request.name), containers.engine() as client:
-            containers.put_right(client, request.name)
+            replacing.put_right(client, request.name)
             if containers.find(client, request.name):
                 raise AlreadyExists(f"There is a local deployment {request.name!r} already.")
             image = _build(client, request, report)
@@ -91,12 +91,12 @@ class LocalTarget:
             try:
                 if request.wait:
                     _say(report, "Waiting until it answers")
-                    containers.wait_healthy(client, container, options.timeout)
+                    containers.wait_healthy(container, options.timeout)
                 containers.keep(container, options)
             except BaseException:
                 containers.discard(container)
                 raise
-            return _describe(client, container)
+            return _describe(container)
 
     def update(self, request: DeployRequest, report: Report = ignore) -> Deployment:
         """See `DeployTarget.update`.
@@ -107,23 +107,23 @@ class LocalTarget:
         """
         options = self._check(request)
         with lock(request.name), containers.engine() as client:
-            containers.put_right(client, request.name)
+            replacing.put_right(client, request.name)
             old = containers.need(client, request.name)
             image = _build(client, request, report)
             _say(report, "Trying the new image beside the old one")
             trial = containers.start(client, request, options, image, role=containers.TRIAL)
             try:
-                containers.wait_healthy(client, trial, options.timeout)
+                containers.wait_healthy(trial, options.timeout)
             finally:
                 containers.discard(trial)
             _say(report, "Changing over")
-            container = containers.replace(client, old, request, options, image)
-            return _describe(client, container)
+            container = replacing.replace(client, old, request, options, image)
+            return _describe(container)
 
     def delete(self, name: str, report: Report = ignore) -> None:
         """See `DeployTarget.delete`."""
         with lock(name), containers.engine() as client:
-            containers.put_right(client, name)
+            replacing.put_right(client, name)
             container = containers.need(client, name)
             _say(report, f"Stopping and removing {container.name}")
             containers.stop_and_remove(container)
@@ -131,13 +131,13 @@ class LocalTarget:
     def list(self) -> Sequence[Deployment]:
         """See `DeployTarget.list`."""
         with containers.engine() as client:
-            found = [_describe(client, each) for each in containers.find_all(client)]
+            found = [_describe(each) for each in containers.find_all(client)]
         return sorted(found, key=lambda each: each.name)
 
     def get(self, name: str) -> Deployment:
         """See `DeployTarget.get`."""
         with containers.engine() as client:
-            return _describe(client, containers.need(client, name))
+            return _describe(containers.need(client, name))
 
     def predict(self, name: str, body: bytes, content_type: str) -> Prediction:
         """See `DeployTarget.predict`."""
@@ -191,10 +191,10 @@ def _say(report: Report, message: str) -> None:
     report(Progress("part", message))
 
 
-def _describe(client: Any, container: Any) -> Deployment:
+def _describe(container: Any) -> Deployment:
     container.reload()
     labels = container.labels
-    endpoint = containers.endpoint(client, container)
+    endpoint = containers.endpoint(container)
     return Deployment(
         name=labels[containers.NAME_LABEL],
         target=LocalTarget.name,

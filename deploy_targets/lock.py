@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from ..errors import InvalidState, StorageFailed
+from .base import check_name
 
 
 @contextmanager
@@ -16,9 +17,11 @@ def lock(name: str) -> Iterator[None]:
     """Hold the deployment ``name``; a killed holder lets go by dying.
 
     Raises:
+        InvalidInput: ``name`` cannot name a deployment, and might lead out of the folder.
         InvalidState: somebody else is changing it now.
         StorageFailed: the lock's file cannot be made.
     """
+    check_name(name)
     cache = os.environ.get("XDG_CACHE_HOME")
     folder = (Path(cache) if cache else Path.home() / ".cache") / "mlpack" / "deployments"
     try:

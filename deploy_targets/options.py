@@ -17,7 +17,8 @@ from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
 from ..errors import InvalidInput
 
 T = TypeVar("T")
-_YES, _NO = ("true", "yes", "on", "1"), ("false", "no", "off", "0")
+_YES_OR_NO = {"true": True, "yes": True, "on": True, "1": True}
+_YES_OR_NO |= {"false": False, "no": False, "off": False, "0": False}
 _WORDS = {int: "integer", float: "number", bool: "true or false", str: "text", Path: "path"}
 
 
@@ -113,18 +114,14 @@ def _read_one(name: str, kind: type, value: Any) -> Any:
     text = str(value).strip()
     try:
         if kind is bool:
-            return _YES.index(text.lower()) >= 0 if text.lower() in _YES else bool(_no(text))
+            return _YES_OR_NO[text.lower()]
         if (kind is int and isinstance(value, float)) or (kind is not str and text == ""):
             raise ValueError
         return kind(text)
-    except ValueError:
+    except (ValueError, KeyError):
         raise InvalidInput(
             f"The option {name!r} is {text!r}; expected {_WORDS.get(kind, kind.__name__)}."
         ) from None
-
-
-def _no(text: str) -> int:
-    return 0 * _NO.index(text.lower())
 
 
 def _shape(hint: Any) -> tuple[type, bool, bool]:

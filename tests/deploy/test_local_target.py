@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from docker.models.containers import Container
 
 from mlpack.builders.base import BuildSpec, BuiltImage, Progress
 from mlpack.deploy_targets.base import DeployRequest
@@ -183,6 +184,8 @@ def test_unknown_names(named: Named, quick_image: str) -> None:
     for call in calls:
         with pytest.raises(NotFound, match="There is no local deployment"):
             call(named.name)
+        with pytest.raises(InvalidInput, match="cannot name a deployment"):
+            call("../x")
     with pytest.raises(NotFound):
         named.target.update(named.request(quick_image))
     with pytest.raises(NotFound, match="docker pull"):
@@ -242,6 +245,26 @@ def test_a_change_over_that_fails_starts_the_old_one_again(named: Named, quick_i
     assert named.target.get(named.name).endpoint == before.endpoint
     (container,) = named.containers()
     assert container.id == before.details["container_id"]
+
+
+def test_stopped_by_the_user_while_the_old_one_stops(
+    named: Named, quick_image: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = named.target.create(named.request(quick_image, env="VERSION=1"))
+    stop = Container.stop
+    interrupts = iter([KeyboardInterrupt()])
+
+    def interrupted(self: Container, **options: Any) -> None:
+        stop(self, **options)
+        for each in interrupts:
+            raise each
+
+    monkeypatch.setattr(Container, "stop", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        named.target.update(named.request(quick_image, env="VERSION=2"))
+    assert named.names() == [""]
+    (container,) = named.containers()
+    assert (container.id, container.status) == (before.details["container_id"], "running")
 
 
 def test_a_port_in_use(named: Named, quick_image: str) -> None:

@@ -30,6 +30,16 @@ def test_listing_targets_imports_no_client() -> None:
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
+@pytest.mark.parametrize("name", ["../x", "a/../../b", ""])
+def test_a_lock_stays_in_its_folder(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    with pytest.raises(InvalidInput, match="cannot name a deployment"), lock(name):
+        pass
+    assert list(tmp_path.rglob("*")) == []
+
+
 @pytest.mark.parametrize("name", ["a", "churn-2", "0", "a" * 53])
 def test_names(name: str) -> None:
     check_name(name)
