@@ -51,7 +51,18 @@ def docker_engine() -> Iterator[Any]:
 
 
 @pytest.fixture(scope="session")
-def iris_image(iris_model: Path, docker_engine: Any) -> BuiltImage:
+def runtime_as_it_is() -> Iterator[None]:
+    """All images of this session hold the same runtime, also when somebody edits it meanwhile."""
+    from mlpack.builders import context
+
+    files = tuple(context.runtime_files())
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(context, "runtime_files", lambda: files)
+        yield
+
+
+@pytest.fixture(scope="session")
+def iris_image(iris_model: Path, docker_engine: Any, runtime_as_it_is: None) -> BuiltImage:
     """The image of `iris_model`, built once for all tests that run or inspect one."""
     from mlpack.builders.base import BuildSpec
     from mlpack.builders.docker import DockerBuilder
