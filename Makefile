@@ -14,9 +14,9 @@ demo: $(VENV)/.demo  ## train a classifier, log it, serve it, build its image, c
 
 test: $(VENV)/.dev $(PEER)/.done  ## every test: units, real servers, the peer both ways, containers
 	@$(BIN)/python .ci/require_docker.py
-	MLPACK_PEER_PYTHON=$(CURDIR)/$(PEER)/bin/python $(BIN)/python -m pytest $(ARGS)
+	MLPACK_PEER_PYTHON="$(CURDIR)/$(PEER)/bin/python" $(BIN)/python -m pytest $(ARGS)
 
-test-fast: $(VENV)/.dev  ## the unit tests alone (seconds)
+test-fast: $(VENV)/.dev  ## the unit tests alone, which need no engine and no server
 	$(BIN)/python -m pytest -m "not docker and not peer and not server and not fresh_env" $(ARGS)
 
 lint: $(VENV)/.dev  ## ruff (lint and format) and mypy
@@ -30,7 +30,7 @@ format: $(VENV)/.dev  ## let ruff rewrite the code
 	$(BIN)/ruff format .
 
 bench: $(VENV)/.dev $(PEER)/.done  ## the measured claims, the peer beside us in the same run
-	$(BIN)/python benchmarks/run.py --peer-python $(CURDIR)/$(PEER)/bin/python $(ARGS)
+	$(BIN)/python benchmarks/run.py --peer-python "$(CURDIR)/$(PEER)/bin/python" $(ARGS)
 
 lock: $(VENV)/.dev  ## write the lock files anew (hashes, no addresses)
 	$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
@@ -41,7 +41,7 @@ lock: $(VENV)/.dev  ## write the lock files anew (hashes, no addresses)
 	  --no-header --group pyproject.toml:peer -o requirements-peer.lock
 
 clean:           ## remove what make made (never mlruns/)
-	rm -rf $(VENV) $(PEER) build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) $(PEER) .cache build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache
 
 # --- virtual environments: made once, made again when a lock changes -----------------------------
 $(VENV)/bin/python:

@@ -27,9 +27,10 @@ printf '\033[2m$ mlpack serve -m %s -p %s &\033[0m\n' "$uri" "$port"
 mlpack serve -m "$uri" -p "$port" &
 server=$!
 trap 'kill $server 2>/dev/null || true' EXIT
+trap 'exit 130' INT TERM
 python examples/ask.py "http://127.0.0.1:$port" .cache/example.json
 kill -TERM $server && wait $server || true
-trap - EXIT
+trap - EXIT INT TERM
 
 if ! python -c 'import docker; docker.from_env().ping()' 2>/dev/null; then
   say "No Docker engine here: that is all. With one, the demo goes on to build an image and run it."
