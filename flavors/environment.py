@@ -150,11 +150,26 @@ def _pinned(distribution: Distribution) -> str:
 
 def _dependencies(distribution: Distribution, here: Installed) -> Iterable[Distribution]:
     for declared in distribution.requires:
-        # what hangs on a platform or an extra is not needed everywhere
-        if ";" in declared:
-            continue
-        if present := here.find(_name(declared)):
+        if _is_needed(declared.partition(";")[2]) and (present := here.find(_name(declared))):
             yield present
+
+
+def _is_needed(marker: str) -> bool:
+    """What hangs on a platform or an extra is not needed everywhere; on Python's version, here."""
+    if not marker.strip():
+        return True
+    unquoted = re.sub(r"'[^']*'|\"[^\"]*\"", " ", marker)
+    if set(re.findall(r"[a-z_]+", unquoted)) - _PYTHON_MARKER:
+        return False
+    from packaging.markers import InvalidMarker, Marker
+
+    try:
+        return Marker(marker).evaluate()
+    except InvalidMarker:
+        return False
+
+
+_PYTHON_MARKER = frozenset("python_version python_full_version and or not in".split())
 
 
 def _name(requirement: str) -> str:

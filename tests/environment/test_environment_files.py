@@ -154,3 +154,10 @@ def test_installed_from_a_repository(tmp_path: Path, monkeypatch: pytest.MonkeyP
     (tmp_path / "thing.py").write_text("")
     monkeypatch.syspath_prepend(str(tmp_path))
     assert capture(["thing"]) == ["thing @ git+https://h/thing.git@c0ffee"]
+
+
+def test_a_dependency_that_hangs_on_the_python_version_is_pinned():
+    """pandas names numpy once for each range of Python versions."""
+    names = {line.partition("==")[0] for line in capture({"pandas"})}
+    assert {"pandas", "numpy"} <= names
+    assert "tzdata" not in names  # only where the system has no time zones
