@@ -169,7 +169,7 @@ def _is_needed(marker: str) -> bool:
         return False
 
 
-_PYTHON_MARKER = frozenset("python_version python_full_version and or not in".split())
+_PYTHON_MARKER = frozenset(["python_version", "python_full_version", "and", "or", "not", "in"])
 
 
 def _name(requirement: str) -> str:
