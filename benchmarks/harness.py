@@ -20,6 +20,10 @@ from statistics import median
 
 HERE = Path(__file__).resolve().parent
 
+# A user's Python keeps bytecode; a shell that forbids it would make us compile ourselves anew
+# in every process, and not the peer, which an installer has compiled.
+ENVIRONMENT = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
+
 
 @dataclass(frozen=True)
 class Row:
@@ -102,6 +106,7 @@ def run_time(command: Sequence[str | Path], *, cwd: Path | None = None) -> float
         stderr=subprocess.PIPE,
         text=True,
         cwd=cwd,
+        env=ENVIRONMENT,
         check=False,
     )
     seconds = time.perf_counter() - start
@@ -156,6 +161,7 @@ class Worker:
             stderr=subprocess.PIPE,
             text=True,
             cwd=cwd,
+            env=ENVIRONMENT,
         )
         self._answer()
 
