@@ -34,7 +34,7 @@ def main() -> None:
         for name, (python, product) in sides.items():
             home = Path(folder, name)
             home.mkdir()
-            for what in ("log_model", "save_model", "log_metric"):
+            for what in ("log_model", "save_model"):
                 worker = Worker(python, [WORKER, product, what], home)
                 workers.append(worker)
                 cases[f"{name} {what}"] = worker.measure
@@ -64,7 +64,6 @@ def main() -> None:
             medians["ours save_model"],
             medians["peer save_model"],
         ),
-        Row("log_metric (mean of 200)", medians["ours log_metric"], medians["peer log_metric"]),
     ]
     report("Logging the quickstart's pipeline", rows, arguments)
 

@@ -1,6 +1,6 @@
 """One side of the comparisons: fits the quickstart's pipeline and lets a product keep it.
 
-log_model_worker.py PRODUCT log_model|save_model|log_metric    measures at every line it reads
+log_model_worker.py PRODUCT log_model|save_model       measures at every line it reads
 log_model_worker.py PRODUCT save FOLDER C                      saves it once, and ends
 """
 
@@ -34,7 +34,6 @@ def main(product: str, what: str, *more: str) -> None:
     measures: dict[str, Callable[[], None]] = {
         "log_model": lambda: flavor.log_model(model, name="model", input_example=example),
         "save_model": lambda: flavor.save_model(model, "saved", input_example=example),
-        "log_metric": lambda: [tracker.log_metric("loss", 1 / (i + 1), step=i) for i in range(200)],
     }
     measure = measures[what]
 
@@ -43,8 +42,7 @@ def main(product: str, what: str, *more: str) -> None:
         with tracker.start_run():
             start = time.perf_counter()
             measure()
-            seconds = time.perf_counter() - start
-        return seconds / 200 if what == "log_metric" else seconds
+            return time.perf_counter() - start
 
     serve_measurements(once)
 
