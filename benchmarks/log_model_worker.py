@@ -48,10 +48,16 @@ def main(product: str, what: str, *more: str) -> None:
 
 
 def fitted_pipeline(C: float = 0.5) -> tuple[Any, Any]:
-    """The pipeline of examples/quickstart.py, and three rows for an example."""
+    """The pipeline of examples/quickstart.py, and three rows for an example.
+
+    Data are split and the model is judged as there, which loads what a training script has
+    loaded when it comes to logging.
+    """
     from sklearn.compose import ColumnTransformer
     from sklearn.datasets import load_diabetes
     from sklearn.linear_model import LogisticRegression
+    from sklearn.metrics import roc_auc_score
+    from sklearn.model_selection import train_test_split
     from sklearn.pipeline import Pipeline
     from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
@@ -65,7 +71,11 @@ def fitted_pipeline(C: float = 0.5) -> tuple[Any, Any]:
         ]
     )
     model = Pipeline([("columns", columns), ("classifier", LogisticRegression(C=C, max_iter=1000))])
-    return model.fit(X, progression > progression.quantile(0.75)), X.head(3)
+    fast = progression > progression.quantile(0.75)
+    X_train, X_test, y_train, y_test = train_test_split(X, fast, stratify=fast, random_state=7)
+    model.fit(X_train, y_train)
+    roc_auc_score(y_test, model.predict_proba(X_test)[:, 1])
+    return model, X_train.head(3)
 
 
 if __name__ == "__main__":
