@@ -1,6 +1,6 @@
 """Wait until a model answers on /ping, then POST a file to its /invocations (what curl would do).
 
-    python examples/ask.py http://127.0.0.1:5000 rows.json
+python examples/ask.py http://127.0.0.1:5000 rows.json
 """
 
 import sys

@@ -126,7 +126,8 @@ def _has_names(part: Any) -> bool:
             stack.extend(value.values())
         elif getattr(getattr(value, "dtype", None), "kind", "") == "O" and hasattr(value, "flat"):
             stack.extend(value.flat)
-        elif hasattr(value, "get_params") and hasattr(value, "__dict__"):
+        elif type(value).__module__.startswith("sklearn.") and hasattr(value, "__dict__"):
+            # helpers that are no estimators (`_CalibratedClassifier`) hold some, too
             if "feature_names_in_" in vars(value):
                 return True
             stack.extend(vars(value).values())

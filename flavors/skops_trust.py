@@ -29,9 +29,13 @@ from .skops_names import prepare
 
 _CLASSES = {
     "scipy.interpolate._bsplines": "BSpline",
-    "sklearn._loss.loss": "HalfTweedieLoss HalfTweedieLossIdentity",
+    "sklearn._loss.link": "HalfLogitLink IdentityLink Interval LogLink LogitLink MultinomialLogit",
+    "sklearn._loss.loss": "AbsoluteError ExponentialLoss HalfBinomialLoss HalfGammaLoss "
+    "HalfMultinomialLoss HalfPoissonLoss HalfSquaredError HalfTweedieLoss "
+    "HalfTweedieLossIdentity HuberLoss PinballLoss",
     "sklearn.calibration": "_CalibratedClassifier _SigmoidCalibration _TemperatureScaling",
     "sklearn.cluster._bisect_k_means": "_BisectingTree",
+    "sklearn.ensemble._hist_gradient_boosting.binning": "_BinMapper",
     "sklearn.gaussian_process._gpc": "_BinaryGaussianProcessClassifierLaplace",
     "sklearn.gaussian_process.kernels": "CompoundKernel ConstantKernel DotProduct ExpSineSquared "
     "Exponentiation Matern PairwiseKernel Product RBF RationalQuadratic Sum WhiteKernel",

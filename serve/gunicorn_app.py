@@ -9,6 +9,8 @@ is not started again and again.
 
 from __future__ import annotations
 
+import atexit
+import contextlib
 import errno
 import gc
 import logging
@@ -57,6 +59,7 @@ def run(
     """
     # until gunicorn has handlers of its own: process 1 of a container ignores SIGTERM by default
     signal.signal(signal.SIGTERM, _exit_on_signal)
+    gc.disable()  # importing makes many objects and little garbage; on again before the fork
     listener = bind(settings.host, settings.port)
     _size_native_thread_pools(settings.worker_count)
     _set_up_logging()
@@ -186,12 +189,29 @@ def _serve(
             raise HaltServer("A worker died while it started.", arbiter.WORKER_BOOT_ERROR)
 
     # what exists by now stays shared between the workers instead of being copied by the collector
-    gc.collect()
     gc.freeze()
+    gc.enable()
     server = Server()
     server.settings = settings
-    server.run()
-    sys.exit(0)  # not reached: gunicorn's arbiter ends the process itself
+    try:
+        server.run()
+    except SystemExit as end:  # raised when serving is over, in the workers too
+        _end_at_once(end.code)
+    except HaltServer as halted:  # a second worker died while the first one's death was handled
+        _end_at_once(halted.exit_status)
+    raise AssertionError("gunicorn's arbiter ends the process")
+
+
+def _end_at_once(code: object) -> NoReturn:
+    """End the process without taking every library apart first, which takes them long.
+
+    Nor does this wait for threads that are still in the model: their requests had their time.
+    """
+    atexit._run_exitfuncs()
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError, ValueError):
+            stream.flush()
+    os._exit(code if isinstance(code, int) else 0 if code is None else 1)
 
 
 def _gunicorn_settings(settings: ServeSettings, listener: socket.socket) -> dict[str, Any]:

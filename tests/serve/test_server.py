@@ -1,5 +1,6 @@
 """Real gunicorn around real model folders: start, answers, limits, signals."""
 
+import atexit
 import http.client
 import json
 import os
@@ -34,6 +35,8 @@ class Obedient(PythonModel):
             time.sleep(float(order[5:]))
         if order == "die":
             os.kill(os.getpid(), signal.SIGKILL)
+        if order == "goodbye":
+            atexit.register(lambda: print("The model said goodbye.", file=sys.stderr))
         if order == "raise":
             raise ValueError("refused to obey")
         if order == "pid":
@@ -369,3 +372,14 @@ def test_many_at_once_each_get_their_own_answer(serve, models):
     assert wrong == []
     server.stop()
     assert "warn" not in server.text.lower()
+
+
+def test_a_stop_waits_for_no_thread_that_was_given_up_and_runs_exit_handlers(serve):
+    server = serve(
+        "obedient", "--workers", "1", "--timeout", "1", MLPACK_GRACEFUL_TIMEOUT="50"
+    ).ready()
+    assert server.order("goodbye")[0] == 200
+    assert server.order("sleep40")[0] == 504
+    code, seconds = server.stop()
+    assert code == 0 and seconds < 30
+    assert "The model said goodbye." in server.text
