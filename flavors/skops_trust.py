@@ -41,6 +41,9 @@ _CLASSES = {
     "Exponentiation Matern PairwiseKernel Product RBF RationalQuadratic Sum WhiteKernel",
     "sklearn.linear_model._glm.glm": "_GeneralizedLinearRegressor",
     "sklearn.metrics._scorer": "_CurveScorer _MultimetricScorer _PassthroughScorer _Scorer",
+    # public only once `enable_halving_search_cv` was imported, so skops may not know them
+    "sklearn.model_selection._search_successive_halving": "HalvingGridSearchCV "
+    "HalvingRandomSearchCV",
     "sklearn.model_selection._split": "GroupKFold GroupShuffleSplit KFold LeaveOneGroupOut "
     "LeaveOneOut LeavePGroupsOut LeavePOut PredefinedSplit RepeatedKFold RepeatedStratifiedKFold "
     "ShuffleSplit StratifiedGroupKFold StratifiedKFold StratifiedShuffleSplit TimeSeriesSplit",
