@@ -15,12 +15,14 @@ ROOT = Path(mlpack.__file__).parent
 # Later layers may import earlier ones, never the other way round.
 ORDER = [
     {"errors", "uris"},
-    {"flavors"},
+    {"flavors", "http_client", "progress"},
     {"serve", "artifacts"},
     {"tracking"},
     {"registry"},
+    {"data"},
     {"fluent", "flavor_modules"},
-    {"builders", "deploy_targets"},
+    {"autolog", "evaluation"},
+    {"builders", "deploy_targets", "tracking_server"},
     {"cli"},
     {"__main__"},
 ]

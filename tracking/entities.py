@@ -52,14 +52,25 @@ class Tags:
     GIT_BRANCH = "mlflow.source.git.branch"
 
 
+class ModelStatus(StrEnum):
+    """The states of a logged model: its files are on their way, in place, or never came."""
+
+    PENDING = "PENDING"
+    READY = "READY"
+    FAILED = "FAILED"
+
+
 @dataclass(frozen=True, slots=True)
 class Metric:
-    """One measured value."""
+    """One measured value, and which model and dataset it was measured on, if that was said."""
 
     key: str
     value: float
     timestamp: int
     step: int = 0
+    model_id: str | None = None
+    dataset_name: str | None = None
+    dataset_digest: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,16 +126,75 @@ class RunData:
     tags: dict[str, str] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class Dataset:
+    """What a run read. Name and digest together identify it within an experiment.
+
+    Attributes:
+        source_type: such as "local", "s3", "code".
+        source: where it came from, as JSON.
+        schema: its columns or arrays, as JSON.
+        profile: such as its number of rows, as JSON.
+    """
+
+    name: str
+    digest: str
+    source_type: str
+    source: str
+    schema: str | None = None
+    profile: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DatasetInput:
+    """A dataset that a run read, and tags of this use such as ``mlflow.data.context``."""
+
+    dataset: Dataset
+    tags: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class ModelInput:
+    """A logged model that a run read."""
+
+    model_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class ModelOutput:
+    """A logged model that a run made, and at which step."""
+
+    model_id: str
+    step: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class RunInputs:
+    """Datasets and models that a run read."""
+
+    dataset_inputs: list[DatasetInput] = field(default_factory=list)
+    model_inputs: list[ModelInput] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class RunOutputs:
+    """Models that a run made."""
+
+    model_outputs: list[ModelOutput] = field(default_factory=list)
+
+
 @dataclass(frozen=True)
 class Run:
     """A run: ``run.info.run_id``, ``run.data.metrics["accuracy"]``, …"""
 
     info: RunInfo
     data: RunData
+    inputs: RunInputs = field(default_factory=RunInputs)
+    outputs: RunOutputs = field(default_factory=RunOutputs)
 
     def to_dictionary(self) -> dict[str, Any]:
         """Nested plain dicts, as for JSON."""
-        return {"info": asdict(self.info), "data": asdict(self.data)}
+        return asdict(self)
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,6 +218,7 @@ class LoggedModel:
     digest: str | None
     params: dict[str, str] = field(default_factory=dict)
     tags: dict[str, str] = field(default_factory=dict)
+    metrics: list[Metric] = field(default_factory=list)
 
     @property
     def model_uri(self) -> str:

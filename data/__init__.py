@@ -1,0 +1,1 @@
+"""Datasets as runs record them: name, digest, source, schema, profile."""

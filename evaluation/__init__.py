@@ -1,0 +1,1 @@
+"""`mlpack.evaluate`: metrics and pictures of a classifier or a regressor."""
