@@ -2,6 +2,8 @@
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV   := .venv
 PEER   := .venv-peer
+PEER1  := .venv-peer-1
+PEER2  := .venv-peer-2
 BIN    := $(VENV)/bin
 
 .PHONY: help demo test test-fast lint format bench lock clean
@@ -12,12 +14,14 @@ help:            ## this list
 demo: $(VENV)/.demo  ## train a classifier, log it, serve it, build its image, call the container
 	@PATH="$(CURDIR)/$(BIN):$$PATH" sh examples/demo.sh
 
-test: $(VENV)/.dev $(PEER)/.done  ## every test: units, real servers, the peer both ways, containers
-	@$(BIN)/python .ci/require_docker.py
-	MLPACK_PEER_PYTHON="$(CURDIR)/$(PEER)/bin/python" $(BIN)/python -m pytest $(ARGS)
+test: $(VENV)/.dev $(PEER)/.done $(PEER1)/.done $(PEER2)/.done  ## every test: units, real servers, the peer both ways, containers
+	@$(BIN)/python .ci/require.py
+	MLPACK_PEER_PYTHON="$(CURDIR)/$(PEER)/bin/python" \
+	MLPACK_PEER1_PYTHON="$(CURDIR)/$(PEER1)/bin/python" \
+	MLPACK_PEER2_PYTHON="$(CURDIR)/$(PEER2)/bin/python" $(BIN)/python -m pytest $(ARGS)
 
 test-fast: $(VENV)/.dev  ## the unit tests alone, which need no engine and no server
-	$(BIN)/python -m pytest -m "not docker and not peer and not server and not fresh_env" $(ARGS)
+	$(BIN)/python -m pytest -m "not docker and not peer and not server and not fresh_env and not db and not cloud" $(ARGS)
 
 lint: $(VENV)/.dev  ## ruff (lint and format) and mypy
 	$(BIN)/ruff check .
@@ -36,12 +40,12 @@ lock: $(VENV)/.dev  ## write the lock files anew (hashes, no addresses)
 	$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	  --no-header --extra sklearn --extra uv --group demo pyproject.toml -o requirements.lock
 	$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
-	  --no-header --extra sklearn --extra uv --group demo --group dev pyproject.toml -o requirements-dev.lock
+	  --no-header --all-extras --group demo --group dev pyproject.toml -o requirements-dev.lock
 	$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	  --no-header --group pyproject.toml:peer -o requirements-peer.lock
 
 clean:           ## remove what make made (never mlruns/)
-	rm -rf $(VENV) $(PEER) .cache build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) $(PEER) $(PEER1) $(PEER2) .cache build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache
 
 # --- virtual environments: made once, made again when a lock changes -----------------------------
 $(VENV)/bin/python:
@@ -73,9 +77,19 @@ $(VENV)/.dev: requirements-dev.lock pyproject.toml | $(VENV)/bin/python
 	$(call install,requirements-dev.lock)
 	@touch $@ $(VENV)/.demo
 
-# The peer lives in an environment of its own; nothing of ours is installed there.
-$(PEER)/.done: requirements-peer.lock | $(VENV)/.dev
-	@echo "Installing the MLflow package in $(PEER) (for the compatibility tests) …"
-	@$(BIN)/uv venv -q --clear --python $(VENV)/bin/python $(PEER)
-	@$(BIN)/uv pip install -q --python $(PEER)/bin/python --require-hashes -r requirements-peer.lock
+# The peer lives in environments of its own, one a generation; nothing of ours is installed there.
+define peer
+	@echo "Installing the MLflow package in $(@D) (for the compatibility tests) …"
+	@$(BIN)/uv venv -q --clear --python $(VENV)/bin/python $(@D)
+	@$(BIN)/uv pip install -q --python $(@D)/bin/python --require-hashes -r $<
 	@touch $@
+endef
+
+$(PEER)/.done: requirements-peer.lock | $(VENV)/.dev
+	$(peer)
+
+$(PEER1)/.done: requirements-peer-1.lock | $(VENV)/.dev
+	$(peer)
+
+$(PEER2)/.done: requirements-peer-2.lock | $(VENV)/.dev
+	$(peer)
