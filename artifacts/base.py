@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -37,4 +37,19 @@ class ArtifactStore(Protocol):
         """Every file below a folder, sorted."""
 
     def fetch(self, path: str, destination: Path | None = None) -> Path:
-        """A local path of a file or folder: the thing itself, or a copy in ``destination``."""
+        """A local path of a file or folder: the thing itself, or a copy in ``destination``.
+
+        What is not on this machine is copied in any case, by default into a temporary folder.
+        """
+
+    def size(self, path: str) -> int:
+        """Bytes of a file; `NotFound` when there is none of that name."""
+
+    def read(self, path: str, offset: int = 0) -> Iterator[bytes]:
+        """The bytes of a file from an offset on, in pieces; `NotFound` comes before the first."""
+
+    def write(self, path: str, chunks: Iterable[bytes]) -> None:
+        """Make a file of pieces as they come; it appears whole or not at all."""
+
+    def delete(self, path: str) -> None:
+        """Remove a file or folder ('' for everything); nothing happens when there is none."""

@@ -6,7 +6,7 @@ import builtins
 import os
 import secrets
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -17,6 +17,7 @@ from .base import Entry
 
 _TEMPORARY = ".mlpack-"  # files on their way; never listed
 _COPIERS = 8
+_PIECE = 1 << 20
 
 
 class LocalArtifacts:
@@ -94,7 +95,7 @@ class LocalArtifacts:
         # the suffix stays last: writers of pictures choose the format by it
         temporary = target.with_name(f"{_TEMPORARY}{secrets.token_hex(8)}{target.suffix}")
         try:
-            target.parent.mkdir(parents=True, exist_ok=True)
+            self._begin(temporary)
             try:
                 yield temporary
                 temporary.replace(target)
@@ -117,23 +118,22 @@ class LocalArtifacts:
         except (FileNotFoundError, NotADirectoryError):
             return []
         prefix = _prefix(folder)
-        return [
-            Entry(
-                prefix + entry.name,
-                entry.is_dir(),
-                None if entry.is_dir() else entry.stat().st_size,
-            )
-            for entry in found
-            if self._is_ours(entry)
-        ]
+        entries = []
+        for entry in found:
+            with suppress(FileNotFoundError):  # removed in the meantime
+                if self._is_ours(entry):
+                    is_dir = entry.is_dir()
+                    size = None if is_dir else entry.stat().st_size
+                    entries.append(Entry(prefix + entry.name, is_dir, size))
+        return entries
 
     def walk(self, folder: str = "") -> Iterator[Entry]:
         """Every file below a folder, sorted."""
         for entry in self.list(folder):
-            if entry.is_dir:
-                yield from self.walk(entry.path)
-            else:
+            if not entry.is_dir:
                 yield entry
+            elif not self._leads_back(entry.path):
+                yield from self.walk(entry.path)
 
     def fetch(self, path: str, destination: Path | None = None) -> Path:
         """A local path of a file or folder ('' for everything).
@@ -158,6 +158,72 @@ class LocalArtifacts:
                 copy.put_file(self._path(entry.path), os.path.dirname(entry.path))  # noqa: PTH120
         return destination / path if path else destination
 
+    def size(self, path: str) -> int:
+        """Bytes of a file; `NotFound` when there is none of that name."""
+        return self._file(path).stat().st_size
+
+    def read(self, path: str, offset: int = 0) -> Iterator[bytes]:
+        """The bytes of a file from an offset on, in pieces.
+
+        Raises:
+            NotFound: there is no such file; at once, not with the first piece.
+        """
+        file = self._file(path).open("rb", buffering=0)
+        file.seek(offset)
+
+        def pieces() -> Iterator[bytes]:
+            with file:
+                while piece := file.read(_PIECE):
+                    yield piece
+
+        return pieces()
+
+    def write(self, path: str, chunks: Iterable[bytes]) -> None:
+        """Make a file of pieces as they come; if they break off, nothing of it is kept.
+
+        Raises:
+            InvalidInput: the path leaves the root, or names a folder.
+            StorageFailed: the disk is full, a folder is not writable.
+        """
+        with self.new_file(path) as temporary, temporary.open("wb") as file:
+            for chunk in chunks:
+                file.write(chunk)
+
+    def delete(self, path: str) -> None:
+        """Remove a file or folder ('' for everything), and folders that are empty then.
+
+        Raises:
+            InvalidInput: the path leaves the root.
+            StorageFailed: a folder is not writable.
+        """
+        target = self._path(path) if path else self.root.resolve()
+        try:
+            if target.is_dir() and not target.is_symlink():
+                shutil.rmtree(target)
+            else:
+                target.unlink(missing_ok=True)
+        except OSError as error:
+            raise StorageFailed(
+                f"Cannot delete {path or 'everything'!r} below {self.root}: "
+                f"{error.strerror or error}."
+            ) from error
+        if path:
+            self._remove_empty_parents(target)
+
+    def _file(self, path: str) -> Path:
+        found = self._path(path)
+        if not found.is_file():
+            raise NotFound(f"There is no file {path!r} among the artifacts.")
+        return found
+
+    def _begin(self, temporary: Path) -> None:
+        """Make a file, and its folder; who tidies empty folders up may take it away meanwhile."""
+        while True:
+            temporary.parent.mkdir(parents=True, exist_ok=True)
+            with suppress(FileNotFoundError):
+                temporary.touch()
+                return
+
     def _path(self, relative: str) -> Path:
         return safe_join(self.root, relative)
 
@@ -169,6 +235,11 @@ class LocalArtifacts:
             return True
         target = Path(entry.path).resolve()
         return target.exists() and target.is_relative_to(self.root.resolve())
+
+    def _leads_back(self, path: str) -> bool:
+        """A link to a folder that it is in."""
+        folder = self.root / path
+        return folder.is_symlink() and folder.parent.resolve().is_relative_to(folder.resolve())
 
     def _remove_empty_parents(self, path: Path) -> None:
         for parent in path.parents:

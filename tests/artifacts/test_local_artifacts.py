@@ -1,11 +1,12 @@
 """Files in a folder: whole or not at all, and never outside of it."""
 
 import os
+from pathlib import Path
 
 import pytest
 
 from mlpack.artifacts.local import LocalArtifacts
-from mlpack.errors import InvalidInput, NotFound
+from mlpack.errors import InvalidInput, NotFound, StorageFailed
 
 
 @pytest.fixture
@@ -232,3 +233,25 @@ def test_links_that_stay_inside_are_fine(place):
     os.symlink("d/a.txt", place.root / "link.txt")
     assert place.fetch("link.txt").read_text() == "a"
     assert [e.path for e in place.list()] == ["d", "link.txt"]
+
+
+def test_a_link_to_the_folder_it_is_in_is_not_walked_round_and_round(place):
+    with place.new_file("d/a.txt") as path:
+        path.write_text("a")
+    os.symlink("..", place.root / "d" / "up")
+    assert [e.path for e in place.walk()] == ["d/a.txt"]
+
+
+def test_deleting_a_link_leaves_what_it_leads_to(place):
+    with place.new_file("d/a.txt") as path:
+        path.write_text("a")
+    os.symlink("d", place.root / "link")
+    place.delete("link")
+    assert contents(place.root) == {"d/a.txt": "a"}
+    assert not (place.root / "link").exists()
+
+
+def test_a_root_that_cannot_be_made():
+    place = LocalArtifacts(Path("/dev/full/root"))
+    with pytest.raises(StorageFailed, match="Nothing of it was kept"):
+        place.write("a.txt", [b"x"])
