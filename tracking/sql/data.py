@@ -59,7 +59,7 @@ class Data(Runs):
         tags: Sequence[RunTag] = (),
     ) -> None:
         with self.database.write() as connection:
-            run = active_run_key(connection, run_id, self.database.path)
+            run = active_run_key(connection, run_id, self.database.name)
             if params:
                 _write_params(connection, run, run_id, params)
             if tags:
@@ -69,7 +69,7 @@ class Data(Runs):
 
     def delete_tag(self, run_id: str, key: str) -> None:
         with self.database.write() as connection:
-            run = active_run_key(connection, run_id, self.database.path)
+            run = active_run_key(connection, run_id, self.database.name)
             gone = tags.delete().where(tags.c.run == run, tags.c.key == key)
             if not connection.execute(gone).rowcount:
                 raise NotFound(f"The run {run_id} has no tag {key!r}.")
@@ -77,7 +77,7 @@ class Data(Runs):
     def get_metric_history(self, run_id: str, key: str) -> list[Metric]:
         columns = metrics.c
         with self.database.read() as connection:
-            row = run_row(connection, run_id, self.database.path)
+            row = run_row(connection, run_id, self.database.name)
             query = (
                 sa.select(columns.value, columns.special, columns.timestamp, columns.step)
                 .where(columns.run == row.id, columns.key == key)
@@ -94,7 +94,7 @@ class Data(Runs):
             return
         cursor.execute("ROLLBACK")
         with self.database.read() as connection:
-            active_run_key(connection, run_id, self.database.path)
+            active_run_key(connection, run_id, self.database.name)
 
 
 def _write_params(connection: Connection, run: int, run_id: str, given: Sequence[Param]) -> None:

@@ -50,6 +50,7 @@ class Database:
 
     def __init__(self, path: Path, artifact_root: str = ".") -> None:
         self.path = path
+        self.name = str(path)  # for messages
         self._new_artifact_root = artifact_root
         self._lock = threading.Lock()
         self._reset()
@@ -108,10 +109,10 @@ class Database:
             raise self._describe(error) from error
 
     @property
-    def artifact_root(self) -> Path:
+    def artifact_root(self) -> str:
         """The folder below which experiments keep their files."""
         root = self._artifact_root if self._engine else self._new_artifact_root
-        return (self.path.parent / root).resolve()
+        return str((self.path.parent / root).resolve())
 
     def _connection(self, create: bool) -> Connection:
         if self._pid != os.getpid():

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
@@ -43,7 +42,7 @@ class Experiments:
 
     def get_experiment(self, experiment_id: str) -> Experiment:
         with self.database.read() as connection:
-            row = experiment_row(connection, experiment_id, self.database.path)
+            row = experiment_row(connection, experiment_id, self.database.name)
             return self._experiments(connection, [row])[0]
 
     def get_experiment_by_name(self, name: str) -> Experiment | None:
@@ -64,14 +63,14 @@ class Experiments:
 
     def rename_experiment(self, experiment_id: str, name: str) -> None:
         with self.database.write() as connection:
-            row = active_experiment_row(connection, experiment_id, self.database.path)
+            row = active_experiment_row(connection, experiment_id, self.database.name)
             if row.name != name:
                 _check_name_is_free(connection, name)
             self._update(connection, row.id, name=name)
 
     def set_experiment_stage(self, experiment_id: str, stage: str) -> None:
         with self.database.write() as connection:
-            row = experiment_row(connection, experiment_id, self.database.path)
+            row = experiment_row(connection, experiment_id, self.database.name)
             if row.id == 0 and stage == LifecycleStage.DELETED:
                 raise InvalidInput("The experiment 'Default' cannot be deleted.")
             self._update(connection, row.id, lifecycle_stage=stage)
@@ -80,7 +79,7 @@ class Experiments:
 
     def set_experiment_tag(self, experiment_id: str, tag: RunTag) -> None:
         with self.database.write() as connection:
-            row = active_experiment_row(connection, experiment_id, self.database.path)
+            row = active_experiment_row(connection, experiment_id, self.database.name)
             _set_tag(connection, row.id, tag)
             self._update(connection, row.id)
 
@@ -110,10 +109,10 @@ class Experiments:
 
     def experiment_location(self, key: int, recorded: str | None) -> str:
         """Where an experiment's files are: as recorded, or below the store's own root."""
-        return recorded or str(self.database.artifact_root / str(key))
+        return recorded or f"{self.database.artifact_root}/{key}"
 
 
-def experiment_row(connection: Connection, experiment_id: str, place: Path) -> Any:
+def experiment_row(connection: Connection, experiment_id: str, place: str) -> Any:
     """The row of an experiment, deleted or not.
 
     Raises:
@@ -128,7 +127,7 @@ def experiment_row(connection: Connection, experiment_id: str, place: Path) -> A
     return row
 
 
-def active_experiment_row(connection: Connection, experiment_id: str, place: Path) -> Any:
+def active_experiment_row(connection: Connection, experiment_id: str, place: str) -> Any:
     """The row of an experiment that may be written to.
 
     Raises:

@@ -27,11 +27,11 @@ class Models(Data):
     def create_logged_model(self, model: LoggedModel) -> None:
         with self.database.write() as connection:
             experiment = active_experiment_row(
-                connection, model.experiment_id, self.database.path
+                connection, model.experiment_id, self.database.name
             ).id
             run = None
             if model.source_run_id is not None:
-                run = active_run_key(connection, model.source_run_id, self.database.path)
+                run = active_run_key(connection, model.source_run_id, self.database.name)
             row = {
                 "model_id": model.model_id,
                 "experiment": experiment,
@@ -59,7 +59,7 @@ class Models(Data):
             row = connection.execute(query.where(logged_models.c.model_id == model_id)).first()
             if row is None:
                 raise NotFound(
-                    f"No logged model {model_id!r} in {self.database.path}. MLPACK_TRACKING_URI "
+                    f"No logged model {model_id!r} in {self.database.name}. MLPACK_TRACKING_URI "
                     "names another store."
                 )
             return self._models(connection, [row])[0]
@@ -86,7 +86,7 @@ class Models(Data):
             query = sa.select(logged_models.c.id).where(logged_models.c.model_id == model_id)
             key = connection.execute(query).scalar()
             if key is None:
-                raise NotFound(f"No logged model {model_id!r} in {self.database.path}.")
+                raise NotFound(f"No logged model {model_id!r} in {self.database.name}.")
             rows = [{"model": key, "key": tag.key, "value": tag.value} for tag in tags]
             if rows:
                 connection.execute(upsert(logged_model_tags, connection.dialect.name), rows)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
@@ -53,7 +52,7 @@ class Runs(Experiments):
         }
         all_tags = {tag.key: tag.value for tag in tags} | {Tags.RUN_NAME: run_name}
         with self.database.write() as connection:
-            experiment = active_experiment_row(connection, experiment_id, self.database.path)
+            experiment = active_experiment_row(connection, experiment_id, self.database.name)
             inserted = connection.execute(
                 runs.insert(), row | {"experiment": experiment.id}
             ).inserted_primary_key
@@ -69,7 +68,7 @@ class Runs(Experiments):
 
     def get_run(self, run_id: str) -> Run:
         with self.database.read() as connection:
-            return self.load_runs(connection, [run_row(connection, run_id, self.database.path)])[0]
+            return self.load_runs(connection, [run_row(connection, run_id, self.database.name)])[0]
 
     def update_run(
         self,
@@ -85,7 +84,7 @@ class Runs(Experiments):
         if name is not None:
             values["run_name"] = name
         with self.database.write() as connection:
-            key = active_run_key(connection, run_id, self.database.path)
+            key = active_run_key(connection, run_id, self.database.name)
             if values:
                 connection.execute(runs.update().where(runs.c.id == key).values(**values))
             if name is not None:
@@ -95,7 +94,7 @@ class Runs(Experiments):
         with self.database.write() as connection:
             change = runs.update().where(runs.c.run_id == run_id).values(lifecycle_stage=stage)
             if not connection.execute(change).rowcount:
-                raise _not_found(run_id, self.database.path)
+                raise _not_found(run_id, self.database.name)
 
     def load_runs(self, connection: Connection, rows: Sequence[Any]) -> list[Run]:
         """Rows of `RUN_COLUMNS` as runs with all their data."""
@@ -137,7 +136,7 @@ def _load_data(connection: Connection, keys: list[int], data: dict[int, RunData]
         data[run].metrics[key] = decode_value(value, special)
 
 
-def run_row(connection: Connection, run_id: str, place: Path) -> Any:
+def run_row(connection: Connection, run_id: str, place: str) -> Any:
     """The row of a run with its experiment's location, deleted or not.
 
     Raises:
@@ -150,7 +149,7 @@ def run_row(connection: Connection, run_id: str, place: Path) -> Any:
     return row
 
 
-def active_run_key(connection: Connection, run_id: str, place: Path) -> int:
+def active_run_key(connection: Connection, run_id: str, place: str) -> int:
     """The inner key of a run that may be written to.
 
     Raises:
@@ -175,7 +174,7 @@ def write_tags(connection: Connection, run: int, values: dict[str, str]) -> None
         connection.execute(upsert(tags, connection.dialect.name), rows)
 
 
-def _not_found(run_id: str, place: Path) -> NotFound:
+def _not_found(run_id: str, place: str) -> NotFound:
     return NotFound(
         f"No run with id {run_id!r} in {place}. `mlpack runs list` shows the runs there; "
         "MLPACK_TRACKING_URI names another store."

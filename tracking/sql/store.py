@@ -24,5 +24,5 @@ class SqlStore(Search):
         return f"sqlite:///{self.database.path}"
 
     @property
-    def artifact_root(self) -> Path:
+    def artifact_root(self) -> str:
         return self.database.artifact_root
