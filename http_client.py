@@ -1,0 +1,441 @@
+"""HTTP to a tracking server: kept-alive connections, retries that are safe, errors in our words.
+
+Loaded only when an address of a server is used: urllib3 takes 0.1 s to import.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import weakref
+from base64 import b64encode
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import IO, Any
+from urllib.parse import quote, unquote, urlencode, urljoin, urlsplit
+from urllib.request import getproxies, proxy_bypass
+
+import urllib3
+from urllib3 import exceptions as kinds
+from urllib3.exceptions import HTTPError, MaxRetryError
+from urllib3.util import Retry, Timeout
+
+from .errors import (
+    AlreadyExists,
+    DeadlineExceeded,
+    InvalidInput,
+    InvalidState,
+    MlpackError,
+    NotFound,
+    PayloadTooLarge,
+    StorageFailed,
+    UnsupportedMediaType,
+)
+
+Query = Mapping[str, Any]
+Body = Iterable[bytes] | IO[bytes] | None
+
+_CHUNK = 1 << 20
+_CONNECTIONS = 64  # kept open for later; more may be open at once
+_CONNECT_SECONDS = 10.0
+_MAX_ANSWER = 1 << 30
+_MAX_ERROR = 1 << 16
+_MAX_REDIRECTS = 3
+_TRANSIENT = frozenset({429, 502, 503, 504})
+_REDIRECTS = frozenset({301, 302, 303, 307, 308})
+_URLOPEN: dict[str, Any] = {"redirect": False, "preload_content": False}
+_IDEMPOTENT = frozenset({"GET", "HEAD", "PUT"})
+_LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
+
+_BY_CODE: dict[str, type[MlpackError]] = {
+    "INVALID_PARAMETER_VALUE": InvalidInput,
+    "BAD_REQUEST": InvalidInput,
+    "RESOURCE_DOES_NOT_EXIST": NotFound,
+    "RESOURCE_ALREADY_EXISTS": AlreadyExists,
+    "INVALID_STATE": InvalidState,
+    "DEADLINE_EXCEEDED": DeadlineExceeded,
+}
+_BY_STATUS: dict[int, type[MlpackError]] = {413: PayloadTooLarge, 415: UnsupportedMediaType}
+
+
+# the first that fits; the last always does
+_FAILURES: list[tuple[Any, str]] = [
+    (kinds.NameResolutionError, "No machine is known by the name in {where}. Check "
+     "MLPACK_TRACKING_URI, or the network."),
+    (kinds.ProxyError, "The proxy in the environment does not lead to {where}. Check HTTP_PROXY "
+     "and HTTPS_PROXY, or name the server in NO_PROXY."),
+    (kinds.SSLError, "No secure connection to {where}: {why}. Does it speak https? If so, name the "
+     "certificate of its authority in MLPACK_TRACKING_SERVER_CERT_PATH."),
+    (kinds.ReadTimeoutError, "{where} did not answer within {seconds:g} s. "
+     "MLPACK_HTTP_REQUEST_TIMEOUT sets another limit, in seconds."),
+    ((kinds.NewConnectionError, kinds.ConnectTimeoutError), "No tracking server answers at "
+     "{where}: is it running? `mlpack server` starts one; MLPACK_TRACKING_URI or set_tracking_uri "
+     "names it."),
+    (HTTPError, "The connection to {where} broke before the answer was complete. If the call was "
+     "to change something, look whether it did before you repeat it."),
+]  # fmt: skip
+
+
+class _Unrepeatable(Retry):
+    """For calls that must not happen twice: again only when the server cannot have acted.
+
+    Retry itself repeats what failed while connecting; 429 says that nothing was done.
+    """
+
+    def is_retry(self, method: str, status_code: int, has_retry_after: bool = False) -> bool:
+        return status_code == 429 and bool(self.total)
+
+
+class HttpClient:
+    """One server. Safe to share between threads, and with forked children.
+
+    Credentials come from the address (``https://user:password@host``), else from
+    ``MLPACK_TRACKING_USERNAME`` and ``…_PASSWORD``, else from ``MLPACK_TRACKING_TOKEN`` (or their
+    ``MLFLOW_`` twins); they are read anew for each call, since tokens are replaced in long runs.
+
+    Args:
+        base_url: ``http(s)://host[:port][/prefix]``.
+
+    Raises:
+        InvalidInput: not such an address, or settings of TLS that contradict each other.
+    """
+
+    def __init__(self, base_url: str) -> None:
+        try:
+            parts = urlsplit(base_url)
+            port = f":{parts.port}" if parts.port else ""
+        except ValueError:
+            parts, port = urlsplit(""), ""
+        if parts.scheme not in ("http", "https") or not parts.hostname or parts.query:
+            # not repeated: what does not parse may hold a password anywhere
+            raise InvalidInput(
+                "The address of the server is not of the form http://host:port or https://host."
+            )
+        host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
+        self._scheme, self._hostname = parts.scheme, parts.hostname
+        self._origin = f"{parts.scheme}://{host}{port}"
+        self.base_url = self._origin + parts.path.rstrip("/")
+        self._own_auth = (
+            _basic(unquote(parts.username), unquote(parts.password or ""))
+            if parts.username
+            else None
+        )
+        self._timeout = Timeout(
+            connect=_CONNECT_SECONDS, read=_number("HTTP_REQUEST_TIMEOUT", 120.0)
+        )
+        times = int(_number("HTTP_REQUEST_MAX_RETRIES", 5))
+        backoff = _number("HTTP_REQUEST_BACKOFF_FACTOR", 0.5)
+        options: dict[str, Any] = {
+            "redirect": False,
+            "other": 0,  # TLS that fails once fails always
+            "status_forcelist": _TRANSIENT,
+            "raise_on_status": False,
+            "backoff_factor": backoff,
+            "backoff_max": 30,
+            "backoff_jitter": backoff,
+        }
+        self._repeatable = Retry(times, allowed_methods=None, **options)
+        self._unrepeatable = _Unrepeatable(times, allowed_methods=frozenset({"none"}), **options)
+        self._answered = False
+        self._reset()
+        _all_clients.add(self)
+
+    def _reset(self) -> None:
+        """Start without connections; those made before a fork belong to the parent."""
+        options = {"timeout": self._timeout, "maxsize": _CONNECTIONS, **_tls()}
+        proxy = getproxies().get(self._scheme)
+        direct = self._hostname in _LOOPBACK or proxy_bypass(self._hostname)
+        self._pool: urllib3.PoolManager = (
+            urllib3.ProxyManager(proxy, **options)
+            if proxy and not direct
+            else urllib3.PoolManager(**options)
+        )
+
+    def json(
+        self,
+        method: str,
+        path: str,
+        *,
+        body: Any = None,
+        query: Query | None = None,
+        repeat: bool | None = None,
+    ) -> dict[str, Any]:
+        """Send and receive JSON.
+
+        Args:
+            method: such as "POST".
+            path: below the address, not yet percent-encoded.
+            body: sent as JSON.
+            query: sequences become repeated parameters; those that are None are left out.
+            repeat: whether it may safely reach the server twice; default: GET, HEAD and PUT may.
+
+        Returns:
+            The answer; an empty one as ``{}``.
+
+        Raises:
+            MlpackError: what the server's answer means, or that there was none.
+        """
+        data = None if body is None else json.dumps(body, separators=(",", ":")).encode()
+        headers = {"Accept": "application/json"}
+        if data is not None:
+            headers["Content-Type"] = "application/json"
+        response = self._send(method, path, data, query, headers, repeat)
+        with self._in_our_words(), _released(response):
+            text = response.read(_MAX_ANSWER + 1)
+            if len(text) > _MAX_ANSWER:
+                raise StorageFailed(
+                    f"The answer of {self.base_url} to {path} is over {_MAX_ANSWER >> 30} GiB. "
+                    "Ask for fewer results at a time."
+                )
+        try:
+            answer = json.loads(text) if text.strip() else {}
+        except (ValueError, RecursionError):
+            answer = None
+        if not isinstance(answer, dict):
+            raise StorageFailed(
+                f"{self.base_url} answers {path} with something that is not JSON. Is it a "
+                "tracking server, or does a login page or proxy stand in front of it?"
+            )
+        return answer
+
+    @contextmanager
+    def stream(
+        self,
+        method: str,
+        path: str,
+        *,
+        body: Body = None,
+        query: Query | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Iterator[Response]:
+        """Send and receive bytes of any length in constant memory.
+
+        Args:
+            method: such as "PUT".
+            path: below the address, not yet percent-encoded.
+            body: a file is sent with its length and again on a retry; other iterables once.
+            query: as for `json`.
+            headers: of the request.
+
+        Raises:
+            MlpackError: as for `json`; also while the chunks are read.
+        """
+        own = dict(headers or {})
+        if seekable := hasattr(body, "seek"):
+            own["Content-Length"] = str(_length(body))
+        repeat = None if body is None or seekable else False
+        response = self._send(method, path, body, query, own, repeat)
+        with _released(response):
+            yield Response(self, response)
+
+    def close(self) -> None:
+        """Close the connections; the client can still be used."""
+        self._pool.clear()
+
+    def _send(
+        self,
+        method: str,
+        path: str,
+        body: Any,
+        query: Query | None,
+        headers: dict[str, str],
+        repeat: bool | None,
+    ) -> urllib3.BaseHTTPResponse:
+        url = self.base_url + quote(path, safe="/:@!$&'()*+,;=~")
+        if query:
+            given = {key: value for key, value in query.items() if value is not None}
+            url += "?" + urlencode(given, doseq=True)
+        if auth := self._own_auth or _auth_from_environment():
+            headers["Authorization"] = auth
+        safe = method in _IDEMPOTENT if repeat is None else repeat
+        retries = self._repeatable if safe else self._unrepeatable
+        if not self._answered:
+            # never reached so far: rather a wrong address than a restart, so say it soon
+            retries = retries.new(connect=min(1, retries.total or 0))
+        for _ in range(_MAX_REDIRECTS + 1):
+            with self._in_our_words():
+                response = self._pool.urlopen(
+                    method, url, body=body, headers=headers, retries=retries, **_URLOPEN
+                )
+            self._answered = True
+            if response.status < 300:
+                return response
+            with _released(response):
+                if response.status not in _REDIRECTS:
+                    raise self._refusal(method, path, response)
+                url = self._redirected(method, url, response)
+        raise StorageFailed(f"{self.base_url} redirects {path} in circles.")
+
+    def _redirected(self, method: str, url: str, response: urllib3.BaseHTTPResponse) -> str:
+        """Where to, if that is the same server: credentials and data go to no other."""
+        target = urljoin(url, response.headers.get("Location", ""))
+        parts = urlsplit(target)
+        same = target.startswith((self._origin + "/", self._origin + "?"))
+        if same and (method in ("GET", "HEAD") or response.status in (307, 308)):
+            return target
+        place = f"{parts.scheme}://{parts.hostname}" if parts.hostname else "nowhere"
+        raise StorageFailed(
+            f"{self.base_url} redirects to {place}, which is not followed. If that is the tracking "
+            "server, use its address; if it is a login page, set MLPACK_TRACKING_TOKEN."
+        )
+
+    def _refusal(self, method: str, path: str, response: urllib3.BaseHTTPResponse) -> MlpackError:
+        """The error that an answer with a status of 400 and more means."""
+        status = response.status
+        answer = None
+        with contextlib.suppress(HTTPError, ValueError, RecursionError):
+            answer = json.loads(response.read(_MAX_ERROR))
+        told = answer if isinstance(answer, dict) else {}
+        code, message = str(told.get("error_code") or ""), str(told.get("message") or "")
+        call = f"{method} {path} ({status})"
+        kind = _BY_STATUS.get(status, StorageFailed)
+        if status in (401, 403):
+            what = "asks who you are" if status == 401 else "does not allow you"
+            kind, code = MlpackError, ("UNAUTHENTICATED" if status == 401 else "PERMISSION_DENIED")
+            message = (
+                f"{self.base_url} {what}: {call}. Set MLPACK_TRACKING_TOKEN, or "
+                f"MLPACK_TRACKING_USERNAME and MLPACK_TRACKING_PASSWORD. {message}"
+            ).strip()
+        elif code and message:
+            kind = _BY_STATUS.get(status) or _BY_CODE.get(code, MlpackError)
+        elif status in (404, 405, 501):
+            kind, code = MlpackError, "ENDPOINT_NOT_FOUND"
+            message = (
+                f"{self.base_url} does not know {call}. Is it the address of a tracking server, "
+                "and is that new enough for this?"
+            )
+        else:
+            code = kind.error_code
+            message = (
+                f"{self.base_url} refuses {call} without a reason that can be read; a proxy in "
+                "front of it may be what answers."
+            )
+        error = kind(message)
+        error.error_code, error.http_status = code, status
+        return error
+
+    @contextmanager
+    def _in_our_words(self) -> Iterator[None]:
+        try:
+            yield
+        except HTTPError as error:
+            raise self._failure(error) from None
+
+    def _failure(self, error: BaseException) -> MlpackError:
+        """What a failure to get an answer means. Never the library's text: it may hold secrets."""
+        if isinstance(error, MaxRetryError) and error.reason is not None:
+            error = error.reason
+        kind = DeadlineExceeded if isinstance(error, kinds.ReadTimeoutError) else StorageFailed
+        text = next(text for causes, text in _FAILURES if isinstance(error, causes))
+        seconds = self._timeout.read_timeout
+        return kind(text.format(where=self.base_url, seconds=seconds, why=_tls_reason(error)))
+
+
+class Response:
+    """An answer whose body is still to be read."""
+
+    def __init__(self, client: HttpClient, response: urllib3.BaseHTTPResponse) -> None:
+        self._client = client
+        self._response = response
+        self.status = response.status
+        self.headers: Mapping[str, str] = response.headers
+
+    def chunks(self) -> Iterator[bytes]:
+        """The body in pieces of at most 1 MiB; fails if the server ends it early."""
+        with self._client._in_our_words():
+            yield from self._response.stream(_CHUNK)
+
+
+_all_clients: weakref.WeakSet[HttpClient] = weakref.WeakSet()
+_clients: dict[str, HttpClient] = {}
+
+
+def client_for(base_url: str) -> HttpClient:
+    """The client of an address, made once a process."""
+    # two threads may both make one; the first that is kept serves both
+    return _clients.get(base_url) or _clients.setdefault(base_url, HttpClient(base_url))
+
+
+def _after_fork() -> None:
+    for client in list(_all_clients):
+        client._reset()
+
+
+os.register_at_fork(after_in_child=_after_fork)
+
+
+@contextmanager
+def _released(response: urllib3.BaseHTTPResponse) -> Iterator[None]:
+    """Give the connection back when little of the answer is left to read, else close it."""
+    try:
+        yield
+    finally:
+        if not response.closed:
+            left = response.length_remaining
+            if left is not None and left <= _MAX_ERROR:
+                response.drain_conn()
+            else:
+                response.close()
+        response.release_conn()
+
+
+def setting(name: str) -> str | None:
+    """The environment's ``MLPACK_<name>``, else ``MLFLOW_<name>``; empty counts as unset."""
+    return os.environ.get(f"MLPACK_{name}") or os.environ.get(f"MLFLOW_{name}") or None
+
+
+def _number(name: str, default: float) -> float:
+    text = setting(name)
+    try:
+        number = float(text) if text else default
+    except ValueError:
+        number = -1
+    if number < 0:
+        raise InvalidInput(f"MLPACK_{name} (or MLFLOW_{name}) must be a number; got {text!r}.")
+    return number
+
+
+def _basic(user: str, password: str) -> str:
+    return "Basic " + b64encode(f"{user}:{password}".encode()).decode()
+
+
+def _auth_from_environment() -> str | None:
+    user, password = setting("TRACKING_USERNAME"), setting("TRACKING_PASSWORD")
+    if user and password:
+        return _basic(user, password)
+    token = (setting("TRACKING_TOKEN") or "").strip()
+    if not (token.isascii() and token.isprintable()):
+        raise InvalidInput("MLPACK_TRACKING_TOKEN (or MLFLOW_…) has characters no token can have.")
+    return f"Bearer {token}" if token else None
+
+
+def _tls() -> dict[str, Any]:
+    options: dict[str, Any] = {}
+    authority = setting("TRACKING_SERVER_CERT_PATH")
+    if (setting("TRACKING_INSECURE_TLS") or "").lower() in ("true", "1", "yes"):
+        if authority:
+            raise InvalidInput(
+                "MLPACK_TRACKING_INSECURE_TLS and MLPACK_TRACKING_SERVER_CERT_PATH contradict each "
+                "other (or their MLFLOW_ twins do). Unset one."
+            )
+        urllib3.disable_warnings(kinds.InsecureRequestWarning)
+        options["cert_reqs"] = "CERT_NONE"
+    elif authority:
+        options["ca_cert_dir" if os.path.isdir(authority) else "ca_certs"] = authority  # noqa: PTH112
+    if client := setting("TRACKING_CLIENT_CERT_PATH"):
+        options["cert_file"] = client
+    return options
+
+
+def _tls_reason(error: BaseException) -> str:
+    cause = error.args[0] if error.args else error
+    return str(getattr(cause, "verify_message", "") or getattr(cause, "reason", "")) or "it failed"
+
+
+def _length(body: Any) -> int:
+    """Bytes from where a file stands to its end."""
+    here = body.tell()
+    end = body.seek(0, os.SEEK_END)
+    body.seek(here)
+    return int(end) - int(here)
