@@ -50,6 +50,8 @@ class Tags:
     SOURCE_TYPE = "mlflow.source.type"
     GIT_COMMIT = "mlflow.source.git.commit"
     GIT_BRANCH = "mlflow.source.git.branch"
+    GIT_REPOSITORY = "mlflow.source.git.repoURL"
+    GIT_DIRTY = "mlflow.source.git.dirty"
 
 
 class ModelStatus(StrEnum):
@@ -62,7 +64,11 @@ class ModelStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Metric:
-    """One measured value, and which model and dataset it was measured on, if that was said."""
+    """One measured value, and which model and dataset it was measured on, if that was said.
+
+    Attributes:
+        run_id: which run logged it; told where a model's metrics are shown.
+    """
 
     key: str
     value: float
@@ -71,6 +77,7 @@ class Metric:
     model_id: str | None = None
     dataset_name: str | None = None
     dataset_digest: str | None = None
+    run_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,11 +126,16 @@ class RunInfo:
 
 @dataclass(frozen=True, slots=True)
 class RunData:
-    """What a run logged: the latest value of each metric, the params, the tags."""
+    """What a run logged: the latest value of each metric, the params, the tags.
+
+    Attributes:
+        moments: timestamp and step of each of those values.
+    """
 
     metrics: dict[str, float] = field(default_factory=dict)
     params: dict[str, str] = field(default_factory=dict)
     tags: dict[str, str] = field(default_factory=dict)
+    moments: dict[str, tuple[int, int]] = field(default_factory=dict, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,7 +206,9 @@ class Run:
 
     def to_dictionary(self) -> dict[str, Any]:
         """Nested plain dicts, as for JSON."""
-        return asdict(self)
+        plain = asdict(self)
+        del plain["data"]["moments"]  # not among the names that people know
+        return plain
 
 
 @dataclass(frozen=True, slots=True)
