@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import builtins
 import os
 import secrets
 import shutil
 from collections.abc import Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from ..errors import InvalidInput, NotFound, StorageFailed
-from ..uris import safe_join, safe_relative
+from ..uris import safe_join
 from .base import Entry
+from .transfer import check_file, check_folder, check_readable, files_below, in_parallel, prefix
 
 _TEMPORARY = ".mlpack-"  # files on their way; never listed
 _COPIERS = 8
@@ -39,10 +38,8 @@ class LocalArtifacts:
             InvalidInput: the source is no file, or the folder's path leaves the root.
             StorageFailed: the disk is full, a folder is not writable.
         """
-        if not source.is_file():
-            what = "is a folder; use log_artifacts" if source.is_dir() else "does not exist"
-            raise InvalidInput(f"Cannot log the file {source}: it {what}.")
-        with self.new_file(f"{_prefix(folder)}{source.name}") as temporary:
+        check_file(source)
+        with self.new_file(f"{prefix(folder)}{source.name}") as temporary:
             _copy(source, temporary)
 
     def put_folder(self, source: Path, folder: str = "") -> None:
@@ -55,31 +52,27 @@ class LocalArtifacts:
             InvalidInput: the source is no folder, or a path leaves the root.
             StorageFailed: the disk is full, a folder is not writable.
         """
-        if not source.is_dir():
-            what = "is a file; use log_artifact" if source.is_file() else "does not exist"
-            raise InvalidInput(f"Cannot log the folder {source}: it {what}.")
-        prefix = _prefix(folder)
+        check_folder(source)
+        below = prefix(folder)
         if self.root.resolve().is_relative_to(source.resolve()):
             raise InvalidInput(f"Cannot log the folder {source}: it contains the artifacts' own.")
-        files = list(_files_below(source))
-        made: list[Path] = []
+        made = []  # appended to by several threads
 
         def copy(relative: str) -> None:
-            target = self._path(prefix + relative)
+            target = self._path(below + relative)
             fresh = not target.exists()
-            with self.new_file(prefix + relative) as temporary:
+            with self.new_file(below + relative) as temporary:
                 _copy(source / relative, temporary)
             if fresh:
                 made.append(target)
 
-        with ThreadPoolExecutor(_COPIERS) as pool:
-            copies = [pool.submit(copy, relative) for relative in files]
-            failures = [error for error in (c.exception() for c in copies) if error]
-        if failures:
+        try:
+            in_parallel(copy, files_below(source), _COPIERS)
+        except BaseException:
             for path in made:
                 path.unlink(missing_ok=True)
                 self._remove_empty_parents(path)
-            raise failures[0]
+            raise
 
     @contextmanager
     def new_file(self, path: str) -> Iterator[Path]:
@@ -117,14 +110,14 @@ class LocalArtifacts:
             found = sorted(os.scandir(base), key=lambda entry: entry.name)
         except (FileNotFoundError, NotADirectoryError):
             return []
-        prefix = _prefix(folder)
+        above = prefix(folder)
         entries = []
         for entry in found:
             with suppress(FileNotFoundError):  # removed in the meantime
                 if self._is_ours(entry):
                     is_dir = entry.is_dir()
                     size = None if is_dir else entry.stat().st_size
-                    entries.append(Entry(prefix + entry.name, is_dir, size))
+                    entries.append(Entry(above + entry.name, is_dir, size))
         return entries
 
     def walk(self, folder: str = "") -> Iterator[Entry]:
@@ -252,27 +245,5 @@ class LocalArtifacts:
 
 
 def _copy(source: Path, target: Path) -> None:
-    if not os.access(source, os.R_OK, effective_ids=os.access in os.supports_effective_ids):
-        raise InvalidInput(f"Cannot read {source}: it is a broken link or its mode forbids it.")
+    check_readable(source)
     shutil.copyfile(source, target)
-
-
-def _prefix(folder: str) -> str:
-    return f"{safe_relative(folder)}/" if folder else ""
-
-
-def _files_below(source: Path) -> builtins.list[str]:
-    """Relative paths of the files of a folder, sorted; a loop of links is walked once."""
-    found: builtins.list[str] = []
-    seen: set[str] = set()
-    for folder, names, files in os.walk(source, followlinks=True):
-        real = os.path.realpath(folder)
-        if real in seen:
-            names.clear()
-            continue
-        seen.add(real)
-        names.sort()
-        relative = os.path.relpath(folder, source)
-        prefix = "" if relative == "." else relative.replace(os.sep, "/") + "/"
-        found += [prefix + name for name in files]
-    return sorted(found)
