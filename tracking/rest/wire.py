@@ -310,7 +310,7 @@ def logged_model_to_json(model: LoggedModel) -> Json:
         "creation_timestamp_ms": model.creation_timestamp,
         "last_updated_timestamp_ms": model.last_updated_timestamp,
         "artifact_uri": model.artifact_location,
-        "status": MODEL_STATUS[ModelStatus(model.status)],
+        "status": model_status_to_json(model.status),
         "model_type": model.model_type,
         "source_run_id": model.source_run_id,
         "tags": pairs_to_json(tags) or None,
@@ -341,6 +341,11 @@ def logged_model_from_json(data: Json) -> LoggedModel:
         tags=tags,
         metrics=[metric_from_json(item) for item in logged.get("metrics") or ()],
     )
+
+
+def model_status_to_json(status: str) -> str:
+    """A `ModelStatus` by its word on the wire."""
+    return MODEL_STATUS[ModelStatus(status)]
 
 
 def model_status_from_json(word: object) -> ModelStatus:
