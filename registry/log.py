@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import shutil
-import uuid
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..errors import MlpackError
 from ..tracking import validate
-from ..tracking.entities import LoggedModel, Run
+from ..tracking.entities import ModelStatus, Run
 
 if TYPE_CHECKING:
     from ..flavors.descriptor import Model
@@ -98,11 +98,15 @@ def log_model(
     from ..flavors.save import save_model
 
     validate.model_name(name)
-    model_params = {key: validate.param(key, value).value for key, value in (params or {}).items()}
-    model_tags = {key: validate.tag(key, value).value for key, value in (tags or {}).items()}
-    model_id = f"m-{uuid.uuid4().hex}"
-    place = Path(client.get_experiment(run.info.experiment_id).artifact_location)
-    folder = place / "models" / model_id / "artifacts"
+    record = client.store.create_logged_model(
+        run.info.experiment_id,
+        name,
+        run.info.run_id,
+        model_type,
+        [validate.param(key, value) for key, value in (params or {}).items()],
+        [validate.tag(key, value) for key, value in (tags or {}).items()],
+    )
+    model_id, folder = record.model_id, Path(record.artifact_location)
     try:
         described = save_model(
             model,
@@ -114,28 +118,14 @@ def log_model(
         )
         # the descriptor has the checksums of all files but its own: nothing is read twice
         recorded_digest = digest({**described.files, MLMODEL: checksum(folder / MLMODEL)})
-        moment = validate.now()
-        client.store.create_logged_model(
-            LoggedModel(
-                model_id=model_id,
-                experiment_id=run.info.experiment_id,
-                name=name,
-                artifact_location=str(folder),
-                creation_timestamp=moment,
-                last_updated_timestamp=moment,
-                source_run_id=run.info.run_id,
-                status="READY",
-                model_type=model_type,
-                digest=recorded_digest,
-                params=model_params,
-                tags=model_tags,
-            )
-        )
+        client.store.finalize_logged_model(model_id, ModelStatus.READY, recorded_digest)
     except BaseException:
         shutil.rmtree(folder.parent, ignore_errors=True)
         with suppress(OSError):  # made for this model alone
             folder.parent.parent.rmdir()
-            place.rmdir()
+            folder.parent.parent.parent.rmdir()
+        with suppress(MlpackError):
+            client.store.delete_logged_model(model_id)
         raise
     return ModelInfo(
         model_uri=f"models:/{model_id}",

@@ -29,6 +29,7 @@ from .entities import (
     Tags,
     ViewType,
 )
+from .filters import quoted
 from .names import random_name
 from .uri import get_tracking_uri, open_store
 
@@ -82,7 +83,8 @@ class MlpackClient:
         self, view_type: int = ViewType.ACTIVE_ONLY, name_like: str | None = None
     ) -> list[Experiment]:
         """Experiments, the newest first; ``name_like`` is a pattern with ``%`` and ``_``."""
-        return self.store.search_experiments(ViewType(view_type), name_like)
+        text = f"name ILIKE {quoted(name_like)}" if name_like is not None else ""
+        return self.store.search_experiments(ViewType(view_type), filter_string=text)
 
     def rename_experiment(self, experiment_id: str | int, new_name: str) -> None:
         """Give an experiment another name; `AlreadyExists` when it is taken."""
@@ -320,7 +322,7 @@ class MlpackClient:
                     info = _file_info(entry, f"{name}/")
                     found.setdefault(info.path, info)
         else:
-            for model in self.store.search_logged_models(run_id=run_id):
+            for model in self.search_logged_models(run_id=run_id):
                 found.setdefault(model.name, FileInfo(model.name, True, None))
         return sorted(found.values(), key=lambda info: info.path)
 
@@ -366,7 +368,9 @@ class MlpackClient:
     ) -> list[LoggedModel]:
         """Logged models that fit everything given, the newest first."""
         ids = [str(i) for i in experiment_ids]
-        return self.store.search_logged_models(ids, run_id=run_id, name=name)
+        given = {"source_run_id": run_id, "name": name}
+        clauses = [f"{key} = {quoted(text)}" for key, text in given.items() if text is not None]
+        return self.store.search_logged_models(ids, " AND ".join(clauses))
 
     def set_logged_model_tags(self, model_id: str, tags: Mapping[str, Any]) -> None:
         """Set or overwrite tags of a logged model."""
@@ -374,7 +378,7 @@ class MlpackClient:
         self.store.set_logged_model_tags(model_id, checked)
 
     def _model_of_run(self, run_id: str, name: str) -> LoggedModel | None:
-        found = self.store.search_logged_models(run_id=run_id, name=name)
+        found = self.search_logged_models(run_id=run_id, name=name)
         return found[0] if found else None
 
 

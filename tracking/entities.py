@@ -50,6 +50,7 @@ class Tags:
     SOURCE_TYPE = "mlflow.source.type"
     GIT_COMMIT = "mlflow.source.git.commit"
     GIT_BRANCH = "mlflow.source.git.branch"
+    DATASET_CONTEXT = "mlflow.data.context"  # of a dataset's use, not of a run
     GIT_REPOSITORY = "mlflow.source.git.repoURL"
     GIT_DIRTY = "mlflow.source.git.dirty"
 

@@ -190,11 +190,11 @@ def test_an_interrupt_while_saving_leaves_nothing(mlruns):
 def test_a_record_that_fails_takes_the_folder_with_it(model, mlruns, monkeypatch):
     client = MlpackClient()
 
-    def fail(_):
+    def fail(*_):
         raise StorageFailed("the disk is full")
 
     with mlpack.start_run() as run:
-        monkeypatch.setattr(client.store, "create_logged_model", fail)
+        monkeypatch.setattr(client.store, "finalize_logged_model", fail)
         with pytest.raises(StorageFailed):
             mlpack.log_model(model, "m")
     check_nothing_is_left(run, mlruns)

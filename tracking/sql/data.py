@@ -10,8 +10,9 @@ from sqlalchemy.engine import Connection
 
 from ...errors import InvalidInput, NotFound
 from ..entities import Metric, Param, RunTag, Tags
-from .runs import Runs, active_run_key, run_row, write_tags
-from .tables import decode_value, encode_value, metrics, params, runs, tags
+from .model_metrics import write_model_metrics
+from .runs import Runs, active_run, write_tags
+from .tables import NAN, encode_value, params, runs, tags
 
 # The hot path, as text: a training loop runs these thousands of times a second. The first finds
 # the run and checks that it is active by itself. The latest value is that of the greatest step,
@@ -29,11 +30,13 @@ ON CONFLICT (run, key) DO UPDATE SET
 WHERE excluded.step > step OR (excluded.step = step AND excluded.timestamp >= timestamp)
 """
 _KEEP_LATEST_OF_RUN = f"""
-INSERT INTO latest_metrics ({_COLUMNS})
-SELECT ?, ?, ?, ?, ?, id FROM runs WHERE run_id = ? {_IF_LATER}
+INSERT INTO latest_metrics ({_COLUMNS}, experiment)
+SELECT ?, ?, ?, ?, ?, id, experiment FROM runs WHERE run_id = ? {_IF_LATER}
 """  # noqa: S608
 _APPEND = f"INSERT INTO metrics ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"  # noqa: S608
-_KEEP_LATEST = f"INSERT INTO latest_metrics ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?) {_IF_LATER}"  # noqa: S608
+_KEEP_LATEST = f"""
+INSERT INTO latest_metrics ({_COLUMNS}, experiment) VALUES (?, ?, ?, ?, ?, ?, ?) {_IF_LATER}
+"""  # noqa: S608
 
 _FEW = 100  # so many keys are looked up one by one; for more, all of the run's are read
 
@@ -42,14 +45,18 @@ class Data(Runs):
     """The part of the store that keeps what runs log."""
 
     def log_metric(self, run_id: str, metric: Metric) -> None:
+        if metric.model_id is not None:
+            self.log_batch(run_id, [metric])
+            return
         value, special = encode_value(metric.value)
         row = (metric.key, metric.timestamp, metric.step, value, special, run_id)
+        latest = (*row[:3], None, NAN, run_id) if special == NAN else row
         with self.database.fast_write() as cursor:
             cursor.execute(_APPEND_TO_RUN, row)
             # 0 rows: the same point again, or no such active run; the latter must be told
             if cursor.rowcount == 0:
                 self._check_active(cursor, run_id)
-            cursor.execute(_KEEP_LATEST_OF_RUN, row)
+            cursor.execute(_KEEP_LATEST_OF_RUN, latest)
 
     def log_batch(
         self,
@@ -59,34 +66,21 @@ class Data(Runs):
         tags: Sequence[RunTag] = (),
     ) -> None:
         with self.database.write() as connection:
-            run = active_run_key(connection, run_id, self.database.name)
+            run = active_run(connection, run_id, self.database.name)
             if params:
                 _write_params(connection, run, run_id, params)
             if tags:
                 _write_run_tags(connection, run, tags)
             if metrics:
                 _write_metrics(connection, run, metrics)
+                write_model_metrics(connection, run.id, metrics)
 
     def delete_tag(self, run_id: str, key: str) -> None:
         with self.database.write() as connection:
-            run = active_run_key(connection, run_id, self.database.name)
-            gone = tags.delete().where(tags.c.run == run, tags.c.key == key)
+            run = active_run(connection, run_id, self.database.name)
+            gone = tags.delete().where(tags.c.run == run.id, tags.c.key == key)
             if not connection.execute(gone).rowcount:
                 raise NotFound(f"The run {run_id} has no tag {key!r}.")
-
-    def get_metric_history(self, run_id: str, key: str) -> list[Metric]:
-        columns = metrics.c
-        with self.database.read() as connection:
-            row = run_row(connection, run_id, self.database.name)
-            query = (
-                sa.select(columns.value, columns.special, columns.timestamp, columns.step)
-                .where(columns.run == row.id, columns.key == key)
-                .order_by(columns.timestamp, columns.id)
-            )
-            return [
-                Metric(key, decode_value(value, special), timestamp, step)
-                for value, special, timestamp, step in connection.execute(query)
-            ]
 
     def _check_active(self, cursor: Any, run_id: str) -> None:
         query = "SELECT 1 FROM runs WHERE run_id = ? AND lifecycle_stage = 'active'"
@@ -94,11 +88,11 @@ class Data(Runs):
             return
         cursor.execute("ROLLBACK")
         with self.database.read() as connection:
-            active_run_key(connection, run_id, self.database.name)
+            active_run(connection, run_id, self.database.name)
 
 
-def _write_params(connection: Connection, run: int, run_id: str, given: Sequence[Param]) -> None:
-    query = sa.select(params.c.key, params.c.value).where(params.c.run == run)
+def _write_params(connection: Connection, run: Any, run_id: str, given: Sequence[Param]) -> None:
+    query = sa.select(params.c.key, params.c.value).where(params.c.run == run.id)
     if len(given) <= _FEW:
         query = query.where(params.c.key.in_([param.key for param in given]))
     known: dict[str, str] = {row.key: row.value for row in connection.execute(query)}
@@ -107,7 +101,8 @@ def _write_params(connection: Connection, run: int, run_id: str, given: Sequence
         before = known.get(param.key)
         if before is None:
             known[param.key] = param.value
-            fresh.append({"run": run, "key": param.key, "value": param.value})
+            same = {"run": run.id, "experiment": run.experiment}
+            fresh.append({"key": param.key, "value": param.value, **same})
         elif before != param.value:
             raise InvalidInput(
                 f"The param {param.key!r} of run {run_id} is already {_short(before)} and cannot "
@@ -118,22 +113,24 @@ def _write_params(connection: Connection, run: int, run_id: str, given: Sequence
         connection.execute(params.insert(), fresh)
 
 
-def _write_run_tags(connection: Connection, run: int, given: Sequence[RunTag]) -> None:
+def _write_run_tags(connection: Connection, run: Any, given: Sequence[RunTag]) -> None:
     values = {tag.key: tag.value for tag in given}
-    write_tags(connection, run, values)
+    write_tags(connection, run.id, run.experiment, values)
     if Tags.RUN_NAME in values:  # the run's name is a tag, too; the two say the same
-        change = runs.update().where(runs.c.id == run)
+        change = runs.update().where(runs.c.id == run.id)
         connection.execute(change.values(run_name=values[Tags.RUN_NAME]))
 
 
-def _write_metrics(connection: Connection, run: int, given: Sequence[Metric]) -> None:
-    rows = []
+def _write_metrics(connection: Connection, run: Any, given: Sequence[Metric]) -> None:
+    rows, latest = [], []
     for metric in given:
         value, special = encode_value(metric.value)
-        rows.append((metric.key, metric.timestamp, metric.step, value, special, run))
+        rows.append((metric.key, metric.timestamp, metric.step, value, special, run.id))
+        shown = None if special == NAN else value
+        latest.append((*rows[-1][:3], shown, special, run.id, run.experiment))
     cursor: Any = connection.connection.cursor()
     cursor.executemany(_APPEND, rows)
-    cursor.executemany(_KEEP_LATEST, rows)
+    cursor.executemany(_KEEP_LATEST, latest)
 
 
 def _short(text: str) -> str:

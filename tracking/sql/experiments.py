@@ -9,8 +9,10 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from ...errors import AlreadyExists, InvalidInput, NotFound
-from ..entities import Experiment, LifecycleStage, RunTag, ViewType
+from ..entities import Experiment, LifecycleStage, PagedList, RunTag, ViewType
+from ..filters import EXPERIMENTS, parse_filter
 from ..validate import now
+from .conditions import compare, with_key
 from .engine import Database
 from .tables import experiment_tags, experiments, runs
 from .upsert import upsert
@@ -52,14 +54,24 @@ class Experiments:
             return self._experiments(connection, [row])[0] if row else None
 
     def search_experiments(
-        self, view: ViewType = ViewType.ACTIVE_ONLY, name_like: str | None = None
-    ) -> list[Experiment]:
-        query = sa.select(experiments).order_by(experiments.c.id.desc())
+        self,
+        view: ViewType = ViewType.ACTIVE_ONLY,
+        max_results: int = 1000,
+        filter_string: str = "",
+        order_by: Sequence[str] = (),
+        page_token: str | None = None,
+    ) -> PagedList:
+        query = sa.select(experiments).order_by(experiments.c.id.desc()).limit(max_results)
         query = in_view(query, experiments.c.lifecycle_stage, view)
-        if name_like is not None:
-            query = query.where(experiments.c.name.ilike(name_like))
         with self.database.read() as connection:
-            return self._experiments(connection, connection.execute(query).all())
+            dialect = connection.dialect.name
+            for clause in parse_filter(filter_string, EXPERIMENTS):
+                if clause.field.kind == "tag":
+                    condition = with_key(experiment_tags, experiments.c.id, clause, dialect)
+                else:
+                    condition = compare(experiments.c[clause.field.key], clause, dialect)
+                query = query.where(condition)
+            return PagedList(self._experiments(connection, connection.execute(query).all()), None)
 
     def rename_experiment(self, experiment_id: str, name: str) -> None:
         with self.database.write() as connection:
@@ -75,12 +87,23 @@ class Experiments:
                 raise InvalidInput("The experiment 'Default' cannot be deleted.")
             self._update(connection, row.id, lifecycle_stage=stage)
             changed = runs.update().where(runs.c.experiment == row.id)
-            connection.execute(changed.values(lifecycle_stage=stage))
+            changed = changed.where(runs.c.lifecycle_stage != stage)
+            connection.execute(changed.values(stage_values(stage)))
 
     def set_experiment_tag(self, experiment_id: str, tag: RunTag) -> None:
         with self.database.write() as connection:
             row = active_experiment_row(connection, experiment_id, self.database.name)
             _set_tag(connection, row.id, tag)
+            self._update(connection, row.id)
+
+    def delete_experiment_tag(self, experiment_id: str, key: str) -> None:
+        with self.database.write() as connection:
+            row = active_experiment_row(connection, experiment_id, self.database.name)
+            gone = experiment_tags.delete().where(
+                experiment_tags.c.experiment == row.id, experiment_tags.c.key == key
+            )
+            if not connection.execute(gone).rowcount:
+                raise NotFound(f"The experiment {experiment_id} has no tag {key!r}.")
             self._update(connection, row.id)
 
     def _update(self, connection: Connection, key: int, **values: Any) -> None:
@@ -141,6 +164,12 @@ def active_experiment_row(connection: Connection, experiment_id: str, place: str
             f"MlpackClient().restore_experiment('{row.id}') or use another."
         )
     return row
+
+
+def stage_values(stage: str) -> dict[str, Any]:
+    """What to set in the row of a run that is deleted or restored."""
+    deleted = stage == LifecycleStage.DELETED
+    return {"lifecycle_stage": stage, "deleted_time": now() if deleted else None}
 
 
 def in_view(query: Any, stage: Any, view: ViewType) -> Any:

@@ -2,101 +2,148 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Sequence
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from ...errors import NotFound
-from ..entities import LoggedModel, RunTag
+from ...errors import InvalidInput, NotFound
+from ..entities import LifecycleStage, LoggedModel, ModelStatus, PagedList, Param, RunTag
+from ..filters import MODELS, Clause, parse_filter
 from ..validate import now
-from .data import Data
+from .conditions import compare, with_key
 from .experiments import active_experiment_row
-from .runs import active_run_key
-from .tables import experiments, logged_model_params, logged_model_tags, logged_models, runs
-from .upsert import upsert
+from .history import History
+from .model_metrics import model_keys, read_model_metrics
+from .runs import active_run
+from .tables import (
+    experiments,
+    logged_model_metrics,
+    logged_model_params,
+    logged_model_tags,
+    logged_models,
+    runs,
+)
+from .upsert import insert_or_ignore, upsert
 
-_COLUMNS = (logged_models, runs.c.run_id, experiments.c.artifact_location)
-_JOINED = logged_models.join(experiments).outerjoin(runs, runs.c.id == logged_models.c.source_run)
+MODEL_COLUMNS = (logged_models, runs.c.run_id, experiments.c.artifact_location)
+JOINED_MODELS = logged_models.join(experiments).outerjoin(
+    runs, runs.c.id == logged_models.c.source_run
+)
 
 
-class Models(Data):
+class Models(History):
     """The part of the store that keeps logged models."""
 
-    def create_logged_model(self, model: LoggedModel) -> None:
+    def create_logged_model(
+        self,
+        experiment_id: str,
+        name: str,
+        source_run_id: str | None = None,
+        model_type: str | None = None,
+        params: Sequence[Param] = (),
+        tags: Sequence[RunTag] = (),
+    ) -> LoggedModel:
+        moment = now()
+        row: dict[str, Any] = {
+            "model_id": f"m-{uuid.uuid4().hex}",
+            "name": name,
+            "status": ModelStatus.PENDING,
+            "model_type": model_type,
+            "creation_time": moment,
+            "last_update_time": moment,
+            "lifecycle_stage": LifecycleStage.ACTIVE,
+        }
         with self.database.write() as connection:
-            experiment = active_experiment_row(
-                connection, model.experiment_id, self.database.name
-            ).id
-            run = None
-            if model.source_run_id is not None:
-                run = active_run_key(connection, model.source_run_id, self.database.name)
-            row = {
-                "model_id": model.model_id,
-                "experiment": experiment,
-                "source_run": run,
-                "name": model.name,
-                "status": model.status,
-                "model_type": model.model_type,
-                "digest": model.digest,
-                "creation_time": model.creation_timestamp,
-                "last_update_time": model.last_updated_timestamp,
-            }
-            inserted = connection.execute(logged_models.insert(), row).inserted_primary_key
-            assert inserted is not None
-            for table, values in (
-                (logged_model_params, model.params),
-                (logged_model_tags, model.tags),
-            ):
-                rows = [{"model": inserted[0], "key": k, "value": v} for k, v in values.items()]
-                if rows:
-                    connection.execute(table.insert(), rows)
+            place = self.database.name
+            row["experiment"] = active_experiment_row(connection, experiment_id, place).id
+            if source_run_id is not None:
+                row["source_run"] = active_run(connection, source_run_id, place).id
+            connection.execute(logged_models.insert(), row)
+            key = model_keys(connection, [row["model_id"]])[row["model_id"]]
+            _write_params(connection, key, params)
+            _write_tags(connection, key, tags)
+            return self._models(connection, [_model_row(connection, row["model_id"], place)])[0]
+
+    def finalize_logged_model(
+        self, model_id: str, status: str, digest: str | None = None
+    ) -> LoggedModel:
+        with self.database.write() as connection:
+            row = _model_row(connection, model_id, self.database.name)
+            if digest is not None and row.digest not in (None, digest):
+                raise InvalidInput(
+                    f"The digest of model {model_id} is on record and never changes; log the "
+                    "changed files as a new model."
+                )
+            change = logged_models.update().where(logged_models.c.id == row.id)
+            values = {"status": status, "digest": digest or row.digest, "last_update_time": now()}
+            connection.execute(change.values(values))
+            return self._models(connection, [_model_row(connection, model_id, self.database.name)])[
+                0
+            ]
 
     def get_logged_model(self, model_id: str) -> LoggedModel:
-        query = sa.select(*_COLUMNS).select_from(_JOINED)
         with self.database.read() as connection:
-            row = connection.execute(query.where(logged_models.c.model_id == model_id)).first()
-            if row is None:
-                raise NotFound(
-                    f"No logged model {model_id!r} in {self.database.name}. MLPACK_TRACKING_URI "
-                    "names another store."
-                )
-            return self._models(connection, [row])[0]
+            return self._models(connection, [_model_row(connection, model_id, self.database.name)])[
+                0
+            ]
 
     def search_logged_models(
         self,
         experiment_ids: Sequence[str] = (),
-        run_id: str | None = None,
-        name: str | None = None,
-    ) -> list[LoggedModel]:
-        query = sa.select(*_COLUMNS).select_from(_JOINED).order_by(logged_models.c.id.desc())
+        filter_string: str = "",
+        max_results: int = 1000,
+        order_by: Sequence[str] = (),
+        page_token: str | None = None,
+    ) -> PagedList:
+        query = sa.select(*MODEL_COLUMNS).select_from(JOINED_MODELS)
+        query = query.order_by(logged_models.c.id.desc()).limit(max_results)
+        query = query.where(logged_models.c.lifecycle_stage == LifecycleStage.ACTIVE)
         if experiment_ids:
             keys = [int(i) for i in experiment_ids if i.isdecimal()]
             query = query.where(logged_models.c.experiment.in_(keys))
-        if run_id is not None:
-            query = query.where(runs.c.run_id == run_id)
-        if name is not None:
-            query = query.where(logged_models.c.name == name)
         with self.database.read() as connection:
-            return self._models(connection, connection.execute(query).all())
+            for clause in parse_filter(filter_string, MODELS):
+                query = query.where(_condition(clause, connection.dialect.name))
+            return PagedList(self._models(connection, connection.execute(query).all()), None)
+
+    def log_logged_model_params(self, model_id: str, params: Sequence[Param]) -> None:
+        with self.database.write() as connection:
+            row = _model_row(connection, model_id, self.database.name)
+            _write_params(connection, row.id, params)
 
     def set_logged_model_tags(self, model_id: str, tags: Sequence[RunTag]) -> None:
         with self.database.write() as connection:
-            query = sa.select(logged_models.c.id).where(logged_models.c.model_id == model_id)
-            key = connection.execute(query).scalar()
-            if key is None:
-                raise NotFound(f"No logged model {model_id!r} in {self.database.name}.")
-            rows = [{"model": key, "key": tag.key, "value": tag.value} for tag in tags]
-            if rows:
-                connection.execute(upsert(logged_model_tags, connection.dialect.name), rows)
-            change = logged_models.update().where(logged_models.c.id == key)
-            connection.execute(change.values(last_update_time=now()))
+            row = _model_row(connection, model_id, self.database.name)
+            _write_tags(connection, row.id, tags)
+            self._touch(connection, row.id)
+
+    def delete_logged_model_tag(self, model_id: str, key: str) -> None:
+        with self.database.write() as connection:
+            row = _model_row(connection, model_id, self.database.name)
+            gone = logged_model_tags.delete().where(
+                logged_model_tags.c.model == row.id, logged_model_tags.c.key == key
+            )
+            if not connection.execute(gone).rowcount:
+                raise NotFound(f"The model {model_id} has no tag {key!r}.")
+            self._touch(connection, row.id)
+
+    def delete_logged_model(self, model_id: str) -> None:
+        with self.database.write() as connection:
+            row = _model_row(connection, model_id, self.database.name)
+            self._touch(connection, row.id, lifecycle_stage=LifecycleStage.DELETED)
+
+    def _touch(self, connection: Connection, key: int, **values: Any) -> None:
+        change = logged_models.update().where(logged_models.c.id == key)
+        connection.execute(change.values(last_update_time=now(), **values))
 
     def _models(self, connection: Connection, rows: Sequence[Any]) -> list[LoggedModel]:
         keys = [row.id for row in rows]
         params = _values(connection, logged_model_params, keys)
         tags = _values(connection, logged_model_tags, keys)
+        metrics = read_model_metrics(connection, keys)
         found = []
         for row in rows:
             location = self.experiment_location(row.experiment, row.artifact_location)
@@ -114,6 +161,7 @@ class Models(Data):
                     digest=row.digest,
                     params=params[row.id],
                     tags=tags[row.id],
+                    metrics=metrics[row.id],
                 )
             )
         return found
@@ -125,3 +173,63 @@ def _values(connection: Connection, table: sa.Table, keys: list[int]) -> dict[in
     for owner, key, value in connection.execute(query):
         found[owner][key] = value
     return found
+
+
+_ATTRIBUTES = {
+    "source_run_id": runs.c.run_id,
+    "creation_timestamp": logged_models.c.creation_time,
+    "last_updated_timestamp": logged_models.c.last_update_time,
+}
+_TABLES = {
+    "metric": logged_model_metrics,
+    "param": logged_model_params,
+    "tag": logged_model_tags,
+}
+
+
+def _condition(clause: Clause, dialect: str) -> Any:
+    field = clause.field
+    if field.kind != "attribute":
+        return with_key(_TABLES[field.kind], logged_models.c.id, clause, dialect)
+    column = _ATTRIBUTES[field.key] if field.key in _ATTRIBUTES else logged_models.c[field.key]
+    return compare(column, clause, dialect)
+
+
+def _model_row(connection: Connection, model_id: str, place: str) -> Any:
+    """The row of a model that is not deleted."""
+    query = (
+        sa.select(*MODEL_COLUMNS)
+        .select_from(JOINED_MODELS)
+        .where(
+            logged_models.c.model_id == model_id,
+            logged_models.c.lifecycle_stage == LifecycleStage.ACTIVE,
+        )
+    )
+    row = connection.execute(query).first()
+    if row is None:
+        raise NotFound(
+            f"No logged model {model_id!r} in {place}. MLPACK_TRACKING_URI names another store."
+        )
+    return row
+
+
+def _write_params(connection: Connection, model: int, given: Sequence[Param]) -> None:
+    known = _values(connection, logged_model_params, [model])[model]
+    for param in given:
+        before = known.setdefault(param.key, param.value)
+        if before != param.value:
+            raise InvalidInput(
+                f"The param {param.key!r} of the model is already {before!r} and cannot become "
+                f"{param.value!r}: params never change once logged."
+            )
+    rows = [{"model": model, "key": key, "value": value} for key, value in known.items()]
+    if rows:
+        statement = insert_or_ignore(logged_model_params, connection.dialect.name)
+        connection.execute(statement, rows)
+
+
+def _write_tags(connection: Connection, model: int, given: Sequence[RunTag]) -> None:
+    values = {tag.key: tag.value for tag in given}
+    rows = [{"model": model, "key": key, "value": value} for key, value in values.items()]
+    if rows:
+        connection.execute(upsert(logged_model_tags, connection.dialect.name), rows)

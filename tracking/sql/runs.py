@@ -16,18 +16,23 @@ from ..entities import (
     Run,
     RunData,
     RunInfo,
+    RunInputs,
+    RunOutputs,
     RunStatus,
     RunTag,
     Tags,
 )
-from .experiments import Experiments, active_experiment_row
+from .experiments import Experiments, active_experiment_row, stage_values
+from .input_rows import read_inputs, read_outputs
 from .tables import decode_value, experiments, latest_metrics, params, runs, tags
 from .upsert import upsert
 
 # one query a table for a page of runs, in slices that every database's limit on variables allows
 _SLICE = 5000
 RUN_COLUMNS = (runs, experiments.c.artifact_location)
-_FIND = sa.select(runs.c.id, runs.c.lifecycle_stage).where(runs.c.run_id == sa.bindparam("run_id"))
+_FIND = sa.select(runs.c.id, runs.c.experiment, runs.c.lifecycle_stage).where(
+    runs.c.run_id == sa.bindparam("run_id")
+)
 
 
 class Runs(Experiments):
@@ -57,7 +62,7 @@ class Runs(Experiments):
                 runs.insert(), row | {"experiment": experiment.id}
             ).inserted_primary_key
             assert inserted is not None
-            write_tags(connection, inserted[0], all_tags)
+            write_tags(connection, inserted[0], experiment.id, all_tags)
         location = self.experiment_location(experiment.id, experiment.artifact_location)
         info = RunInfo(
             experiment_id=str(experiment.id),
@@ -84,24 +89,28 @@ class Runs(Experiments):
         if name is not None:
             values["run_name"] = name
         with self.database.write() as connection:
-            key = active_run_key(connection, run_id, self.database.name)
+            run = active_run(connection, run_id, self.database.name)
             if values:
-                connection.execute(runs.update().where(runs.c.id == key).values(**values))
+                connection.execute(runs.update().where(runs.c.id == run.id).values(**values))
             if name is not None:
-                write_tags(connection, key, {Tags.RUN_NAME: name})
+                write_tags(connection, run.id, run.experiment, {Tags.RUN_NAME: name})
 
     def set_run_stage(self, run_id: str, stage: str) -> None:
         with self.database.write() as connection:
-            change = runs.update().where(runs.c.run_id == run_id).values(lifecycle_stage=stage)
-            if not connection.execute(change).rowcount:
-                raise _not_found(run_id, self.database.name)
+            row = run_row(connection, run_id, self.database.name)
+            change = runs.update().where(runs.c.id == row.id).values(stage_values(stage))
+            connection.execute(change)
 
     def load_runs(self, connection: Connection, rows: Sequence[Any]) -> list[Run]:
         """Rows of `RUN_COLUMNS` as runs with all their data."""
         data = {row.id: RunData() for row in rows}
+        inputs: dict[int, RunInputs] = {}
+        outputs: dict[int, RunOutputs] = {}
         keys = list(data)
         for some in (keys[i : i + _SLICE] for i in range(0, len(keys), _SLICE)):
             _load_data(connection, some, data)
+            inputs |= read_inputs(connection, some)
+            outputs |= read_outputs(connection, some)
         locations: dict[int, str] = {}
         found = []
         for row in rows:
@@ -120,20 +129,28 @@ class Runs(Experiments):
                 lifecycle_stage=row.lifecycle_stage,
                 artifact_uri=f"{location}/{row.run_id}/artifacts",
             )
-            found.append(Run(info, data[row.id]))
+            read, made = inputs.get(row.id) or RunInputs(), outputs.get(row.id) or RunOutputs()
+            found.append(Run(info, data[row.id], read, made))
         return found
 
 
 def _load_data(connection: Connection, keys: list[int], data: dict[int, RunData]) -> None:
     for table, pick in ((params, "params"), (tags, "tags")):
-        query = sa.select(table).where(table.c.run.in_(keys)).order_by(table.c.run, table.c.key)
+        query = (
+            sa.select(table.c.run, table.c.key, table.c.value)
+            .where(table.c.run.in_(keys))
+            .order_by(table.c.run, table.c.key)
+        )
         for run, key, value in connection.execute(query):
             getattr(data[run], pick)[key] = value
     columns = latest_metrics.c
-    query = sa.select(columns.run, columns.key, columns.value, columns.special)
-    query = query.where(columns.run.in_(keys)).order_by(columns.run, columns.key)
-    for run, key, value, special in connection.execute(query):
+    latest = sa.select(
+        columns.run, columns.key, columns.value, columns.special, columns.timestamp, columns.step
+    )
+    latest = latest.where(columns.run.in_(keys)).order_by(columns.run, columns.key)
+    for run, key, value, special, timestamp, step in connection.execute(latest):
         data[run].metrics[key] = decode_value(value, special)
+        data[run].moments[key] = (timestamp, step)
 
 
 def run_row(connection: Connection, run_id: str, place: str) -> Any:
@@ -149,8 +166,8 @@ def run_row(connection: Connection, run_id: str, place: str) -> Any:
     return row
 
 
-def active_run_key(connection: Connection, run_id: str, place: str) -> int:
-    """The inner key of a run that may be written to.
+def active_run(connection: Connection, run_id: str, place: str) -> Any:
+    """The inner key (``id``) and the experiment of a run that may be written to.
 
     Raises:
         NotFound: there is none of that id.
@@ -164,12 +181,13 @@ def active_run_key(connection: Connection, run_id: str, place: str) -> int:
             f"The run {run_id} is deleted and takes no more data. Restore it first with "
             f"MlpackClient().restore_run('{run_id}')."
         )
-    return int(row.id)
+    return row
 
 
-def write_tags(connection: Connection, run: int, values: dict[str, str]) -> None:
-    """Set or overwrite tags of a run, by the run's inner key."""
-    rows = [{"run": run, "key": key, "value": value} for key, value in values.items()]
+def write_tags(connection: Connection, run: int, experiment: int, values: dict[str, str]) -> None:
+    """Set or overwrite tags of a run, by the inner keys of the run and its experiment."""
+    owner = {"run": run, "experiment": experiment}
+    rows = [{"key": key, "value": value, **owner} for key, value in values.items()]
     if rows:
         connection.execute(upsert(tags, connection.dialect.name), rows)
 

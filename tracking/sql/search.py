@@ -11,12 +11,22 @@ from typing import Any
 import sqlalchemy as sa
 
 from ...errors import InvalidInput
-from ..entities import PagedList, ViewType
+from ..entities import PagedList, Tags, ViewType
 from ..filters import Clause, Field, Order, parse_filter, parse_order
+from .conditions import compare, with_key
 from .experiments import in_view
 from .models import Models
 from .runs import RUN_COLUMNS
-from .tables import NAN, experiments, latest_metrics, params, runs, tags
+from .tables import (
+    dataset_input_tags,
+    dataset_inputs,
+    datasets,
+    experiments,
+    latest_metrics,
+    params,
+    runs,
+    tags,
+)
 
 MAX_RESULTS = 50_000
 _TABLES: dict[str, Any] = {"metric": latest_metrics, "param": params, "tag": tags}
@@ -43,9 +53,9 @@ class Search(Models):
         keys = [int(i) for i in experiment_ids if i.isdecimal() and len(i) < 19]
         query = sa.select(*RUN_COLUMNS).join(experiments).where(runs.c.experiment.in_(keys))
         query = in_view(query, runs.c.lifecycle_stage, ViewType(view))
-        for clause in clauses:
-            query = query.where(self._condition(clause))
         with self.database.read() as connection:
+            for clause in clauses:
+                query = query.where(self._condition(clause, connection.dialect.name))
             if newest is None:
                 newest = connection.execute(sa.select(sa.func.max(runs.c.id))).scalar() or 0
             # a run that starts between two pages belongs to neither, so nothing shifts
@@ -56,60 +66,34 @@ class Search(Models):
         more = len(rows) > max_results
         return PagedList(found, _token(offset + max_results, newest, asked) if more else None)
 
-    def _condition(self, clause: Clause) -> Any:
+    def _condition(self, clause: Clause, dialect: str) -> Any:
         field = clause.field
         if field.kind == "attribute":
             if field.key == "artifact_uri":
-                return self._artifact_uri_condition(clause)
-            return _compare(runs.c[field.key], clause)
-        table = _TABLES[field.kind]
-        same = sa.and_(table.c.run == runs.c.id, table.c.key == field.key)
-        if clause.operator == "IS NULL":
-            return ~sa.exists().where(same)
-        if clause.operator == "IS NOT NULL":
-            return sa.exists().where(same)
-        compared = _compare(table.c.value, clause)
-        if field.kind == "metric":
-            is_nan = table.c.special == NAN  # unequal to every number, in no order with any
-            compared = is_nan | compared if clause.operator == "!=" else ~is_nan & compared
-        return sa.exists().where(same, compared)
+                return self._artifact_uri_condition(clause, dialect)
+            return compare(runs.c[field.key], clause, dialect)
+        if field.kind == "dataset":
+            return _read_dataset(clause, dialect)
+        return with_key(_TABLES[field.kind], runs.c.id, clause, dialect)
 
-    def _artifact_uri_condition(self, clause: Clause) -> Any:
+    def _artifact_uri_condition(self, clause: Clause, dialect: str) -> Any:
         root = sa.literal(f"{self.database.artifact_root}/")
         own = root + sa.cast(runs.c.experiment, sa.String)
         location = sa.func.coalesce(experiments.c.artifact_location, own)
-        return _compare(location + "/" + runs.c.run_id + "/artifacts", clause)
+        return compare(location + "/" + runs.c.run_id + "/artifacts", clause, dialect)
 
 
-def _compare(column: Any, clause: Clause) -> Any:
-    value = clause.value
-    match clause.operator:
-        case "=":
-            return column == value
-        case "!=":
-            return column != value
-        case ">":
-            return column > value
-        case ">=":
-            return column >= value
-        case "<":
-            return column < value
-        case "<=":
-            return column <= value
-        case "LIKE":
-            return column.op("GLOB")(_glob(str(value)))
-        case "ILIKE":
-            return sa.func.lower(column).op("GLOB")(_glob(str(value).lower()))
-        case "IN":
-            return column.in_(value)
-        case _:
-            return column.not_in(value)
-
-
-def _glob(pattern: str) -> str:
-    """SQLite's LIKE ignores case; its GLOB does not. The same pattern in GLOB's alphabet."""
-    escaped = "".join(f"[{char}]" if char in "*?[" else char for char in pattern)
-    return escaped.replace("%", "*").replace("_", "?")
+def _read_dataset(clause: Clause, dialect: str) -> Any:
+    same = dataset_inputs.c.run == runs.c.id
+    if clause.field.key == "context":
+        same = same & (dataset_inputs.c.dataset == dataset_input_tags.c.dataset)
+        same = same & (dataset_input_tags.c.run == runs.c.id)
+        same = same & (dataset_input_tags.c.key == Tags.DATASET_CONTEXT)
+        column = dataset_input_tags.c.value
+    else:
+        same = same & (dataset_inputs.c.dataset == datasets.c.id)
+        column = datasets.c[clause.field.key]
+    return sa.exists().where(same, compare(column, clause, dialect))
 
 
 def _in_order(query: Any, orders: list[Order]) -> Any:
@@ -128,7 +112,7 @@ def _sort_column(query: Any, field: Field) -> tuple[Any, Any, Any]:
     query = query.outerjoin(table, (table.c.run == runs.c.id) & (table.c.key == field.key))
     missing = table.c.value.is_(None)
     if field.kind == "metric":
-        rank = sa.case((missing, 2), (table.c.special == NAN, 1), else_=0)
+        rank = sa.case((table.c.run.is_(None), 2), (missing, 1), else_=0)
         return query, table.c.value, rank
     return query, table.c.value, missing
 

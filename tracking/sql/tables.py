@@ -2,6 +2,10 @@
 
 A metric's value is kept as a finite number plus ``special``, because not every database keeps
 NaN and infinities: see `encode_value`. Infinities sort at the ends; NaN is told by ``special``.
+
+What searches look at (latest metrics, params, tags) repeats the run's experiment, so that an index
+can start with it. Texts are indexed by their beginning (``start``), because no database indexes
+texts of any length; texts must compare by code points (a binary collation) for that to be true.
 """
 
 from __future__ import annotations
@@ -11,6 +15,7 @@ import math
 from sqlalchemy import (
     BigInteger,
     Column,
+    Computed,
     Double,
     ForeignKey,
     Index,
@@ -22,12 +27,21 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
 )
+from sqlalchemy.dialects import mysql
 
 SCHEMA_VERSION = 1
 
 metadata = MetaData()
+
+
+def _start() -> Column[str]:
+    return Column("start", String(START), Computed(f"substr(value, 1, {START})", persisted=True))
+
+
 _big = BigInteger().with_variant(Integer, "sqlite")  # an alias of SQLite's rowid
 _key = String(250)
+_long_text = Text().with_variant(mysql.MEDIUMTEXT, "mysql", "mariadb")  # there TEXT ends at 64 KB
+START = 100  # so many characters of a text are in its index
 
 meta = Table(
     "mlpack_meta",
@@ -70,7 +84,8 @@ runs = Table(
     Column("start_time", BigInteger, nullable=False),
     Column("end_time", BigInteger),
     Column("lifecycle_stage", String(20), nullable=False),
-    Index("ix_runs_experiment", "experiment", "lifecycle_stage", "start_time"),
+    Column("deleted_time", BigInteger),
+    Index("ix_runs_experiment", "experiment", "lifecycle_stage", "start_time", "id"),
     sqlite_autoincrement=True,
 )
 
@@ -80,6 +95,9 @@ params = Table(
     Column("run", ForeignKey(runs.c.id), primary_key=True),
     Column("key", _key, primary_key=True),
     Column("value", Text, nullable=False),
+    Column("experiment", BigInteger, nullable=False),
+    _start(),
+    Index("ix_params_value", "experiment", "key", "start", "run"),
     sqlite_with_rowid=False,
 )
 
@@ -89,6 +107,9 @@ tags = Table(
     Column("run", ForeignKey(runs.c.id), primary_key=True),
     Column("key", _key, primary_key=True),
     Column("value", Text, nullable=False),
+    Column("experiment", BigInteger, nullable=False),
+    _start(),
+    Index("ix_tags_value", "experiment", "key", "start", "run"),
     sqlite_with_rowid=False,
 )
 
@@ -105,18 +126,22 @@ metrics = Table(
     Column("value", Double, nullable=False),
     Column("special", SmallInteger, nullable=False),
     UniqueConstraint("run", "key", "timestamp", "step", "value", "special"),
+    Index("ix_metrics_step", "run", "key", "step"),
 )
 
-# One row per run and key: what `run.data.metrics` shows and what searches look at.
+# One row per run and key: what `run.data.metrics` shows and what searches look at. The value of NaN
+# is NULL here: unequal to every number, in no order with any, and at one end of the index.
 latest_metrics = Table(
     "latest_metrics",
     metadata,
     Column("run", ForeignKey(runs.c.id), primary_key=True),
     Column("key", _key, primary_key=True),
-    Column("value", Double, nullable=False),
+    Column("value", Double),
     Column("special", SmallInteger, nullable=False),
     Column("timestamp", BigInteger, nullable=False),
     Column("step", BigInteger, nullable=False),
+    Column("experiment", BigInteger, nullable=False),
+    Index("ix_latest_metrics_value", "experiment", "key", "value", "run"),
     sqlite_with_rowid=False,
 )
 
@@ -133,8 +158,9 @@ logged_models = Table(
     Column("digest", String(100)),
     Column("creation_time", BigInteger, nullable=False),
     Column("last_update_time", BigInteger, nullable=False),
+    Column("lifecycle_stage", String(20), nullable=False),
     Index("ix_logged_models_run", "source_run", "name"),
-    Index("ix_logged_models_experiment", "experiment"),
+    Index("ix_logged_models_experiment", "experiment", "lifecycle_stage", "creation_time", "id"),
     sqlite_autoincrement=True,
 )
 
@@ -156,6 +182,75 @@ logged_model_tags = Table(
     sqlite_with_rowid=False,
 )
 
+# Every value that was measured on a model, by whichever run and on whichever dataset.
+logged_model_metrics = Table(
+    "logged_model_metrics",
+    metadata,
+    Column("model", ForeignKey(logged_models.c.id), primary_key=True),
+    Column("key", _key, primary_key=True),
+    Column("timestamp", BigInteger, primary_key=True),
+    Column("step", BigInteger, primary_key=True),
+    Column("run", ForeignKey(runs.c.id), primary_key=True),
+    Column("value", Double),
+    Column("special", SmallInteger, nullable=False),
+    Column("dataset_name", String(500)),
+    Column("dataset_digest", String(64)),
+    Index("ix_logged_model_metrics_run", "run"),
+    sqlite_with_rowid=False,
+)
+
+datasets = Table(
+    "datasets",
+    metadata,
+    Column("id", _big, primary_key=True),
+    Column("experiment", ForeignKey(experiments.c.id), nullable=False),
+    Column("name", String(500), nullable=False),
+    Column("digest", String(64), nullable=False),
+    Column("source_type", String(64), nullable=False),
+    Column("source", _long_text, nullable=False),
+    Column("schema", _long_text),
+    Column("profile", _long_text),
+    UniqueConstraint("experiment", "name", "digest"),
+    sqlite_autoincrement=True,
+)
+
+dataset_inputs = Table(
+    "dataset_inputs",
+    metadata,
+    Column("run", ForeignKey(runs.c.id), primary_key=True),
+    Column("dataset", ForeignKey(datasets.c.id), primary_key=True),
+    Index("ix_dataset_inputs_dataset", "dataset", "run"),
+    sqlite_with_rowid=False,
+)
+
+dataset_input_tags = Table(
+    "dataset_input_tags",
+    metadata,
+    Column("run", ForeignKey(runs.c.id), primary_key=True),
+    Column("dataset", ForeignKey(datasets.c.id), primary_key=True),
+    Column("key", _key, primary_key=True),
+    Column("value", Text, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+# No foreign key to the model: it may lie in another store.
+model_inputs = Table(
+    "model_inputs",
+    metadata,
+    Column("run", ForeignKey(runs.c.id), primary_key=True),
+    Column("model_id", String(64), primary_key=True),
+    sqlite_with_rowid=False,
+)
+
+model_outputs = Table(
+    "model_outputs",
+    metadata,
+    Column("run", ForeignKey(runs.c.id), primary_key=True),
+    Column("model_id", String(64), primary_key=True),
+    Column("step", BigInteger, primary_key=True),
+    sqlite_with_rowid=False,
+)
+
 NAN, PLUS_INFINITY, MINUS_INFINITY = 1, 2, 3
 _LARGEST = 1.7976931348623157e308
 
@@ -169,8 +264,9 @@ def encode_value(value: float) -> tuple[float, int]:
     return (_LARGEST, PLUS_INFINITY) if value > 0 else (-_LARGEST, MINUS_INFINITY)
 
 
-def decode_value(value: float, special: int) -> float:
+def decode_value(value: float | None, special: int) -> float:
     """The float back."""
-    if not special:
-        return value
-    return {NAN: math.nan, PLUS_INFINITY: math.inf, MINUS_INFINITY: -math.inf}[special]
+    if special:
+        return {NAN: math.nan, PLUS_INFINITY: math.inf, MINUS_INFINITY: -math.inf}[special]
+    assert value is not None
+    return value

@@ -16,7 +16,8 @@ def upsert(table: sa.Table, dialect: str) -> Any:
     """An insert of a whole row that overwrites the row of the same primary key."""
     insert = _INSERT[dialect](table)
     keys = [column.name for column in table.primary_key]
-    values = {c.name: insert.excluded[c.name] for c in table.columns if c.name not in keys}
+    given = [c.name for c in table.columns if c.name not in keys and c.computed is None]
+    values = {name: insert.excluded[name] for name in given}
     return insert.on_conflict_do_update(index_elements=keys, set_=values)
 
 
