@@ -1,4 +1,4 @@
-"""gunicorn's threaded worker with what a scoring server needs beside it.
+"""gunicorn's threaded worker with what a server needs beside it.
 
 A time limit for each request (gunicorn's own `timeout` only notices a worker whose main loop
 stands still), clients that are slow or never close kept from holding threads, answers in JSON to
@@ -27,7 +27,7 @@ gthread.DEFAULT_WORKER_DATA_TIMEOUT = 0.5
 _LINGER = 0.2
 
 
-class ScoringWorker(gthread.ThreadWorker):  # type: ignore[misc]
+class ThreadedWorker(gthread.ThreadWorker):  # type: ignore[misc]
     """One process of the server; see the module for what it adds."""
 
     wsgi: Any
@@ -42,7 +42,7 @@ class ScoringWorker(gthread.ThreadWorker):  # type: ignore[misc]
 
     def init_process(self) -> None:
         """In the new process: threads do not survive a fork, so ours start here."""
-        self.in_flight = InFlight(self.app.settings.timeout)
+        self.in_flight = InFlight(self.app.request_timeout)
         self.closer = Closer()
         util.write_error = write_error
         super().init_process()

@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 
 from mlpack.errors import EngineUnavailable, InvalidInput, StorageFailed
-from mlpack.serve import gunicorn_app
-from mlpack.serve.gunicorn_app import bind, listen, run
+from mlpack.serve import process
+from mlpack.serve.gunicorn_app import run
+from mlpack.serve.process import bind, listen
 from mlpack.serve.settings import ServeSettings
 
 
@@ -58,7 +59,7 @@ def test_hosts_that_are_none_of_ours():
 def test_a_privileged_port():
     code = """
 import os
-from mlpack.serve.gunicorn_app import bind
+from mlpack.serve.process import bind
 bind("127.0.0.1", 0).close()  # whatever it imports is read while we still may
 if os.geteuid() == 0:
     os.setuid(65534)
@@ -79,7 +80,7 @@ def test_ipv6():
 
 
 def test_the_heartbeat_needs_some_folder(monkeypatch):
-    assert gunicorn_app._heartbeat_folder() == "/dev/shm"
+    assert process.heartbeat_folder() == "/dev/shm"
     monkeypatch.setattr(os, "access", lambda *args: False)
 
     def none():
@@ -87,4 +88,4 @@ def test_the_heartbeat_needs_some_folder(monkeypatch):
 
     monkeypatch.setattr("tempfile.gettempdir", none)
     with pytest.raises(StorageFailed, match="mount a small temporary file system"):
-        gunicorn_app._heartbeat_folder()
+        process.heartbeat_folder()

@@ -286,7 +286,7 @@ import os
 from mlpack.serve import worker
 def init_process(self):
     {end}
-worker.ScoringWorker.init_process = init_process
+worker.ThreadedWorker.init_process = init_process
 from mlpack.serve.__main__ import main
 main(["--model", {str(models / "obedient")!r}, "--host", "127.0.0.1", "--port", "0"])
 """

@@ -1,0 +1,172 @@
+"""Processes of a server: a bound port, gunicorn's parent and its workers, an end without delay.
+
+A worker that dies before it came up ends the whole server with an exit code; it is not started
+again and again.
+"""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import errno
+import gc
+import logging
+import os
+import socket
+import sys
+import tempfile
+from collections.abc import Callable
+from types import FrameType
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from ..errors import EngineUnavailable, InvalidInput, StorageFailed
+
+if TYPE_CHECKING:
+    from flask import Flask
+
+_LOG_FORMAT = "%(asctime)s [%(process)d] %(levelname)s %(message)s"
+
+
+def bind(host: str, port: int) -> socket.socket:
+    """A socket bound to the address, so that nobody else takes it while the model loads.
+
+    Raises:
+        EngineUnavailable: the port is in use or needs privileges.
+        InvalidInput: the host is none of this machine's.
+    """
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(
+            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+    except (socket.gaierror, UnicodeError):
+        raise InvalidInput(f"The host {host!r} is not known; try 127.0.0.1 or 0.0.0.0.") from None
+    listener = socket.socket(family, kind, protocol)
+    try:
+        # a port that was just closed is free; one that is listened on stays taken
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(address)
+    except OSError as error:
+        listener.close()
+        raise _cannot_listen(error, host, port) from None
+    return listener
+
+
+def listen(listener: socket.socket) -> None:
+    """Open the bound socket for connections.
+
+    Raises:
+        EngineUnavailable: another server that had bound it too was faster.
+    """
+    host, port = listener.getsockname()[:2]
+    try:
+        listener.listen(2048)
+    except OSError as error:
+        listener.close()
+        raise _cannot_listen(error, host, port) from None
+
+
+def _cannot_listen(error: OSError, host: str, port: int) -> EngineUnavailable | InvalidInput:
+    if error.errno == errno.EADDRINUSE:
+        return EngineUnavailable(
+            f"Port {port} on {host} is in use by another program: choose another with "
+            "--port, or 0 for any free one."
+        )
+    if error.errno in (errno.EACCES, errno.EPERM):
+        return EngineUnavailable(
+            f"Port {port} may only be opened with privileges: choose one above 1023."
+        )
+    if error.errno == errno.EADDRNOTAVAIL:
+        return InvalidInput(f"{host} is not an address of this machine; try 127.0.0.1 or 0.0.0.0.")
+    return EngineUnavailable(f"Cannot listen on {host}:{port}: {error.strerror}.")
+
+
+def set_up_logging() -> None:
+    """Our own messages and warnings to standard error, unless the program logs already."""
+    logging.basicConfig(format=_LOG_FORMAT, level=logging.WARNING)
+
+
+def exit_on_signal(signum: int, frame: FrameType | None) -> None:
+    """Until gunicorn has handlers of its own: end, with the code that shells expect."""
+    raise SystemExit(128 + signum)
+
+
+def serve(
+    make_app: Callable[[], Flask], options: dict[str, Any], timeout: float, welcome: str
+) -> NoReturn:
+    """Run gunicorn until it is told to stop; ends the process.
+
+    Args:
+        make_app: makes the application, once, before the workers are forked.
+        options: of gunicorn.
+        timeout: seconds that a request may take; 0 for no limit.
+        welcome: printed to standard error when the first worker is up.
+    """
+    from gunicorn.app.base import BaseApplication
+    from gunicorn.errors import HaltServer
+
+    from .worker import ThreadedWorker
+
+    class Server(BaseApplication):  # type: ignore[misc]
+        """gunicorn, told everything in code: no configuration file, no arguments of ours."""
+
+        request_timeout = timeout
+
+        def load_config(self) -> None:
+            for setting, value in options.items():
+                self.cfg.set(setting, value)
+            self.cfg.set("worker_class", ThreadedWorker)
+            self.cfg.set("post_fork", hand_over_signals)
+            self.cfg.set("post_worker_init", show_banner)
+            self.cfg.set("child_exit", end_if_it_never_came_up)
+
+        def load(self) -> Flask:
+            return make_app()
+
+    def hand_over_signals(arbiter: Any, worker: Any) -> None:
+        worker.early_signals = arbiter.SIG_QUEUE
+
+    def show_banner(worker: Any) -> None:
+        if worker.age == 1:  # the first one is up: requests are answered from now on
+            sys.stderr.write(welcome)
+            sys.stderr.flush()
+
+    def end_if_it_never_came_up(arbiter: Any, worker: Any) -> None:
+        stopping = not arbiter.LISTENERS
+        if not worker.booted_flag[0] and not stopping:
+            raise HaltServer("A worker died while it started.", arbiter.WORKER_BOOT_ERROR)
+
+    # what exists by now stays shared between the workers instead of being copied by the collector
+    gc.freeze()
+    gc.enable()
+    try:
+        Server().run()
+    except SystemExit as end:  # raised when serving is over, in the workers too
+        _end_at_once(end.code)
+    except HaltServer as halted:  # a second worker died while the first one's death was handled
+        print(halted.reason, file=sys.stderr)  # noqa: T201 - gunicorn's log is past
+        _end_at_once(halted.exit_status)
+    raise AssertionError("gunicorn's arbiter ends the process")
+
+
+def _end_at_once(code: object) -> NoReturn:
+    """End the process without taking every library apart first, which takes them long.
+
+    Nor does this wait for threads that are still in the model: their requests had their time.
+    """
+    atexit._run_exitfuncs()
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError, ValueError):
+            stream.flush()
+    os._exit(code if isinstance(code, int) else 0 if code is None else 1)
+
+
+def heartbeat_folder() -> str:
+    """A folder for the workers' heartbeat files: in memory, or else any that can be written."""
+    if os.access("/dev/shm", os.W_OK | os.X_OK):  # noqa: S108
+        return "/dev/shm"  # noqa: S108
+    try:
+        return tempfile.gettempdir()
+    except OSError:
+        raise StorageFailed(
+            "No folder can be written to: mount a small temporary file system on /tmp."
+        ) from None

@@ -1,0 +1,95 @@
+"""The tracking server's application: MLflow's REST API, files, and plain pages.
+
+    /api/2.0/mlflow/…                 experiments, runs, metrics, logged models (also /ajax-api/…)
+    /api/2.0/mlflow-artifacts/…       files through the server
+    /get-artifact                     one file of a run
+    /health, /version, /metrics       for machines
+    /                                 for people
+
+It keeps nothing between requests, so any number of it may run over one database and one place for
+files.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from flask import Flask, Response, request
+
+from . import artifacts, experiments, health, logged_models, metrics, proxy, run_data, runs
+from .answers import handle_errors
+from .places import Places
+from .requests import read_message
+from .routes import Route
+from .security import protect
+from .service import Service
+from .settings import ServerSettings
+
+if TYPE_CHECKING:
+    from ..tracking.store import TrackingStore
+
+ROUTES: tuple[Route, ...] = (
+    *experiments.ROUTES,
+    *runs.ROUTES,
+    *run_data.ROUTES,
+    *metrics.ROUTES,
+    *logged_models.ROUTES,
+    *artifacts.ROUTES,
+)
+# the second pair is what clients of the first versions call
+PREFIXES = (
+    "/api/2.0/mlflow",
+    "/ajax-api/2.0/mlflow",
+    "/api/2.0/preview/mlflow",
+    "/ajax-api/2.0/preview/mlflow",
+)
+
+
+def create_app(store: TrackingStore, places: Places, settings: ServerSettings) -> Flask:
+    """The WSGI application of one server.
+
+    Args:
+        store: the runs.
+        places: the files.
+        settings: hosts, origins and switches; addresses and numbers do not matter here.
+    """
+    app = Flask("mlpack.tracking_server", static_folder=None)
+    app.url_map.merge_slashes = False  # a doubled slash in a path is refused, not repaired
+    service = Service(store, places, settings)
+    protect(app, settings)
+    handle_errors(app)
+    for prefix in PREFIXES:
+        for route in ROUTES:
+            endpoint = f"{route.method} {prefix}{route.path}".replace(".", "_")
+            view = _view(service, route)
+            app.add_url_rule(prefix + route.path, endpoint, view, methods=[route.method])
+    for prefix in ("/api/2.0", "/ajax-api/2.0"):
+        name = prefix.strip("/").replace("/", " ").replace(".", "_")
+        app.register_blueprint(proxy.blueprint(service), url_prefix=prefix, name=f"{name} proxy")
+    app.register_blueprint(health.blueprint(service))
+    _add_downloads(app, service)
+    return app
+
+
+def _view(service: Service, route: Route) -> Callable[..., Response]:
+    handler, schema = route.handler, route.schema
+
+    def view(**path: Any) -> Response:
+        answer = handler(service, read_message(request, schema, path))
+        return Response(json.dumps(answer), mimetype="application/json")
+
+    return view
+
+
+def _add_downloads(app: Flask, service: Service) -> None:
+    @app.get("/get-artifact")
+    def file_of_run() -> Response:
+        run_id = request.args.get("run_id") or request.args.get("run_uuid", "")
+        return artifacts.file_of_run(service, run_id, request.args.get("path", ""))
+
+    @app.get("/ajax-api/2.0/mlflow/logged-models/<model_id>/artifacts/files")
+    def file_of_model(model_id: str) -> Response:
+        path = request.args.get("artifact_file_path", "")
+        return artifacts.file_of_model(service, model_id, path)

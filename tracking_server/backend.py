@@ -1,0 +1,93 @@
+"""The store and the places of files that a server's settings name."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ..artifacts.open import open_artifacts
+from ..errors import InvalidInput
+from ..tracking.sql.store import SqlStore
+from ..tracking.uri import family, redact
+from ..uris import LocalUri, parse
+from .places import Places
+
+if TYPE_CHECKING:
+    from .settings import ServerSettings
+
+DEFAULT_STORE = "mlruns"
+DEFAULT_DESTINATION = "mlartifacts"
+
+
+@dataclass(frozen=True)
+class Backend:
+    """What the server serves.
+
+    Attributes:
+        store: the runs.
+        places: the files.
+        store_name: of the store, for people.
+        files_name: of the place of files, for people.
+    """
+
+    store: SqlStore
+    places: Places
+    store_name: str
+    files_name: str
+
+
+def open_backend(settings: ServerSettings) -> Backend:
+    """Open what the settings name.
+
+    Without an address for files these are where the database says that its files are, so that a
+    folder of local runs shows them through a server, too.
+
+    Raises:
+        MlpackError: the database does not open or is of an older schema; an address that names
+            no place of files.
+    """
+    uri = settings.backend_store_uri or DEFAULT_STORE
+    kind = family(uri)
+    if kind == "http":
+        raise InvalidInput(f"The backend store {uri!r} is itself a server; name its database.")
+    new_root = settings.default_artifact_root or settings.artifacts_destination
+    if new_root is None and kind != "sqlite":
+        new_root = DEFAULT_DESTINATION
+    proxied = settings.serve_artifacts and settings.default_artifact_root is None
+    store = SqlStore(uri, _plain(new_root) if new_root else None, proxied)
+    store.search_experiments(max_results=1)  # opens it, and checks its schema
+    root = store.artifact_root
+    _check_root(settings, root)
+    destination = settings.artifacts_destination or root
+    places = Places(
+        open_artifacts(destination) if settings.serve_artifacts else None,
+        None if settings.any_local_folder else _local_folders(destination, root),
+    )
+    files = (
+        redact(destination) if settings.serve_artifacts else f"{redact(root)} (not through here)"
+    )
+    return Backend(store, places, redact(store.uri), files)
+
+
+def _check_root(settings: ServerSettings, root: str) -> None:
+    """A database keeps the root it was made with; another one given later would do nothing."""
+    wanted = settings.default_artifact_root
+    if wanted is None or _plain(wanted) == _plain(root):
+        return
+    raise InvalidInput(
+        f"The database keeps its files below {redact(root)} since it was made; it cannot be moved "
+        f"to {redact(wanted)} by --default-artifact-root. Leave the option out, or give single "
+        "experiments a place of their own with artifact_location."
+    )
+
+
+def _plain(root: str) -> str:
+    """A folder as a full path, anything else as it is."""
+    found = parse(root)
+    return str(found.path.absolute()) if isinstance(found, LocalUri) else root.rstrip("/")
+
+
+def _local_folders(*roots: str) -> tuple[Path, ...]:
+    parsed = (parse(root) for root in roots)
+    return tuple(one.path.absolute() for one in parsed if isinstance(one, LocalUri))

@@ -1,0 +1,141 @@
+"""Which files the server reads and writes for its clients, and which never.
+
+A client names files only relative to what is recorded: a run, a model, the server's own
+destination. What is recorded is looked at again here, because a database may come from a server
+that let clients record any path (CVE-2023-1177, CVE-2024-1558 and their relatives).
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from ..errors import InvalidInput, InvalidState
+from ..uris import LocalUri, RemoteUri, parse, safe_relative
+
+if TYPE_CHECKING:
+    from ..artifacts.base import ArtifactStore
+
+PROXY = "/api/2.0/mlflow-artifacts/artifacts/"
+
+
+class Places:
+    """The server's places for files.
+
+    Args:
+        destination: what ``mlflow-artifacts:`` stands for; None when files do not go through
+            this server.
+        local_roots: folders below which recorded locations may lie; None for any folder, where
+            whoever starts the server is also the one who recorded them.
+    """
+
+    def __init__(
+        self, destination: ArtifactStore | None, local_roots: tuple[Path, ...] | None = ()
+    ) -> None:
+        self._destination = destination
+        self._local_roots = local_roots
+
+    @property
+    def destination(self) -> ArtifactStore:
+        """Where files go that come through this server.
+
+        Raises:
+            InvalidState: they do not.
+        """
+        if self._destination is None:
+            raise InvalidState(
+                "This server does not transfer files (it runs with --no-serve-artifacts); write "
+                "to the run's artifact_uri directly."
+            )
+        return self._destination
+
+    @property
+    def transfers(self) -> bool:
+        """Whether files go through this server."""
+        return self._destination is not None
+
+    def find(self, location: str, path: str = "") -> tuple[ArtifactStore, str, str]:
+        """Where the files of a recorded location are.
+
+        Args:
+            location: of a run or a model, as recorded.
+            path: below it, from a client.
+
+        Returns:
+            the place; the path in it; and of that the part that ``location`` stands for, which
+            clients do not see.
+
+        Raises:
+            InvalidInput: the path leaves the location, or the location is not the server's to
+                read.
+        """
+        path = safe_relative(path) if path else ""
+        proxied = _proxied_path(location)
+        if proxied is not None:
+            prefix = safe_relative(proxied) if proxied else ""
+            return self.destination, "/".join(filter(None, (prefix, path))), prefix
+        parsed = parse(location)
+        if isinstance(parsed, LocalUri):
+            self._check_local(parsed.path)
+        elif not isinstance(parsed, RemoteUri):
+            raise InvalidInput(f"{location!r} is no place of files.")
+        return _open(location), path, ""
+
+    def _check_local(self, path: Path) -> None:
+        if self._local_roots is None:
+            return
+        resolved = path.expanduser().resolve()
+        if not any(resolved.is_relative_to(root.resolve()) for root in self._local_roots):
+            raise InvalidInput(
+                "The files are recorded in a folder outside of what this server may read; start "
+                "it with that folder as --artifacts-destination or --default-artifact-root."
+            )
+
+
+def check_location(location: str) -> str:
+    """A location for files that a client may record.
+
+    Raises:
+        InvalidInput: a path or ``file:`` address, which would be one of the server's own disk; or
+            an address with a way out of it, a query or a fragment.
+    """
+    parsed = parse(location)
+    if not isinstance(parsed, RemoteUri):
+        raise InvalidInput(
+            f"The artifact_location {location!r} is not allowed over REST: it would be a folder "
+            "on the server's disk. Leave it out, or give mlflow-artifacts:/… or an address in an "
+            "object store such as s3://bucket/path."
+        )
+    parts = urlsplit(location)
+    path = parts.path.lstrip("/")
+    if path:
+        safe_relative(path)
+    if parts.query or parts.fragment or "?" in location or "#" in location:
+        raise InvalidInput(
+            f"The artifact_location {location!r} may not have a query or a fragment."
+        )
+    if parts.scheme in ("http", "https") and _proxied_path(location) is None:
+        raise InvalidInput(
+            f"The artifact_location {location!r} is not of a server that transfers files "
+            f"(http://host{PROXY}…)."
+        )
+    return location.rstrip("/")
+
+
+def _proxied_path(location: str) -> str | None:
+    """The path below the destination that a location means; None if it means something else."""
+    parts = urlsplit(location)
+    if parts.scheme == "mlflow-artifacts":
+        return parts.path.strip("/")
+    if parts.scheme in ("http", "https") and PROXY in parts.path:
+        return parts.path.partition(PROXY)[2].strip("/")
+    return None
+
+
+@lru_cache(maxsize=64)
+def _open(location: str) -> ArtifactStore:
+    from ..artifacts.open import open_artifacts
+
+    return open_artifacts(location)
