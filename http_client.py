@@ -96,12 +96,14 @@ class HttpClient:
 
     Args:
         base_url: ``http(s)://host[:port][/prefix]``.
+        credentials: False for a host that the environment's credentials are not meant for.
 
     Raises:
         InvalidInput: not such an address, or settings of TLS that contradict each other.
     """
 
-    def __init__(self, base_url: str) -> None:
+    def __init__(self, base_url: str, *, credentials: bool = True) -> None:
+        self._from_environment = credentials
         try:
             parts = urlsplit(base_url)
             port = f":{parts.port}" if parts.port else ""
@@ -246,7 +248,7 @@ class HttpClient:
         if query:
             given = {key: value for key, value in query.items() if value is not None}
             url += "?" + urlencode(given, doseq=True)
-        if auth := self._own_auth or _auth_from_environment():
+        if auth := self._own_auth or (self._from_environment and _auth_from_environment()):
             headers["Authorization"] = auth
         safe = method in _IDEMPOTENT if repeat is None else repeat
         retries = self._repeatable if safe else self._unrepeatable
@@ -348,13 +350,16 @@ class Response:
 
 
 _all_clients: weakref.WeakSet[HttpClient] = weakref.WeakSet()
-_clients: dict[str, HttpClient] = {}
+_clients: dict[tuple[str, bool], HttpClient] = {}
 
 
-def client_for(base_url: str) -> HttpClient:
+def client_for(base_url: str, *, credentials: bool = True) -> HttpClient:
     """The client of an address, made once a process."""
+    known = (base_url, credentials)
     # two threads may both make one; the first that is kept serves both
-    return _clients.get(base_url) or _clients.setdefault(base_url, HttpClient(base_url))
+    return _clients.get(known) or _clients.setdefault(
+        known, HttpClient(base_url, credentials=credentials)
+    )
 
 
 def _after_fork() -> None:

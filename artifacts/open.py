@@ -12,7 +12,8 @@ def open_artifacts(uri: str, *, tracking_uri: str | None = None) -> ArtifactStor
     """The place that an address names; nothing is asked or made yet.
 
     Args:
-        uri: a folder or ``file:`` address.
+        uri: a folder, a ``file:`` address, an object store's (see `ObjectArtifacts`), or a
+            tracking server's (see `ProxiedArtifacts`).
         tracking_uri: the tracking server of ``mlflow-artifacts:/…``.
 
     Raises:
@@ -21,6 +22,12 @@ def open_artifacts(uri: str, *, tracking_uri: str | None = None) -> ArtifactStor
     parsed = parse(uri)
     if isinstance(parsed, LocalUri):
         return LocalArtifacts(parsed.path.expanduser().absolute())
+    if isinstance(parsed, RemoteUri) and parsed.scheme in ("s3", "gs", "az", "abfss", "wasbs"):
+        from .object_store import ObjectArtifacts
+
+        return ObjectArtifacts(uri)
     if isinstance(parsed, RemoteUri):
-        raise InvalidInput(f"Files at {parsed.scheme}: are not supported yet.")
-    raise InvalidInput(f"{uri!r} names a model, not a place of files.")
+        from .proxy import ProxiedArtifacts
+
+        return ProxiedArtifacts(uri, tracking_uri)
+    raise InvalidInput(f"{uri!r} is the address of a model, not of a place for files.")

@@ -76,8 +76,7 @@ def write_image(image: Any, path: Path) -> None:
         InvalidInput: it is neither, has another shape, or values out of range.
         MissingDependency: Pillow is not installed.
     """
-    if not hasattr(image, "save"):
-        image = _picture(image)
+    image = as_picture(image)
     try:
         image.save(path)
     except (ValueError, KeyError) as error:
@@ -88,6 +87,11 @@ def write_image(image: Any, path: Path) -> None:
                 f"The image cannot be written as {path.suffix!r}: {error}"
             ) from error
         raise
+
+
+def as_picture(image: Any) -> Any:
+    """A PIL picture as it is; an array of pixels as a PIL picture; see `write_image`."""
+    return image if hasattr(image, "save") else _picture(image)
 
 
 def _picture(array: Any) -> Any:

@@ -1,0 +1,210 @@
+"""Files in S3, Azure Blob Storage or Google Cloud Storage, through `obstore`."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+from ..errors import InvalidState, NotFound
+from ..uris import safe_relative
+from .base import Entry
+from .object_errors import in_our_words
+from .object_places import connect, locate
+from .remote import Advance, RemoteArtifacts
+from .transfer import in_parallel
+
+_PIECE = 8 << 20  # of what is read, and of a part; S3 takes no parts under 5 MiB
+_PARTS_AT_A_TIME = 4
+_MOST_PARTS = 9_000  # S3 takes 10,000
+_STREAM_PIECE = 16 << 20  # a stream does not tell its length: 144 GiB at most
+_DELETE_AT_A_TIME = 250
+
+_first_used_in: int | None = None
+
+
+class ObjectArtifacts(RemoteArtifacts):
+    """An `ArtifactStore` below a prefix of a bucket.
+
+    Nothing is asked before the first use. An upload appears whole or not at all, since that is
+    how these services work; the parts of one that broke off are told to go.
+
+    Args:
+        uri: ``s3://bucket/prefix``, ``gs://\u2026``, ``az://container/prefix``,
+            ``abfss://container@account.dfs.core.windows.net/prefix`` or
+            ``wasbs://container@account.blob.core.windows.net/prefix``.
+
+    Raises:
+        InvalidInput: the address is malformed.
+        MissingDependency: obstore is not installed.
+    """
+
+    workers = 16
+
+    def __init__(self, uri: str) -> None:
+        place = locate(uri)
+        self.name = place.name
+        self._root = place.prefix
+        self._place = place
+        self._store: Any = None
+
+    def list(self, folder: str = "") -> list[Entry]:
+        """What is directly in a folder, sorted; nothing when there is no such folder."""
+        base = self._key(folder)
+        with in_our_words(self._place, folder):
+            found = self._use().list_with_delimiter(base or None)
+        folders = [Entry(self._relative(each), True, None) for each in found["common_prefixes"]]
+        files = [self._entry(each) for each in found["objects"]]
+        return sorted(folders + files, key=lambda entry: entry.path)
+
+    def walk(self, folder: str = "") -> Iterator[Entry]:
+        """Every file below a folder, sorted."""
+        base = self._key(folder)
+        with in_our_words(self._place, folder):
+            found = self._use().list(base or None, chunk_size=1000).collect()
+        yield from sorted(map(self._entry, found), key=lambda entry: entry.path)
+
+    def size(self, path: str) -> int:
+        """Bytes of a file; `NotFound` when there is none of that name."""
+        with in_our_words(self._place, path):
+            return int(self._use().head(self._key(safe_relative(path)))["size"])
+
+    def read(self, path: str, offset: int = 0) -> Iterator[bytes]:
+        """The bytes of a file from an offset on, in pieces.
+
+        Raises:
+            NotFound: there is no such file; at once, not with the first piece.
+            StorageFailed: the service does not answer or does not allow it.
+        """
+        # a range that starts at the end is refused by the services
+        if offset and offset >= self.size(path):
+            return iter(())
+        options = {"range": {"offset": offset}} if offset else None
+        with in_our_words(self._place, path):
+            answer = self._use().get(self._key(safe_relative(path)), options=options)
+
+        def pieces() -> Iterator[bytes]:
+            with in_our_words(self._place, path):
+                for piece in answer.stream(min_chunk_size=1 << 20):
+                    yield bytes(piece)
+
+        return pieces()
+
+    def write(self, path: str, chunks: Iterable[bytes]) -> None:
+        """Make a file of pieces as they come; if they break off, nothing of it is kept.
+
+        Raises:
+            InvalidInput: the path leaves the root.
+            StorageFailed: the service does not answer or does not allow it.
+        """
+        key = self._key(safe_relative(path))
+        rest = iter(chunks)
+        head = bytearray()
+        for chunk in rest:
+            head += chunk
+            if len(head) > _STREAM_PIECE:
+                break
+        store = self._use()
+        with in_our_words(self._place, path):
+            if len(head) <= _STREAM_PIECE:
+                store.put(key, bytes(head))
+            else:
+                store.put(
+                    key,
+                    chain([bytes(head)], rest),
+                    use_multipart=True,
+                    chunk_size=_STREAM_PIECE,
+                    max_concurrency=_PARTS_AT_A_TIME,
+                )
+
+    def delete(self, path: str) -> None:
+        """Remove a file or folder ('' for everything); nothing happens when there is none.
+
+        Raises:
+            InvalidInput: the path leaves the root.
+            StorageFailed: the service does not answer or does not allow it.
+        """
+        keys = [self._key(entry.path) for entry in self.walk(path)]
+        if path:
+            keys.append(self._key(safe_relative(path)))
+        batches = [keys[i : i + _DELETE_AT_A_TIME] for i in range(0, len(keys), _DELETE_AT_A_TIME)]
+        in_parallel(self._delete_all, batches, 4)
+
+    def _delete_all(self, keys: Sequence[str]) -> None:
+        try:
+            with in_our_words(self._place, ""):
+                self._use().delete(keys)
+        except NotFound:
+            # some services say so of one key and leave the others behind it
+            if len(keys) > 1:
+                in_parallel(self._delete_all, [[key] for key in keys], self.workers)
+
+    def _send(self, source: Path, path: str, advance: Advance) -> None:
+        key, store = self._key(path), self._use()
+        size = source.stat().st_size
+        with source.open("rb") as file, in_our_words(self._place, path):
+            if size <= _PIECE:
+                store.put(key, file.read())
+                advance(size)
+                return
+            piece = max(_PIECE, -(-size // _MOST_PARTS))
+
+            def pieces() -> Iterator[bytes]:
+                while data := file.read(piece):
+                    yield data
+                    advance(len(data))
+
+            store.put(
+                key,
+                pieces(),
+                use_multipart=True,
+                chunk_size=piece,
+                max_concurrency=_PARTS_AT_A_TIME,
+            )
+
+    def _receive(self, path: str, size: int, target: Path, advance: Advance) -> None:
+        key, store = self._key(path), self._use()
+        with in_our_words(self._place, path), target.open("r+b", buffering=0) as file:
+            if size <= _PIECE:
+                data = store.get(key).bytes()
+                file.write(data)
+                advance(len(data))
+                return
+            # pieces side by side; all of one version, or none
+            version = store.head(key)["e_tag"]
+            options = {"if_match": version} if version else {}
+
+            def receive(start: int) -> None:
+                part = {"range": (start, min(start + _PIECE, size))}
+                data = store.get(key, options=options | part).bytes()
+                os.pwrite(file.fileno(), data, start)
+                advance(len(data))
+
+            in_parallel(receive, range(0, size, _PIECE), _PARTS_AT_A_TIME)
+
+    def _use(self) -> Any:
+        """The connection, made on first use; refused where the library would hang for ever."""
+        global _first_used_in
+        if _first_used_in is None:
+            _first_used_in = os.getpid()
+        elif _first_used_in != os.getpid():
+            raise InvalidState(
+                f"This process was forked from one that had used {self.name} already, which the "
+                "object-store library does not survive. Start processes by 'spawn' "
+                "(multiprocessing.get_context('spawn'))."
+            )
+        if self._store is None:
+            self._store = connect(self._place)
+        return self._store
+
+    def _key(self, path: str) -> str:
+        below = safe_relative(path) if path else ""
+        return "/".join(part for part in (self._root, below) if part)
+
+    def _relative(self, key: str) -> str:
+        return key[len(self._root) + 1 :] if self._root else key
+
+    def _entry(self, found: dict[str, Any]) -> Entry:
+        return Entry(self._relative(found["path"]), False, int(found["size"]))
