@@ -32,13 +32,9 @@ _HOME = {
     **dict.fromkeys(
         (
             "active_run",
-            "create_experiment",
-            "delete_run",
+            "delete_tag",
             "end_run",
             "get_artifact_uri",
-            "get_experiment",
-            "get_experiment_by_name",
-            "get_run",
             "get_tracking_uri",
             "last_active_run",
             "load_model",
@@ -50,11 +46,11 @@ _HOME = {
             "log_metric",
             "log_metrics",
             "log_model",
+            "log_outputs",
             "log_param",
             "log_params",
+            "log_stream",
             "log_text",
-            "search_experiments",
-            "search_runs",
             "set_experiment",
             "set_tag",
             "set_tags",
@@ -64,6 +60,47 @@ _HOME = {
         ),
         "mlpack.fluent",
     ),
+    **dict.fromkeys(
+        (
+            "create_experiment",
+            "delete_experiment",
+            "delete_experiment_tag",
+            "delete_logged_model_tag",
+            "delete_run",
+            "get_experiment",
+            "get_experiment_by_name",
+            "get_logged_model",
+            "get_parent_run",
+            "get_run",
+            "last_logged_model",
+            "restore_experiment",
+            "restore_run",
+            "search_experiments",
+            "search_logged_models",
+            "search_runs",
+            "set_experiment_tag",
+            "set_experiment_tags",
+            "set_logged_model_tags",
+        ),
+        "mlpack.tracking.lookup",
+    ),
+    **dict.fromkeys(
+        (
+            "disable_system_metrics_logging",
+            "enable_system_metrics_logging",
+            "set_system_metrics_node_id",
+            "set_system_metrics_samples_before_logging",
+            "set_system_metrics_sampling_interval",
+        ),
+        "mlpack.tracking.system_metrics",
+    ),
+    **dict.fromkeys(("load_table", "log_input", "log_inputs", "log_table"), "mlpack.data"),
+    **dict.fromkeys(
+        ("MetricThreshold", "evaluate", "make_metric", "validate_evaluation_results"),
+        "mlpack.evaluation",
+    ),
+    "MlflowClient": "mlpack.tracking",
+    "MlflowException": "mlpack.errors",
     "MlpackClient": "mlpack.tracking.client",
     "MlpackError": "mlpack.errors",
     "infer_signature": "mlpack.flavors",
@@ -75,6 +112,30 @@ _ALIASES = {
     "types": "mlpack.flavors.schema",
     "entities": "mlpack.tracking.entities",
     "exceptions": "mlpack.errors",
+}
+
+# names that people look for in a module that may not know their home (a higher layer):
+# (module, name) -> the module that defines it
+_LENT = {
+    **dict.fromkeys(
+        (
+            ("artifacts", "download_artifacts"),
+            ("artifacts", "list_artifacts"),
+            ("artifacts", "load_dict"),
+            ("artifacts", "load_image"),
+            ("artifacts", "load_text"),
+        ),
+        "mlpack.registry.files",
+    ),
+    **dict.fromkeys(
+        (
+            ("flavors", "MetricThreshold"),
+            ("flavors", "evaluate"),
+            ("flavors", "make_metric"),
+        ),
+        "mlpack.evaluation",
+    ),
+    ("sklearn", "autolog"): "mlpack.autolog.sklearn",
 }
 
 __all__ = ["__version__", *sorted(_HOME)]
@@ -94,6 +155,14 @@ def __getattr__(name: str) -> Any:
             raise AttributeError(f"module 'mlpack' has no attribute {name!r}") from None
     globals()[name] = value
     return value
+
+
+def _lend(module: str, name: str) -> Any:
+    """What a module answers for a name that a higher layer defines; see `_LENT`."""
+    home = _LENT.get((module.removeprefix("mlpack."), name))
+    if home is None:
+        raise AttributeError(f"module {module!r} has no attribute {name!r}")
+    return getattr(import_module(home), name)
 
 
 def __dir__() -> list[str]:
@@ -122,6 +191,7 @@ class _VirtualSubmodules(Loader):
         name = spec.name.rpartition(".")[2]
         if name not in _ALIASES:
             module: ModuleType = import_module("mlpack.flavor_modules").build(name)
+            module.__dict__["__getattr__"] = lambda key: _lend(spec.name, key)
             return module
         real = import_module(_ALIASES[name])
         spec.loader_state = real.__spec__

@@ -21,6 +21,7 @@ what to do next. The CLI prints the message as one line; the servers send
     ├── ModelFailed                INTERNAL_ERROR           500  the user's model raised
     ├── DeadlineExceeded           DEADLINE_EXCEEDED        504  no answer within the time limit
     ├── StorageFailed              INTERNAL_ERROR           500  disk full, folder not writable
+    │   └── StorageUnavailable     TEMPORARILY_UNAVAILABLE  503  database locked or gone
     ├── BuildFailed                INTERNAL_ERROR           500  an image could not be built
     ├── DeployFailed               INTERNAL_ERROR           500  a deployment is not healthy
     └── EngineUnavailable          TEMPORARILY_UNAVAILABLE  503  no Docker engine, port in use
@@ -135,6 +136,13 @@ class StorageFailed(MlpackError):
     """A file or database could not be written or read."""
 
 
+class StorageUnavailable(StorageFailed):
+    """The database does not answer at the moment; the same call may pass later."""
+
+    error_code = "TEMPORARILY_UNAVAILABLE"
+    http_status = 503
+
+
 class BuildFailed(MlpackError):
     """An image could not be built."""
 
@@ -148,3 +156,6 @@ class EngineUnavailable(MlpackError):
 
     error_code = "TEMPORARILY_UNAVAILABLE"
     http_status = 503
+
+
+MlflowException = MlpackError  # so that ``except mlflow.exceptions.MlflowException`` still catches

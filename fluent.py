@@ -7,17 +7,17 @@ in use, unless a ``run_id`` is given. When a ``log_*`` call returns, what it log
 
 from __future__ import annotations
 
-import importlib.util
+import shutil
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
-from .errors import InvalidInput, MissingDependency
+from .errors import InvalidInput
 from .tracking import validate
 from .tracking.active import (
     ActiveRun,
     active_run,
-    current_experiment_id,
     end_run,
     last_active_run,
     require_run,
@@ -25,7 +25,7 @@ from .tracking.active import (
     start_run,
 )
 from .tracking.client import MlpackClient
-from .tracking.entities import Experiment, Run, ViewType
+from .tracking.entities import Metric, ModelOutput
 from .tracking.uri import get_tracking_uri, set_tracking_uri
 from .uris import safe_relative
 
@@ -36,13 +36,9 @@ if TYPE_CHECKING:
 __all__ = [
     "ActiveRun",
     "active_run",
-    "create_experiment",
-    "delete_run",
+    "delete_tag",
     "end_run",
     "get_artifact_uri",
-    "get_experiment",
-    "get_experiment_by_name",
-    "get_run",
     "get_tracking_uri",
     "last_active_run",
     "load_model",
@@ -54,19 +50,17 @@ __all__ = [
     "log_metric",
     "log_metrics",
     "log_model",
+    "log_outputs",
     "log_param",
     "log_params",
+    "log_stream",
     "log_text",
-    "search_experiments",
-    "search_runs",
     "set_experiment",
     "set_tag",
     "set_tags",
     "set_tracking_uri",
     "start_run",
 ]
-
-_PAGE = 10_000
 
 
 # --- params, metrics, tags ---
@@ -78,6 +72,8 @@ def log_metric(
     step: int | None = None,
     timestamp: int | None = None,
     run_id: str | None = None,
+    model_id: str | None = None,
+    dataset: Any = None,
 ) -> None:
     """Log one value of a metric.
 
@@ -87,12 +83,16 @@ def log_metric(
         step: default: 0.
         timestamp: milliseconds since 1970; default: now.
         run_id: default: the active run.
+        model_id: the logged model that it says something about.
+        dataset: made by `mlpack.data`, on which it was measured.
 
     Raises:
         InvalidInput: a key, value, step or time that is not allowed; a deleted run.
         StorageFailed: the store cannot be written.
     """
     metric = validate.metric(key, value, timestamp, step)
+    if model_id is not None or dataset is not None:
+        metric = _measured_on(metric, model_id, dataset)
     client, run = _target(run_id)
     client.store.log_metric(run, metric)
 
@@ -102,10 +102,15 @@ def log_metrics(
     step: int | None = None,
     timestamp: int | None = None,
     run_id: str | None = None,
+    model_id: str | None = None,
+    dataset: Any = None,
 ) -> None:
-    """Log several metrics at one step: all of them or, on any error, none."""
+    """Log several metrics at one step: all of them or, on any error, none; see `log_metric`."""
     moment = timestamp if timestamp is not None else validate.now()
-    checked = [validate.metric(key, value, moment, step) for key, value in _items(metrics)]
+    checked = [
+        _measured_on(validate.metric(key, value, moment, step), model_id, dataset)
+        for key, value in _items(metrics)
+    ]
     client, run = _target(run_id)
     client.store.log_batch(run, metrics=checked)
 
@@ -142,6 +147,18 @@ def set_tags(tags: Mapping[str, Any], run_id: str | None = None) -> None:
     checked = [validate.tag(key, value) for key, value in _items(tags)]
     client, run = _target(run_id)
     client.store.log_batch(run, tags=checked)
+
+
+def delete_tag(key: str, run_id: str | None = None) -> None:
+    """Remove a tag; `NotFound` when the run has none of that key."""
+    client, run = _target(run_id)
+    client.delete_tag(run, key)
+
+
+def log_outputs(models: Sequence[ModelOutput], run_id: str | None = None) -> None:
+    """Record logged models that a run made: all of them or, on any error, none."""
+    client, run = _target(run_id)
+    client.store.log_outputs(run, models)
 
 
 # --- files ---
@@ -197,10 +214,43 @@ def log_figure(
     client.log_figure(run, figure, artifact_file, save_kwargs=save_kwargs)
 
 
-def log_image(image: Any, artifact_file: str, run_id: str | None = None) -> None:
-    """Write a PIL image, or an array of pixels, as a picture; the suffix chooses the format."""
+def log_image(
+    image: Any,
+    artifact_file: str | None = None,
+    key: str | None = None,
+    step: int | None = None,
+    timestamp: int | None = None,
+    run_id: str | None = None,
+) -> None:
+    """Write a PIL image, or an array of pixels, as a picture.
+
+    Args:
+        image: the picture.
+        artifact_file: such as "plots/roc.png"; the suffix chooses the format.
+        key: instead of ``artifact_file``: the name of a series of pictures over the steps.
+        step: of the picture in its series; default: 0.
+        timestamp: of the picture in its series; default: now.
+        run_id: default: the active run.
+
+    Raises:
+        InvalidInput: neither or both of ``artifact_file`` and ``key``; no picture.
+    """
     client, run = _target(run_id)
-    client.log_image(run, image, artifact_file)
+    if artifact_file is not None and key is step is timestamp is None:
+        client.log_image(run, image, artifact_file)
+    elif key is not None and artifact_file is None:
+        from .tracking.images import log_image_step
+
+        log_image_step(client, run, image, key, step, timestamp)
+    else:
+        raise InvalidInput("Give log_image either artifact_file, or key with step and timestamp.")
+
+
+def log_stream(stream: BinaryIO, artifact_file: str, run_id: str | None = None) -> None:
+    """Write what a binary file-like object holds from here on as an artifact."""
+    client, run = _target(run_id)
+    with client.artifacts(run).new_file(artifact_file) as path, path.open("wb") as file:
+        shutil.copyfileobj(stream, file, 1 << 20)
 
 
 def get_artifact_uri(artifact_path: str | None = None) -> str:
@@ -279,112 +329,7 @@ def load_model(uri: str | Path, *, trust: Trust | None = None) -> LoadedModel:
     return load(found.path, trust=trust, expected_digest=found.digest)
 
 
-# --- runs and experiments ---
-
-
-def get_run(run_id: str) -> Run:
-    """A run with everything it logged; `NotFound` when there is none."""
-    return MlpackClient().get_run(run_id)
-
-
-def delete_run(run_id: str) -> None:
-    """Hide a run; `MlpackClient.restore_run` brings it back."""
-    MlpackClient().delete_run(run_id)
-
-
-def create_experiment(
-    name: str,
-    artifact_location: str | Path | None = None,
-    tags: Mapping[str, Any] | None = None,
-) -> str:
-    """Make an experiment and return its id; `AlreadyExists` when the name is taken."""
-    return MlpackClient().create_experiment(name, artifact_location, tags)
-
-
-def get_experiment(experiment_id: str | int) -> Experiment:
-    """An experiment by id; `NotFound` when there is none."""
-    return MlpackClient().get_experiment(experiment_id)
-
-
-def get_experiment_by_name(name: str) -> Experiment | None:
-    """An experiment by name; None when there is none."""
-    return MlpackClient().get_experiment_by_name(name)
-
-
-def search_experiments(view_type: int = ViewType.ACTIVE_ONLY) -> list[Experiment]:
-    """Experiments, the newest first."""
-    return MlpackClient().search_experiments(view_type)
-
-
-def search_runs(
-    experiment_ids: Sequence[str | int] | None = None,
-    filter_string: str = "",
-    run_view_type: int = ViewType.ACTIVE_ONLY,
-    max_results: int = 100_000,
-    order_by: Sequence[str] | None = None,
-    output_format: str | None = None,
-    search_all_experiments: bool = False,
-    experiment_names: Sequence[str] | None = None,
-) -> Any:
-    """Find runs.
-
-    Args:
-        experiment_ids: where to look; default: the experiment that new runs go to.
-        filter_string: such as ``metrics.auc > 0.9 AND params.model = 'rf'``.
-        run_view_type: a `ViewType`.
-        max_results: at most so many.
-        order_by: such as ``["metrics.auc DESC"]``; default: the newest first.
-        output_format: "pandas" or "list"; default: pandas where it is installed.
-        search_all_experiments: look everywhere.
-        experiment_names: where to look, by name.
-
-    Returns:
-        A DataFrame with columns ``run_id``, ``metrics.<key>``, ``params.<key>``,
-        ``tags.<key>``, …; or a list of `Run`.
-
-    Raises:
-        InvalidInput: the filter or order does not parse; the message points at the word.
-    """
-    if output_format not in (None, "pandas", "list"):
-        raise InvalidInput(f"output_format must be 'pandas' or 'list'; got {output_format!r}.")
-    has_pandas = importlib.util.find_spec("pandas") is not None
-    if output_format == "pandas" and not has_pandas:
-        raise MissingDependency("A DataFrame needs pandas: pip install pandas")
-    client = MlpackClient()
-    where = _experiments(client, experiment_ids, experiment_names, search_all_experiments)
-    found: list[Run] = []
-    token = None
-    while len(found) < max_results:
-        some = min(_PAGE, max_results - len(found))
-        page = client.search_runs(where, filter_string, run_view_type, some, order_by, token)
-        found += page
-        token = page.token
-        if token is None:
-            break
-    if output_format == "list" or not has_pandas:
-        return found
-    from .tracking.frame import runs_to_frame
-
-    return runs_to_frame(found)
-
-
-def _experiments(
-    client: MlpackClient,
-    ids: Sequence[str | int] | None,
-    names: Sequence[str] | None,
-    everywhere: bool,
-) -> list[str]:
-    if ids and names:
-        raise InvalidInput("Give search_runs experiment_ids or experiment_names, not both.")
-    if ids:
-        return [str(i) for i in ([ids] if isinstance(ids, (str, int)) else ids)]
-    if names:
-        wanted = [names] if isinstance(names, str) else names
-        found = (client.get_experiment_by_name(name) for name in wanted)
-        return [experiment.experiment_id for experiment in found if experiment]
-    if everywhere:
-        return [experiment.experiment_id for experiment in client.search_experiments()]
-    return [current_experiment_id(client)]
+# --- helpers ---
 
 
 def _target(run_id: str | None) -> tuple[MlpackClient, str]:
@@ -398,3 +343,10 @@ def _items(values: Mapping[str, Any]) -> list[tuple[str, Any]]:
     if not isinstance(values, Mapping):
         raise InvalidInput(f"Expected a dict of names and values; got {type(values).__name__}.")
     return list(values.items())
+
+
+def _measured_on(metric: Metric, model_id: str | None, dataset: Any) -> Metric:
+    if model_id is None and dataset is None:
+        return metric
+    name, digest = (dataset.name, dataset.digest) if dataset is not None else (None, None)
+    return replace(metric, model_id=model_id, dataset_name=name, dataset_digest=digest)

@@ -92,7 +92,9 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     home = _HOME.get(name)
     if home is None:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        from .. import _lend  # such as mlpack.models.evaluate: of a higher layer
+
+        return _lend(__name__, name)
     value = getattr(import_module(f"{__name__}.{home}"), name)
     globals()[name] = value
     return value

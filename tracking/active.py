@@ -16,8 +16,9 @@ from types import TracebackType
 from typing import Any
 
 from ..errors import InvalidInput, InvalidState, MlpackError, NotFound
+from . import dirty, system_metrics
 from .client import MlpackClient
-from .context import describe_source
+from .context import describe_source, source_folder
 from .entities import Experiment, LifecycleStage, Run, RunStatus, Tags
 
 _RUN_ID = ("MLPACK_RUN_ID", "MLFLOW_RUN_ID")
@@ -32,13 +33,17 @@ class ActiveRun(Run):
     An exception in the block ends the run as FAILED, Ctrl-C as KILLED.
     """
 
-    def __init__(self, run: Run, client: MlpackClient) -> None:
+    def __init__(
+        self, run: Run, client: MlpackClient, monitor: system_metrics.Monitor | None = None
+    ) -> None:
         super().__init__(run.info, run.data)
         object.__setattr__(self, "client", client)
         object.__setattr__(self, "process", os.getpid())
+        object.__setattr__(self, "monitor", monitor)
 
     client: MlpackClient
     process: int
+    monitor: system_metrics.Monitor | None
 
     def __enter__(self) -> ActiveRun:
         return self
@@ -77,6 +82,7 @@ def start_run(
     parent_run_id: str | None = None,
     tags: Mapping[str, Any] | None = None,
     description: str | None = None,
+    log_system_metrics: bool | None = None,
 ) -> ActiveRun:
     """Start a run, or go on with one, and make it this thread's active run.
 
@@ -91,6 +97,8 @@ def start_run(
         parent_run_id: start a child of this run.
         tags: to set on the run.
         description: shown with the run; Markdown.
+        log_system_metrics: record how busy the machine is while the run lasts; default: as
+            `enable_system_metrics_logging` says.
 
     Returns:
         The run; use it in a ``with`` statement, or call `end_run`.
@@ -99,6 +107,7 @@ def start_run(
         InvalidState: a run is active and ``nested`` was not given.
         NotFound: no such run or experiment.
         InvalidInput: it is deleted, or an argument is not allowed.
+        MissingDependency: system metrics are wanted, and psutil is not installed.
     """
     stack = _stack()
     if stack and not nested:
@@ -112,6 +121,7 @@ def start_run(
             raise InvalidInput(f"Give either description= or the tag {Tags.NOTE}, not both.")
         all_tags[Tags.NOTE] = description
     client = MlpackClient()
+    monitor = system_metrics.wanted_monitor(log_system_metrics)
     existing = run_id or _from_environment(_RUN_ID, once=True)
     if existing:
         run = _resume(client, existing, run_name, all_tags)
@@ -120,11 +130,23 @@ def start_run(
         if parent:
             all_tags[Tags.PARENT] = parent
         where = str(experiment_id) if experiment_id is not None else current_experiment_id(client)
-        run = client.create_run(where, None, describe_source() | all_tags, run_name)
-    active = ActiveRun(run, client)
+        source = describe_source()
+        run = client.create_run(where, None, source | all_tags, run_name)
+        if Tags.GIT_COMMIT in source and not {Tags.GIT_DIRTY, Tags.GIT_COMMIT} & all_tags.keys():
+            _tag_dirty(client, run.info.run_id)
+    active = ActiveRun(run, client, monitor)
     stack.append(active)
     _open[run.info.run_id] = active
+    if monitor is not None:
+        monitor.start(client, run.info.run_id, resumed=bool(existing))
     return active
+
+
+def _tag_dirty(client: MlpackClient, run_id: str) -> None:
+    def tag(answer: bool) -> None:
+        client.set_tag(run_id, Tags.GIT_DIRTY, str(answer).lower())
+
+    dirty.find_out(source_folder(), tag)
 
 
 def _parent(client: MlpackClient, parent_run_id: str | None) -> str | None:
@@ -168,6 +190,8 @@ def end_run(status: str = RunStatus.FINISHED) -> None:
         run = stack.pop()
         _local.last = run.info.run_id
         _open.pop(run.info.run_id, None)
+        if run.monitor is not None:
+            run.monitor.stop()
         # a run that was deleted or purged meanwhile has no end to record
         with suppress(NotFound, InvalidInput):
             run.client.set_terminated(run.info.run_id, status)
@@ -271,8 +295,11 @@ def _end_all_at_exit() -> None:
     for run in reversed(list(_open.values())):
         if run.process == os.getpid():
             with suppress(Exception):
+                if run.monitor is not None:
+                    run.monitor.stop()
                 run.client.set_terminated(run.info.run_id, status)
     _open.clear()
+    dirty.wait(2.0)
 
 
 atexit.register(_end_all_at_exit)

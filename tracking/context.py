@@ -11,6 +11,7 @@ import os
 import re
 import sys
 from pathlib import Path
+from urllib.parse import urlsplit, urlunsplit
 
 from .entities import Tags
 
@@ -21,14 +22,23 @@ _MAX_FILE = 16 * 1024 * 1024  # a packed-refs file over this is not read
 def describe_source() -> dict[str, str]:
     """The tags that say where a run comes from; what cannot be told is left out."""
     name, kind = _source()
-    tags = {Tags.USER: user(), Tags.SOURCE_NAME: name, Tags.SOURCE_TYPE: kind}
-    start = Path(name).parent if kind == "LOCAL" and os.sep in name else Path.cwd()
+    start = source_folder()
     commit, branch = git_head(start)
-    if commit:
-        tags[Tags.GIT_COMMIT] = commit
-    if branch:
-        tags[Tags.GIT_BRANCH] = branch
-    return tags
+    tags = {
+        Tags.USER: user(),
+        Tags.SOURCE_NAME: name,
+        Tags.SOURCE_TYPE: kind,
+        Tags.GIT_COMMIT: commit,
+        Tags.GIT_BRANCH: branch,
+        Tags.GIT_REPOSITORY: git_remote(start) if commit else None,
+    }
+    return {key: value for key, value in tags.items() if value}
+
+
+def source_folder() -> Path:
+    """The folder of the script; of a notebook or console, the working folder."""
+    name, kind = _source()
+    return Path(name).parent if kind == "LOCAL" and os.sep in name else Path.cwd()
 
 
 def user() -> str:
@@ -64,6 +74,34 @@ def git_head(start: Path) -> tuple[str | None, str | None]:
         return None, None
 
 
+def git_remote(start: Path) -> str | None:
+    """The address of the first remote of the repository around a folder, without a password."""
+    try:
+        git = _git_folder(start)
+        if git is None:
+            return None
+        text = (_shared(git) / "config").read_text(encoding="utf-8")
+    except (OSError, ValueError):
+        return None
+    in_remote = False
+    for line in map(str.strip, text.splitlines()):
+        if line.startswith("["):
+            in_remote = line.startswith("[remote ")
+        elif in_remote and (found := re.fullmatch(r"url\s*=\s*(.+)", line)):
+            return _without_password(found[1].strip('"'))
+    return None
+
+
+def _without_password(url: str) -> str | None:
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return None
+    if not parts.scheme or "@" not in parts.netloc:
+        return url
+    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
+
+
 def _git_folder(start: Path) -> Path | None:
     folder = start.absolute()
     for parent in (folder, *folder.parents):
@@ -77,11 +115,16 @@ def _git_folder(start: Path) -> Path | None:
     return None
 
 
-def _commit_of(git: Path, ref: str) -> str | None:
-    shared = git
-    pointer = git / "commondir"  # of a worktree: branches are in the main repository
+def _shared(git: Path) -> Path:
+    """Where a worktree keeps what it shares with the main repository."""
+    pointer = git / "commondir"
     if pointer.is_file():
-        shared = (git / pointer.read_text(encoding="utf-8").strip()).resolve()
+        return (git / pointer.read_text(encoding="utf-8").strip()).resolve()
+    return git
+
+
+def _commit_of(git: Path, ref: str) -> str | None:
+    shared = _shared(git)
     if ".." in ref.split("/"):
         return None
     for place in (git, shared):
