@@ -12,6 +12,9 @@ import pytest
 if TYPE_CHECKING:
     from mlpack.builders.base import BuiltImage
 
+# servers of databases, for whoever asks
+pytest_plugins = ("mlpack.tests.databases",)
+
 
 @pytest.fixture(scope="session")
 def peer_python() -> str:

@@ -170,12 +170,15 @@ def test_a_database_and_its_folder_are_one_store(tmp_path):
 @pytest.mark.parametrize(
     ("uri", "says"),
     [
-        ("http://localhost:5000", "is a tracking server"),
-        ("https://x", "is a tracking server"),
+        ("http://", "not of the form http://host:port"),
+        ("http://h:no", "not of the form http://host:port"),
         ("sqlite://x.db", "not of the form sqlite:///"),
         ("sqlite:///", "not of the form sqlite:///"),
         ("sqlite:///:memory:", "not of the form sqlite:///"),
-        ("postgresql://h/d", "not the address of a tracking store"),
+        ("postgresql://h", "not of the form postgresql://user:password@host"),
+        ("mysql+pymysql:h/d", "not of the form mysql://user:password@host"),
+        ("mysql://u:secret@h/", r"'mysql://u:\*\*\*@h/' is not of the form"),
+        ("oracle://u:secret@h/d", r"'oracle://u:\*\*\*@h/d' is not the address of a tracking"),
         ("databricks:x", "not the address of a tracking store"),
     ],
 )
@@ -212,7 +215,8 @@ def test_a_database_of_a_later_version(mlruns):
         database.execute("UPDATE mlpack_meta SET value = 99 WHERE key = 'schema_version'")
     code = "import mlpack; mlpack.start_run()"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
-    assert "has schema version 99; this mlpack reads version 1" in done.stderr
+    assert "has schema version 99, made by a later mlpack" in done.stderr
+    assert "Upgrade mlpack" in done.stderr
 
 
 def test_a_file_where_the_folder_should_be(tmp_path):

@@ -1,312 +1,92 @@
-"""One SQLite database: connections, transactions, and its errors in our words.
-
-Every thread has one connection, kept open. Writers take the lock at the start of their
-transaction (BEGIN IMMEDIATE) and wait for each other; readers never wait (WAL). With
-``synchronous=NORMAL`` a committed transaction survives the death of the process (it is in the
-operating system's hands), and costs no disk flush.
-"""
+"""What the store asks of a database, whichever it is: transactions, and errors in our words."""
 
 from __future__ import annotations
 
-import os
-import sqlite3
-import threading
+import random
 import time
-import weakref
-from collections.abc import Iterator
-from contextlib import contextmanager
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from functools import wraps
 from pathlib import Path
-from typing import Any
+from typing import ParamSpec, TypeVar
 
-import sqlalchemy as sa
-from sqlalchemy.engine import Connection, Engine
-from sqlalchemy.pool import NullPool
+from sqlalchemy.engine import Connection
 
-from ...errors import InvalidState, StorageFailed
-from . import tables
+from ...errors import StorageUnavailable
 
 LOCK_TIMEOUT = 60.0  # seconds a writer waits for the others
+_ATTEMPTS = 6
+_P = ParamSpec("_P")
+_R = TypeVar("_R")
 
 
-class _Connection(sqlite3.Connection):
-    """The original has no weak references."""
+class Database(ABC):
+    """A database and how to talk to it; safe to use from any thread and after a fork.
 
-
-# SQLite's connections must not cross a fork, not even to be closed there: a child holds on to
-# those of its parent without ever touching them, and opens its own.
-_live: weakref.WeakSet[_Connection] = weakref.WeakSet()
-_held: list[list[_Connection]] = []
-os.register_at_fork(before=lambda: _held.append(list(_live)), after_in_parent=lambda: _held.pop())
-
-
-class Database:
-    """A database file and how to talk to it; safe to use from any thread and after a fork.
-
-    Args:
-        path: the file; it and its folder are made by the first write.
-        artifact_root: where files go, relative to the database's folder. Only used when the
-            database is made; afterwards the database knows.
+    Attributes:
+        uri: the address that opens it again.
+        name: how messages call it: never with a password.
     """
 
-    def __init__(self, path: Path, artifact_root: str = ".") -> None:
-        self.path = path
-        self.name = str(path)  # for messages
-        self._new_artifact_root = artifact_root
-        self._lock = threading.Lock()
-        self._reset()
+    uri: str
+    name: str
 
-    def _reset(self) -> None:
-        self._pid = os.getpid()
-        self._local = threading.local()
-        self._engine: Engine | None = None
-        self._file_id: tuple[int, int] | None = None
-        self._artifact_root = self._new_artifact_root
-
-    @contextmanager
-    def write(self) -> Iterator[Connection]:
+    @abstractmethod
+    def write(self) -> AbstractContextManager[Connection]:
         """A transaction that may change things: committed at the end, rolled back on any error.
 
         Raises:
             StorageFailed: the database cannot be opened or written.
+            StorageUnavailable: it does not answer now, or others have locked it for too long.
         """
-        with self._in_our_words():
-            connection = self._connection(create=True)
-            connection.execution_options(mlpack_begin="BEGIN IMMEDIATE")
-            with connection.begin():
-                yield connection
 
-    @contextmanager
-    def read(self) -> Iterator[Connection]:
-        """A consistent view. Where no database exists yet, an empty one in memory stands in.
+    @abstractmethod
+    def read(self) -> AbstractContextManager[Connection]:
+        """A consistent view.
 
         Raises:
             StorageFailed: the database cannot be read.
+            StorageUnavailable: it does not answer now.
         """
-        with self._in_our_words():
-            connection = self._connection(create=False)
-            connection.execution_options(mlpack_begin="BEGIN")
-            with connection.begin():
-                yield connection
 
-    @contextmanager
-    def fast_write(self) -> Iterator[sqlite3.Cursor]:
-        """As `write`, below SQLAlchemy: for the few statements that a training loop repeats.
+    @abstractmethod
+    def maintenance(self) -> AbstractContextManager[Connection]:
+        """A transaction that makes or changes the schema, whatever it is now, and is alone in it.
 
         Raises:
-            StorageFailed: the database cannot be opened or written.
+            StorageFailed: as `write`.
         """
-        try:
-            cursor = self._fast_cursor()
-            cursor.execute("BEGIN IMMEDIATE")
-            try:
-                yield cursor
-                cursor.execute("COMMIT")
-            except BaseException:
-                if cursor.connection.in_transaction:
-                    cursor.execute("ROLLBACK")
-                raise
-        except sqlite3.Error as error:
-            raise self._describe(error) from error
 
     @property
+    @abstractmethod
     def artifact_root(self) -> str:
-        """The folder below which experiments keep their files."""
-        root = self._artifact_root if self._engine else self._new_artifact_root
-        return str((self.path.parent / root).resolve())
+        """The folder or address below which experiments keep their files."""
 
-    def _connection(self, create: bool) -> Connection:
-        if self._pid != os.getpid():
-            self._lock = threading.Lock()
-            self._reset()
-        file_id = self._stat()
-        if file_id is None and not create:
-            return _empty_database(self._new_artifact_root)
-        if file_id != self._file_id or self._engine is None:
-            self._open()
-        local = self._local
-        connection: Connection | None = getattr(local, "connection", None)
-        if connection is None:
-            assert self._engine is not None
-            connection = local.connection = self._engine.connect()
-        elif connection.in_transaction():  # an interrupt struck between two statements
-            connection.rollback()
-        return connection
+    @property
+    @abstractmethod
+    def new_artifact_root(self) -> str:
+        """What is recorded as the artifact root when the schema is made."""
 
-    def _fast_cursor(self) -> sqlite3.Cursor:
-        local = self._local
-        cursor: sqlite3.Cursor | None = getattr(local, "cursor", None)
-        if cursor is None or self._pid != os.getpid() or self._stat() != self._file_id:
-            with self._in_our_words():
-                connection = self._connection(create=True)
-                raw: Any = connection.connection.dbapi_connection
-            cursor = self._local.cursor = raw.cursor()
-        elif cursor.connection.in_transaction:
-            cursor.execute("ROLLBACK")
-        return cursor
-
-    def _stat(self) -> tuple[int, int] | None:
-        """Which file the path names now: somebody may have removed the folder meanwhile."""
-        try:
-            found = os.stat(self.path)  # noqa: PTH116 - on the path of every log_metric
-        except FileNotFoundError:
-            return None
-        except OSError as error:
-            raise StorageFailed(f"Cannot open {self.path}: {error.strerror}.") from error
-        return found.st_dev, found.st_ino
-
-    def _open(self) -> None:
-        """Make or check the database; whoever comes second finds it done."""
-        with self._lock:
-            if self._engine is not None and self._file_id == self._stat():
-                return
-            self._make_folder()
-            engine = _engine(self._address())
-            with engine.connect() as connection:
-                if self._is_writable():
-                    _switch_to_wal(connection)
-                    _make_schema_if_new(connection, self.path, self._new_artifact_root)
-                self._artifact_root = _check_schema(connection, self.path)
-            self._local = threading.local()
-            self._engine = engine
-            self._file_id = self._stat()
-
-    def _make_folder(self) -> None:
-        try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise StorageFailed(
-                f"Cannot make the folder {self.path.parent}: {error.strerror}. "
-                "Choose another place with MLPACK_TRACKING_URI or set_tracking_uri()."
-            ) from error
-
-    def _is_writable(self) -> bool:
-        if not self.path.exists():
-            return True
-        return os.access(self.path, os.W_OK, effective_ids=os.access in os.supports_effective_ids)
-
-    def _address(self) -> str:
-        """SQLite's own, with what it needs to know to read where it may not write."""
-        address = "file:" + self.path.absolute().as_uri().removeprefix("file:")
-        if self._is_writable():
-            return address
-        in_use = self.path.with_name(f"{self.path.name}-wal").exists()
-        return f"{address}?mode=ro" if in_use else f"{address}?immutable=1"
-
-    @contextmanager
-    def _in_our_words(self) -> Iterator[None]:
-        try:
-            yield
-        except sa.exc.DBAPIError as error:
-            raise self._describe(error.orig or error) from error
-
-    def _describe(self, error: BaseException) -> StorageFailed:
-        text = str(error)
-        if "full" in text or "disk I/O" in text:
-            hint = "The disk is full or failing; nothing of this call was kept."
-        elif "readonly" in text or "unable to open" in text:
-            hint = "It is not writable; check its permissions or set MLPACK_TRACKING_URI."
-        elif "locked" in text or "busy" in text:
-            hint = f"Another process has held it for over {LOCK_TIMEOUT:.0f} s."
-        elif "not a database" in text or "malformed" in text:
-            hint = "It is damaged or no SQLite file; move it away or restore a copy."
-        else:
-            hint = "Nothing of this call was kept."
-        return StorageFailed(f"The tracking database {self.path} failed ({text}). {hint}")
+    def backup(self, version: int) -> Path | None:
+        """Copy the database before its schema changes from this version; None: not our task."""
+        return None
 
 
-def _engine(file: str) -> Engine:
-    def connect() -> _Connection:
-        # Python's own transaction handling is off: we say BEGIN ourselves
-        connection = sqlite3.connect(
-            file,
-            uri=True,
-            timeout=LOCK_TIMEOUT,
-            isolation_level=None,
-            check_same_thread=False,
-            factory=_Connection,
-        )
-        connection.execute("PRAGMA synchronous=NORMAL")
-        connection.execute("PRAGMA foreign_keys=ON")
-        # SQLite's own knows only ASCII, and ILIKE is built from it
-        connection.create_function("lower", 1, _lower, deterministic=True)
-        _live.add(connection)
-        return connection
-
-    engine = sa.create_engine("sqlite://", creator=connect, poolclass=NullPool)
-    sa.event.listen(engine, "begin", _begin)
-    return engine
+class Conflict(StorageUnavailable):
+    """Another transaction came between; the same one again sees what that one did."""
 
 
-def _begin(connection: Connection) -> None:
-    statement = connection.get_execution_options().get("mlpack_begin", "BEGIN IMMEDIATE")
-    connection.exec_driver_sql(statement)
+def repeated(transaction: Callable[_P, _R]) -> Callable[_P, _R]:
+    """A method that is one transaction and nothing else: done again after a `Conflict`."""
 
+    @wraps(transaction)
+    def run(*args: _P.args, **kwargs: _P.kwargs) -> _R:
+        for attempt in range(1, _ATTEMPTS):
+            try:
+                return transaction(*args, **kwargs)
+            except Conflict:
+                time.sleep(random.uniform(0, 0.01 * 2**attempt))  # noqa: S311 - out of step
+        return transaction(*args, **kwargs)
 
-def _lower(text: str | None) -> str | None:
-    return text.lower() if isinstance(text, str) else text
-
-
-def _switch_to_wal(connection: Connection) -> None:
-    """SQLite does not wait by itself here when several processes make one database at once."""
-    raw: Any = connection.connection.dbapi_connection
-    deadline = time.monotonic() + LOCK_TIMEOUT
-    while True:
-        try:
-            raw.execute("PRAGMA journal_mode=WAL")
-            return
-        except sqlite3.OperationalError as error:
-            if "locked" not in str(error) or time.monotonic() > deadline:
-                raise sa.exc.OperationalError("PRAGMA journal_mode=WAL", None, error) from error
-            time.sleep(0.01)
-
-
-def _make_schema_if_new(connection: Connection, path: Path, artifact_root: str) -> None:
-    """In one transaction, so that a death in the middle leaves an empty file, not half a schema."""
-    connection.execution_options(mlpack_begin="BEGIN IMMEDIATE")
-    with connection.begin():
-        names = set(sa.inspect(connection).get_table_names())
-        if not names:
-            _create_schema(connection, artifact_root)
-        elif tables.meta.name not in names:
-            raise InvalidState(
-                f"{path} is a database of something else (it has tables such as "
-                f"{sorted(names)[0]!r}). Point MLPACK_TRACKING_URI at another file or folder."
-            )
-
-
-def _check_schema(connection: Connection, path: Path) -> str:
-    """Returns where the database says that its files are."""
-    connection.execution_options(mlpack_begin="BEGIN")
-    with connection.begin():
-        query = sa.select(tables.meta.c.key, tables.meta.c.value)
-        facts: dict[str, str] = {row.key: row.value for row in connection.execute(query)}
-    version = int(facts["schema_version"])
-    if version != tables.SCHEMA_VERSION:
-        raise InvalidState(
-            f"{path} has schema version {version}; this mlpack reads version "
-            f"{tables.SCHEMA_VERSION}. Use the version of mlpack that wrote it."
-        )
-    return facts["artifact_root"]
-
-
-def _create_schema(connection: Connection, artifact_root: str) -> None:
-    tables.metadata.create_all(connection, checkfirst=False)
-    rows = {"schema_version": str(tables.SCHEMA_VERSION), "artifact_root": artifact_root}
-    connection.execute(tables.meta.insert(), [{"key": k, "value": v} for k, v in rows.items()])
-    now = time.time_ns() // 1_000_000
-    connection.execute(
-        tables.experiments.insert(),
-        {
-            "id": 0,
-            "name": "Default",
-            "lifecycle_stage": "active",
-            "creation_time": now,
-            "last_update_time": now,
-        },
-    )
-
-
-def _empty_database(artifact_root: str) -> Connection:
-    connection = _engine(":memory:").connect()
-    _make_schema_if_new(connection, Path(":memory:"), artifact_root)
-    return connection
+    return run

@@ -4,25 +4,49 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from ..uri import family, sqlite_file
 from .engine import Database
 from .search import Search
 
 
 class SqlStore(Search):
-    """A `TrackingStore` in one SQLite file.
+    """A `TrackingStore` in a SQLite file, PostgreSQL, MySQL or MariaDB.
 
     Args:
-        path: the database file; made by the first write.
-        artifact_root: where files go, relative to the database's folder, if it is new.
+        uri: a folder or an address, as `open_store` takes them.
+        artifact_root: where files go if the database is new: a folder (for SQLite also one
+            relative to the file) or the address of an object store.
+        proxied: experiments without a location of their own are reported below
+            ``mlflow-artifacts:``, as a tracking server hands them out.
     """
 
-    def __init__(self, path: Path, artifact_root: str = ".") -> None:
-        self.database = Database(path, artifact_root)
+    def __init__(
+        self, uri: str | Path, artifact_root: str | None = None, proxied: bool = False
+    ) -> None:
+        self.database = open_database(str(uri), artifact_root)
+        self.proxied = proxied
 
     @property
     def uri(self) -> str:
-        return f"sqlite:///{self.database.path}"
+        return self.database.uri
 
     @property
     def artifact_root(self) -> str:
         return self.database.artifact_root
+
+
+def open_database(uri: str, artifact_root: str | None = None) -> Database:
+    """The database of an address; nothing is read, made or connected yet.
+
+    Raises:
+        InvalidInput: the address is not one of a database.
+        MissingDependency: its driver is not installed.
+    """
+    if family(uri) == "sqlite":
+        from .engine_sqlite import SqliteDatabase
+
+        path, default_root = sqlite_file(uri)
+        return SqliteDatabase(path, artifact_root or default_root)
+    from .engine_server import ServerDatabase
+
+    return ServerDatabase(uri, artifact_root)

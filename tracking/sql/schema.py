@@ -1,0 +1,128 @@
+"""Is the schema there, is it ours, is it of our version; and making it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from ...errors import InvalidState
+from ..uri import redact
+from . import tables
+from .engine import LOCK_TIMEOUT, Conflict, Database
+
+# Alembic's own table: which migrations this database has had. It also keeps MLflow away, which
+# otherwise takes a database without one for an empty one.
+alembic_version = sa.Table(
+    "alembic_version",
+    tables.metadata,
+    sa.Column("version_num", sa.String(32), nullable=False),
+    sa.PrimaryKeyConstraint("version_num", name="alembic_version_pkc"),
+)
+_LOCK = 7_233_901_446_018  # ours among the advisory locks of a PostgreSQL database
+_MYSQL_LOCK = sa.text("SELECT GET_LOCK(CONCAT('mlpack ', MD5(DATABASE())), :seconds)")
+_MYSQL_UNLOCK = sa.text("SELECT RELEASE_LOCK(CONCAT('mlpack ', MD5(DATABASE())))")
+
+
+def read_facts(connection: Connection) -> dict[str, str] | None:
+    """What the database says about itself; None where there is no schema, or half of one."""
+    query = sa.select(tables.meta.c.key, tables.meta.c.value)
+    try:
+        with connection.begin():
+            facts: dict[str, str] = {row.key: row.value for row in connection.execute(query)}
+    except sa.exc.DBAPIError:
+        with connection.begin():
+            if sa.inspect(connection).has_table(tables.meta.name):
+                raise
+        return None
+    # the last thing written, for databases that cannot make a schema in one transaction
+    return facts if "schema_version" in facts else None
+
+
+def make(connection: Connection, database: Database) -> None:
+    """Make the schema unless it is there, inside a transaction of `Database.maintenance`.
+
+    Raises:
+        InvalidState: the database holds the tables of something else.
+    """
+    names = set(sa.inspect(connection).get_table_names())
+    if names and tables.meta.name not in names:
+        raise InvalidState(
+            f"{database.name} is a database of something else (it has tables such as "
+            f"{sorted(names)[0]!r}). Point MLPACK_TRACKING_URI at another one."
+        )
+    tables.meta.create(connection, checkfirst=bool(names))
+    if connection.execute(_version_query()).first():
+        return
+    tables.metadata.create_all(connection, checkfirst=True)
+    connection.execute(alembic_version.insert(), {"version_num": revision(tables.SCHEMA_VERSION)})
+    fill(connection, database)
+
+
+def fill(connection: Connection, database: Database) -> None:
+    """The rows of a store in which nothing was recorded yet."""
+    now = time.time_ns() // 1_000_000
+    connection.execute(
+        tables.experiments.insert(),
+        {
+            "id": 0,
+            "name": "Default",
+            "lifecycle_stage": "active",
+            "creation_time": now,
+            "last_update_time": now,
+        },
+    )
+    rows = {
+        "artifact_root": database.new_artifact_root,
+        "schema_version": str(tables.SCHEMA_VERSION),
+    }
+    connection.execute(tables.meta.insert(), [{"key": k, "value": v} for k, v in rows.items()])
+
+
+def revision(version: int) -> str:
+    """Alembic's name for a version of the schema."""
+    return f"{version:04}"
+
+
+def _version_query() -> sa.Select[tuple[str]]:
+    return sa.select(tables.meta.c.value).where(tables.meta.c.key == "schema_version")
+
+
+def check(facts: dict[str, str], database: Database) -> None:
+    """Refuse every version but ours.
+
+    Raises:
+        InvalidState: with what to do about it.
+    """
+    version = int(facts["schema_version"])
+    if version > tables.SCHEMA_VERSION:
+        raise InvalidState(
+            f"{database.name} has schema version {version}, made by a later mlpack; this one "
+            f"knows versions up to {tables.SCHEMA_VERSION}. Upgrade mlpack: "
+            "pip install -U mlpack-toolkit"
+        )
+    if version < tables.SCHEMA_VERSION:
+        raise InvalidState(
+            f"{database.name} has schema version {version}; this mlpack needs version "
+            f"{tables.SCHEMA_VERSION}. Run this once: mlpack db upgrade {redact(database.uri)}"
+        )
+
+
+@contextmanager
+def alone(connection: Connection) -> Iterator[None]:
+    """Within a transaction: whoever else wants to change the schema waits until its end."""
+    if connection.dialect.name == "postgresql":
+        connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_LOCK)))
+        yield
+    elif connection.dialect.name == "mysql":
+        if not connection.execute(_MYSQL_LOCK, {"seconds": LOCK_TIMEOUT}).scalar():
+            raise Conflict("Another process is changing the database's schema; try again later.")
+        try:
+            yield
+        finally:
+            connection.execute(_MYSQL_UNLOCK)
+    else:  # SQLite's writers are alone anyway
+        yield
