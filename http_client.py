@@ -118,11 +118,10 @@ class HttpClient:
         self._scheme, self._hostname = parts.scheme, parts.hostname
         self._origin = f"{parts.scheme}://{host}{port}"
         self.base_url = self._origin + parts.path.rstrip("/")
-        self._own_auth = (
-            _basic(unquote(parts.username), unquote(parts.password or ""))
-            if parts.username
-            else None
-        )
+        self._credentials = credentials
+        self._own_auth = None
+        if parts.username:
+            self._own_auth = _basic(unquote(parts.username), unquote(parts.password or ""))
         self._timeout = Timeout(
             connect=_CONNECT_SECONDS, read=_number("HTTP_REQUEST_TIMEOUT", 120.0)
         )
@@ -354,12 +353,13 @@ _clients: dict[tuple[str, bool], HttpClient] = {}
 
 
 def client_for(base_url: str, *, credentials: bool = True) -> HttpClient:
-    """The client of an address, made once a process."""
+    """The client of an address, made once a process; see `HttpClient`."""
     known = (base_url, credentials)
-    # two threads may both make one; the first that is kept serves both
-    return _clients.get(known) or _clients.setdefault(
-        known, HttpClient(base_url, credentials=credentials)
-    )
+    client = _clients.get(known)
+    if client is None:
+        # two threads may both make one; the first that is kept serves both
+        client = _clients.setdefault(known, HttpClient(base_url, credentials=credentials))
+    return client
 
 
 def _after_fork() -> None:

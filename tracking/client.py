@@ -2,25 +2,25 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from ..artifacts.base import Entry
-from ..artifacts.local import LocalArtifacts
-from ..artifacts.render import write_dict, write_figure, write_image
-from ..errors import InvalidInput, NotFound
-from ..uris import LocalUri, parse, safe_relative
+from ..errors import InvalidInput
+from ..uris import LocalUri, RemoteUri, parse
 from . import validate
+from .async_logging import RunOperations, asynchronous, submit
+from .client_artifacts import ArtifactsClient
 from .context import user
 from .entities import (
     FINAL_STATUSES,
+    DatasetInput,
     Experiment,
-    FileInfo,
     LifecycleStage,
-    LoggedModel,
     Metric,
+    ModelInput,
+    ModelOutput,
     PagedList,
     Param,
     Run,
@@ -29,21 +29,15 @@ from .entities import (
     Tags,
     ViewType,
 )
-from .filters import quoted
 from .names import random_name
-from .uri import get_tracking_uri, open_store
 
 
-class MlpackClient:
+class MlpackClient(ArtifactsClient):
     """Reads and writes a tracking store.
 
     Args:
         tracking_uri: the store; default: the one in use (see `get_tracking_uri`).
     """
-
-    def __init__(self, tracking_uri: str | Path | None = None) -> None:
-        self.tracking_uri = str(tracking_uri) if tracking_uri is not None else get_tracking_uri()
-        self.store = open_store(self.tracking_uri)
 
     # --- experiments ---
 
@@ -57,7 +51,8 @@ class MlpackClient:
 
         Args:
             name: not taken yet.
-            artifact_location: a folder for its files; default: below the store's own.
+            artifact_location: a folder or an address such as ``s3://bucket/key`` for its files;
+                default: below the store's own.
             tags: of the experiment.
 
         Returns:
@@ -68,7 +63,7 @@ class MlpackClient:
             InvalidInput: the name, a tag or the location is not allowed.
         """
         checked = {key: validate.tag(key, value).value for key, value in (tags or {}).items()}
-        location = None if artifact_location is None else _folder(artifact_location)
+        location = None if artifact_location is None else _location(artifact_location)
         return self.store.create_experiment(validate.experiment_name(name), location, checked)
 
     def get_experiment(self, experiment_id: str | int) -> Experiment:
@@ -80,11 +75,32 @@ class MlpackClient:
         return self.store.get_experiment_by_name(name)
 
     def search_experiments(
-        self, view_type: int = ViewType.ACTIVE_ONLY, name_like: str | None = None
-    ) -> list[Experiment]:
-        """Experiments, the newest first; ``name_like`` is a pattern with ``%`` and ``_``."""
-        text = f"name ILIKE {quoted(name_like)}" if name_like is not None else ""
-        return self.store.search_experiments(ViewType(view_type), filter_string=text)
+        self,
+        view_type: int = ViewType.ACTIVE_ONLY,
+        max_results: int | None = 1000,
+        filter_string: str | None = None,
+        order_by: Sequence[str] | None = None,
+        page_token: str | None = None,
+    ) -> PagedList:
+        """One page of experiments.
+
+        Args:
+            view_type: a `ViewType`.
+            max_results: 1 to 50,000.
+            filter_string: such as ``name LIKE 'wine%' AND tags.team = 'a'``.
+            order_by: such as ``["name ASC"]``; default: the newest first.
+            page_token: the ``token`` of the page before.
+
+        Raises:
+            InvalidInput: the filter or order does not parse; the message points at the word.
+        """
+        return self.store.search_experiments(
+            ViewType(view_type),
+            max_results or 1000,
+            filter_string or "",
+            [order_by] if isinstance(order_by, str) else order_by or (),
+            page_token,
+        )
 
     def rename_experiment(self, experiment_id: str | int, new_name: str) -> None:
         """Give an experiment another name; `AlreadyExists` when it is taken."""
@@ -101,6 +117,10 @@ class MlpackClient:
     def set_experiment_tag(self, experiment_id: str | int, key: str, value: Any) -> None:
         """Set or overwrite a tag of an experiment."""
         self.store.set_experiment_tag(str(experiment_id), validate.tag(key, value))
+
+    def delete_experiment_tag(self, experiment_id: str | int, key: str) -> None:
+        """Remove a tag of an experiment; `NotFound` when it has none of that key."""
+        self.store.delete_experiment_tag(str(experiment_id), key)
 
     # --- runs ---
 
@@ -212,18 +232,53 @@ class MlpackClient:
         value: Any,
         timestamp: int | None = None,
         step: int | None = None,
-    ) -> None:
-        """Log one value of a metric; durable when the call returns."""
-        self.store.log_metric(run_id, validate.metric(key, value, timestamp, step))
+        synchronous: bool | None = None,
+        dataset_name: str | None = None,
+        dataset_digest: str | None = None,
+        model_id: str | None = None,
+    ) -> RunOperations | None:
+        """Log one value of a metric; durable when the call returns.
 
-    def log_param(self, run_id: str, key: str, value: Any) -> Any:
-        """Log a param; the same value again is fine, another one is refused."""
-        self.store.log_batch(run_id, params=[validate.param(key, value)])
-        return value
+        Args:
+            run_id: whose.
+            key: its name.
+            value: a number, or a numpy or torch scalar.
+            timestamp: milliseconds since 1970; default: now.
+            step: default: 0.
+            synchronous: False to return at once; default: see `enable_async_logging`.
+            dataset_name: of what it was measured on.
+            dataset_digest: of what it was measured on.
+            model_id: the logged model that it says something about.
 
-    def set_tag(self, run_id: str, key: str, value: Any) -> None:
+        Returns:
+            Something to ``wait()`` for if this was asynchronous, else None.
+        """
+        metric = validate.metric(key, value, timestamp, step)
+        if model_id or dataset_name or dataset_digest:
+            metric = replace(
+                metric,
+                model_id=model_id,
+                dataset_name=dataset_name,
+                dataset_digest=dataset_digest,
+            )
+        if asynchronous(synchronous):
+            return submit(self.store, run_id, metrics=[metric])
+        self.store.log_metric(run_id, metric)
+        return None
+
+    def log_param(self, run_id: str, key: str, value: Any, synchronous: bool | None = None) -> Any:
+        """Log a param; the same value again is fine, another one is refused.
+
+        Returns:
+            The value; or something to ``wait()`` for if this was asynchronous.
+        """
+        return self._log(run_id, synchronous, params=[validate.param(key, value)]) or value
+
+    def set_tag(
+        self, run_id: str, key: str, value: Any, synchronous: bool | None = None
+    ) -> RunOperations | None:
         """Set or overwrite a tag."""
-        self.store.log_batch(run_id, tags=[validate.tag(key, value)])
+        return self._log(run_id, synchronous, tags=[validate.tag(key, value)])
 
     def delete_tag(self, run_id: str, key: str) -> None:
         """Remove a tag; `NotFound` when the run has none of that key."""
@@ -235,162 +290,71 @@ class MlpackClient:
         metrics: Sequence[Metric] = (),
         params: Sequence[Param] = (),
         tags: Sequence[RunTag] = (),
-    ) -> None:
-        """Log many things at once: all of them or, on any error, none."""
-        self.store.log_batch(
+        synchronous: bool | None = None,
+    ) -> RunOperations | None:
+        """Log many things at once: all of them or, on any error, none.
+
+        Servers take 1,000 metrics, 100 params and 100 tags at once; more are sent in parts.
+        """
+        return self._log(
             run_id,
-            [validate.metric(m.key, m.value, m.timestamp, m.step) for m in metrics],
-            [validate.param(p.key, p.value) for p in params],
-            [validate.tag(t.key, t.value) for t in tags],
+            synchronous,
+            [_checked(metric) for metric in metrics],
+            [validate.param(param.key, param.value) for param in params],
+            [validate.tag(tag.key, tag.value) for tag in tags],
         )
 
     def get_metric_history(self, run_id: str, key: str) -> list[Metric]:
         """Every value of a metric in the order of time."""
         return self.store.get_metric_history(run_id, key)
 
-    # --- files ---
-
-    def artifacts(self, run_id: str) -> LocalArtifacts:
-        """The place of a run's files.
-
-        Raises:
-            InvalidInput: the run is deleted.
-        """
-        run = self.get_run(run_id)
-        if run.info.lifecycle_stage != LifecycleStage.ACTIVE:
-            raise InvalidInput(f"The run {run_id} is deleted and takes no more files.")
-        return LocalArtifacts(Path(run.info.artifact_uri))
-
-    def log_artifact(
-        self, run_id: str, local_path: str | Path, artifact_path: str | None = None
-    ) -> None:
-        """Copy a file (or a folder as a whole) among a run's artifacts."""
-        source = Path(local_path)
-        place = self.artifacts(run_id)
-        if source.is_dir():
-            below = f"{artifact_path}/" if artifact_path else ""
-            place.put_folder(source, below + source.resolve().name)
-        else:
-            place.put_file(source, artifact_path or "")
-
-    def log_artifacts(
-        self, run_id: str, local_dir: str | Path, artifact_path: str | None = None
-    ) -> None:
-        """Copy what is in a folder among a run's artifacts."""
-        self.artifacts(run_id).put_folder(Path(local_dir), artifact_path or "")
-
-    def log_text(self, run_id: str, text: str, artifact_file: str) -> None:
-        """Write a text as an artifact (UTF-8)."""
-        if not isinstance(text, str):
-            raise InvalidInput(f"log_text takes a string; got {type(text).__name__}.")
-        with self.artifacts(run_id).new_file(artifact_file) as path:
-            path.write_text(text, encoding="utf-8", newline="")
-
-    def log_dict(self, run_id: str, dictionary: Any, artifact_file: str) -> None:
-        """Write a dict or list as JSON, or as YAML by the suffix ``.yaml`` or ``.yml``."""
-        with self.artifacts(run_id).new_file(artifact_file) as path:
-            write_dict(dictionary, path)
-
-    def log_figure(
+    def log_inputs(
         self,
         run_id: str,
-        figure: Any,
-        artifact_file: str,
-        *,
-        save_kwargs: Mapping[str, Any] | None = None,
+        datasets: Sequence[DatasetInput] | None = None,
+        models: Sequence[ModelInput] | None = None,
     ) -> None:
-        """Write a matplotlib or plotly figure; the suffix chooses the format."""
-        with self.artifacts(run_id).new_file(artifact_file) as path:
-            write_figure(figure, path, **(save_kwargs or {}))
+        """Record datasets and logged models that a run read: all of them or, on any error, none."""
+        self.store.log_inputs(run_id, datasets or (), models or ())
 
-    def log_image(self, run_id: str, image: Any, artifact_file: str) -> None:
-        """Write a PIL image or an array as a picture; the suffix chooses the format."""
-        with self.artifacts(run_id).new_file(artifact_file) as path:
-            write_image(image, path)
+    def log_outputs(self, run_id: str, models: Sequence[ModelOutput]) -> None:
+        """Record logged models that a run made: all of them or, on any error, none."""
+        self.store.log_outputs(run_id, models)
 
-    def list_artifacts(self, run_id: str, path: str | None = None) -> list[FileInfo]:
-        """What a run has directly in a folder of its artifacts, its logged models included."""
-        run = self.get_run(run_id)
-        entries = LocalArtifacts(Path(run.info.artifact_uri)).list(path or "")
-        found = {entry.path: _file_info(entry) for entry in entries}
-        if path:
-            name, _, below = safe_relative(path).partition("/")
-            model = self._model_of_run(run_id, name)
-            if model is not None:
-                inside = LocalArtifacts(Path(model.artifact_location)).list(below)
-                for entry in inside:
-                    info = _file_info(entry, f"{name}/")
-                    found.setdefault(info.path, info)
-        else:
-            for model in self.search_logged_models(run_id=run_id):
-                found.setdefault(model.name, FileInfo(model.name, True, None))
-        return sorted(found.values(), key=lambda info: info.path)
-
-    def download_artifacts(
-        self, run_id: str, path: str = "", dst_path: str | Path | None = None
-    ) -> str:
-        """A local path of a run's file or folder, or of a model that it logged.
-
-        Args:
-            run_id: whose.
-            path: relative; '' for all of the run's files.
-            dst_path: a folder to copy it into; default: the files where they are.
-
-        Raises:
-            NotFound: the run has no such artifact.
-        """
-        run = self.get_run(run_id)
-        destination = None if dst_path is None else Path(dst_path)
-        own = LocalArtifacts(Path(run.info.artifact_uri))
-        try:
-            return str(own.fetch(path, destination))
-        except NotFound:
-            name, _, below = safe_relative(path).partition("/") if path else ("", "", "")
-            model = self._model_of_run(run_id, name) if name else None
-            if model is None:
-                if not path:
-                    return str(destination or tempfile.mkdtemp(prefix="mlpack-"))
-                raise
-            inside = LocalArtifacts(Path(model.artifact_location))
-            return str(inside.fetch(below, None if destination is None else destination / name))
-
-    # --- logged models ---
-
-    def get_logged_model(self, model_id: str) -> LoggedModel:
-        """A logged model by id; `NotFound` when there is none."""
-        return self.store.get_logged_model(model_id)
-
-    def search_logged_models(
+    def _log(
         self,
-        experiment_ids: Sequence[str | int] = (),
-        run_id: str | None = None,
-        name: str | None = None,
-    ) -> list[LoggedModel]:
-        """Logged models that fit everything given, the newest first."""
-        ids = [str(i) for i in experiment_ids]
-        given = {"source_run_id": run_id, "name": name}
-        clauses = [f"{key} = {quoted(text)}" for key, text in given.items() if text is not None]
-        return self.store.search_logged_models(ids, " AND ".join(clauses))
-
-    def set_logged_model_tags(self, model_id: str, tags: Mapping[str, Any]) -> None:
-        """Set or overwrite tags of a logged model."""
-        checked = [validate.tag(key, value) for key, value in tags.items()]
-        self.store.set_logged_model_tags(model_id, checked)
-
-    def _model_of_run(self, run_id: str, name: str) -> LoggedModel | None:
-        found = self.search_logged_models(run_id=run_id, name=name)
-        return found[0] if found else None
+        run_id: str,
+        synchronous: bool | None,
+        metrics: Sequence[Metric] = (),
+        params: Sequence[Param] = (),
+        tags: Sequence[RunTag] = (),
+    ) -> RunOperations | None:
+        if asynchronous(synchronous):
+            return submit(self.store, run_id, metrics, params, tags)
+        self.store.log_batch(run_id, metrics, params, tags)
+        return None
 
 
-def _file_info(entry: Entry, prefix: str = "") -> FileInfo:
-    return FileInfo(prefix + entry.path, entry.is_dir, entry.size)
+def _checked(metric: Metric) -> Metric:
+    checked = validate.metric(metric.key, metric.value, metric.timestamp, metric.step)
+    if not (metric.model_id or metric.dataset_name or metric.dataset_digest):
+        return checked
+    return replace(
+        checked,
+        model_id=metric.model_id,
+        dataset_name=metric.dataset_name,
+        dataset_digest=metric.dataset_digest,
+    )
 
 
-def _folder(location: str | Path) -> str:
+def _location(location: str | Path) -> str:
+    """Where files go: an absolute folder, or an address as it was written."""
     parsed = parse(location)
-    if not isinstance(parsed, LocalUri):
-        raise InvalidInput(
-            f"The artifact location {str(location)!r} is not a folder on this machine; this "
-            "version of mlpack keeps files in folders only."
-        )
-    return str(parsed.path.expanduser().absolute())
+    if isinstance(parsed, LocalUri):
+        return str(parsed.path.expanduser().absolute())
+    if isinstance(parsed, RemoteUri):
+        return parsed.uri
+    raise InvalidInput(
+        f"The artifact location {str(location)!r} is no place for files. Use a folder, or an "
+        "address such as s3://bucket/key."
+    )

@@ -317,5 +317,5 @@ def test_experiments_files_can_be_elsewhere(tmp_path):
     with mlpack.start_run(experiment_id=made) as run:
         mlpack.log_text("hi", "a.txt")
     assert (tmp_path / "far away" / run.info.run_id / "artifacts" / "a.txt").read_text() == "hi"
-    with pytest.raises(InvalidInput, match="keeps files in folders only"):
-        mlpack.create_experiment("s3", artifact_location="s3://bucket/x")
+    with pytest.raises(InvalidInput, match="is no place for files"):
+        mlpack.create_experiment("model", artifact_location="runs:/abc/x")
