@@ -99,6 +99,7 @@ _HOME = {
         ("MetricThreshold", "evaluate", "make_metric", "validate_evaluation_results"),
         "mlpack.evaluation",
     ),
+    "flush_async_logging": "mlpack.tracking.async_logging",
     "MlflowClient": "mlpack.tracking",
     "MlflowException": "mlpack.errors",
     "MlpackClient": "mlpack.tracking.client",
@@ -112,6 +113,7 @@ _ALIASES = {
     "types": "mlpack.flavors.schema",
     "entities": "mlpack.tracking.entities",
     "exceptions": "mlpack.errors",
+    "config": "mlpack.tracking.config",
 }
 
 # names that people look for in a module that may not know their home (a higher layer):

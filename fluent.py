@@ -24,6 +24,7 @@ from .tracking.active import (
     set_experiment,
     start_run,
 )
+from .tracking.async_logging import RunOperations, asynchronous, submit, write
 from .tracking.client import MlpackClient
 from .tracking.entities import Metric, ModelOutput
 from .tracking.uri import get_tracking_uri, set_tracking_uri
@@ -70,21 +71,27 @@ def log_metric(
     key: str,
     value: Any,
     step: int | None = None,
+    synchronous: bool | None = None,
     timestamp: int | None = None,
     run_id: str | None = None,
     model_id: str | None = None,
     dataset: Any = None,
-) -> None:
+) -> RunOperations | None:
     """Log one value of a metric.
 
     Args:
         key: its name.
         value: a number, or a numpy or torch scalar; NaN and infinities are kept.
         step: default: 0.
+        synchronous: False to return before the store has it; default: True, unless
+            `enable_async_logging` says otherwise.
         timestamp: milliseconds since 1970; default: now.
         run_id: default: the active run.
         model_id: the logged model that it says something about.
         dataset: made by `mlpack.data`, on which it was measured.
+
+    Returns:
+        Something to ``wait()`` for if this was asynchronous, else None.
 
     Raises:
         InvalidInput: a key, value, step or time that is not allowed; a deleted run.
@@ -94,17 +101,21 @@ def log_metric(
     if model_id is not None or dataset is not None:
         metric = _measured_on(metric, model_id, dataset)
     client, run = _target(run_id)
+    if asynchronous(synchronous):
+        return submit(client.store, run, metrics=[metric])
     client.store.log_metric(run, metric)
+    return None
 
 
 def log_metrics(
     metrics: Mapping[str, Any],
     step: int | None = None,
-    timestamp: int | None = None,
+    synchronous: bool | None = None,
     run_id: str | None = None,
+    timestamp: int | None = None,
     model_id: str | None = None,
     dataset: Any = None,
-) -> None:
+) -> RunOperations | None:
     """Log several metrics at one step: all of them or, on any error, none; see `log_metric`."""
     moment = timestamp if timestamp is not None else validate.now()
     checked = [
@@ -112,11 +123,13 @@ def log_metrics(
         for key, value in _items(metrics)
     ]
     client, run = _target(run_id)
-    client.store.log_batch(run, metrics=checked)
+    return write(client.store, run, synchronous, metrics=checked)
 
 
-def log_param(key: str, value: Any, run_id: str | None = None) -> Any:
-    """Log a param and return its value.
+def log_param(
+    key: str, value: Any, synchronous: bool | None = None, run_id: str | None = None
+) -> Any:
+    """Log a param and return its value, or if asynchronous, something to ``wait()`` for.
 
     Raises:
         InvalidInput: it was logged before with another value; a key that is not allowed; a
@@ -124,29 +137,34 @@ def log_param(key: str, value: Any, run_id: str | None = None) -> Any:
     """
     checked = validate.param(key, value)
     client, run = _target(run_id)
-    client.store.log_batch(run, params=[checked])
-    return value
+    return write(client.store, run, synchronous, params=[checked]) or value
 
 
-def log_params(params: Mapping[str, Any], run_id: str | None = None) -> None:
+def log_params(
+    params: Mapping[str, Any], synchronous: bool | None = None, run_id: str | None = None
+) -> RunOperations | None:
     """Log several params: all of them or, on any error, none."""
     checked = [validate.param(key, value) for key, value in _items(params)]
     client, run = _target(run_id)
-    client.store.log_batch(run, params=checked)
+    return write(client.store, run, synchronous, params=checked)
 
 
-def set_tag(key: str, value: Any, run_id: str | None = None) -> None:
+def set_tag(
+    key: str, value: Any, synchronous: bool | None = None, run_id: str | None = None
+) -> RunOperations | None:
     """Set or overwrite a tag."""
     checked = validate.tag(key, value)
     client, run = _target(run_id)
-    client.store.log_batch(run, tags=[checked])
+    return write(client.store, run, synchronous, tags=[checked])
 
 
-def set_tags(tags: Mapping[str, Any], run_id: str | None = None) -> None:
+def set_tags(
+    tags: Mapping[str, Any], synchronous: bool | None = None, run_id: str | None = None
+) -> RunOperations | None:
     """Set or overwrite several tags: all of them or, on any error, none."""
     checked = [validate.tag(key, value) for key, value in _items(tags)]
     client, run = _target(run_id)
-    client.store.log_batch(run, tags=checked)
+    return write(client.store, run, synchronous, tags=checked)
 
 
 def delete_tag(key: str, run_id: str | None = None) -> None:
@@ -236,7 +254,7 @@ def log_image(
         InvalidInput: neither or both of ``artifact_file`` and ``key``; no picture.
     """
     client, run = _target(run_id)
-    if artifact_file is not None and key is step is timestamp is None:
+    if artifact_file is not None and (key, step, timestamp) == (None, None, None):
         client.log_image(run, image, artifact_file)
     elif key is not None and artifact_file is None:
         from .tracking.images import log_image_step

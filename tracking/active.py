@@ -16,7 +16,7 @@ from types import TracebackType
 from typing import Any
 
 from ..errors import InvalidInput, InvalidState, MlpackError, NotFound
-from . import dirty, system_metrics
+from . import async_logging, dirty, system_metrics
 from .client import MlpackClient
 from .context import describe_source, source_folder
 from .entities import Experiment, LifecycleStage, Run, RunStatus, Tags
@@ -192,6 +192,7 @@ def end_run(status: str = RunStatus.FINISHED) -> None:
         _open.pop(run.info.run_id, None)
         if run.monitor is not None:
             run.monitor.stop()
+        async_logging.drain(run.info.run_id)
         # a run that was deleted or purged meanwhile has no end to record
         with suppress(NotFound, InvalidInput):
             run.client.set_terminated(run.info.run_id, status)
@@ -297,6 +298,7 @@ def _end_all_at_exit() -> None:
             with suppress(Exception):
                 if run.monitor is not None:
                     run.monitor.stop()
+                async_logging.drain(run.info.run_id)
                 run.client.set_terminated(run.info.run_id, status)
     _open.clear()
     dirty.wait(2.0)

@@ -208,6 +208,21 @@ def submit(
     return _worker.submit(_Operation(store, run_id, metrics, params, tags))
 
 
+def write(
+    store: TrackingStore,
+    run_id: str,
+    synchronous: bool | None,
+    metrics: Sequence[Metric] = (),
+    params: Sequence[Param] = (),
+    tags: Sequence[RunTag] = (),
+) -> RunOperations | None:
+    """Write these now, or soon if the caller said so or `enable_async_logging` does."""
+    if asynchronous(synchronous):
+        return submit(store, run_id, metrics, params, tags)
+    store.log_batch(run_id, metrics, params, tags)
+    return None
+
+
 def drain(run_id: str) -> None:
     """Wait for what a run was told; failures are kept for `flush_async_logging`."""
     _worker.drain(run_id)
@@ -242,6 +257,6 @@ def _after_fork() -> None:
     _worker = _Worker()
 
 
-# handlers run last in, first out: before that of `active`, which ends the runs
+# `active`, which ends the runs, drains each of them first
 atexit.register(_at_exit)
 os.register_at_fork(after_in_child=_after_fork)

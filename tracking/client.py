@@ -10,7 +10,7 @@ from typing import Any
 from ..errors import InvalidInput
 from ..uris import LocalUri, RemoteUri, parse
 from . import validate
-from .async_logging import RunOperations, asynchronous, submit
+from .async_logging import RunOperations, asynchronous, submit, write
 from .client_artifacts import ArtifactsClient
 from .context import user
 from .entities import (
@@ -272,13 +272,13 @@ class MlpackClient(ArtifactsClient):
         Returns:
             The value; or something to ``wait()`` for if this was asynchronous.
         """
-        return self._log(run_id, synchronous, params=[validate.param(key, value)]) or value
+        return write(self.store, run_id, synchronous, params=[validate.param(key, value)]) or value
 
     def set_tag(
         self, run_id: str, key: str, value: Any, synchronous: bool | None = None
     ) -> RunOperations | None:
         """Set or overwrite a tag."""
-        return self._log(run_id, synchronous, tags=[validate.tag(key, value)])
+        return write(self.store, run_id, synchronous, tags=[validate.tag(key, value)])
 
     def delete_tag(self, run_id: str, key: str) -> None:
         """Remove a tag; `NotFound` when the run has none of that key."""
@@ -296,7 +296,8 @@ class MlpackClient(ArtifactsClient):
 
         Servers take 1,000 metrics, 100 params and 100 tags at once; more are sent in parts.
         """
-        return self._log(
+        return write(
+            self.store,
             run_id,
             synchronous,
             [_checked(metric) for metric in metrics],
@@ -320,19 +321,6 @@ class MlpackClient(ArtifactsClient):
     def log_outputs(self, run_id: str, models: Sequence[ModelOutput]) -> None:
         """Record logged models that a run made: all of them or, on any error, none."""
         self.store.log_outputs(run_id, models)
-
-    def _log(
-        self,
-        run_id: str,
-        synchronous: bool | None,
-        metrics: Sequence[Metric] = (),
-        params: Sequence[Param] = (),
-        tags: Sequence[RunTag] = (),
-    ) -> RunOperations | None:
-        if asynchronous(synchronous):
-            return submit(self.store, run_id, metrics, params, tags)
-        self.store.log_batch(run_id, metrics, params, tags)
-        return None
 
 
 def _checked(metric: Metric) -> Metric:
