@@ -100,10 +100,13 @@ class ThreadedWorker(gthread.ThreadWorker):  # type: ignore[misc]
             # nothing else runs in this process: let the parent start a fresh one at once
             self.log.error("All threads of worker %s are stuck; replacing it.", self.pid)
             os._exit(1)
+        if not self.alive:
+            self._forget_given_up()
         super().notify()
 
     def _cap_keepalive(self, deadline: float) -> None:
         """Called once when the worker begins to stop: let no silent client delay it."""
+        self._forget_given_up()
         for conn in self.pending_conns:
             conn.timeout = 0
         self.murder_pending()
@@ -111,6 +114,11 @@ class ThreadedWorker(gthread.ThreadWorker):  # type: ignore[misc]
         timer = threading.Timer(_LINGER, self.in_flight.cut_heads)
         timer.daemon = True
         timer.start()
+
+    def _forget_given_up(self) -> None:
+        """Stopping waits while there are connections; not for those of stuck threads alone."""
+        if self.nr_conns <= self.in_flight.stuck:
+            self.nr_conns = 0
 
 
 def write_error(sock: socket.socket, status: int, reason: str, message: str) -> None:
