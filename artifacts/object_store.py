@@ -56,7 +56,8 @@ class ObjectArtifacts(RemoteArtifacts):
         with in_our_words(self._place, folder):
             found = self._use().list_with_delimiter(base or None)
         folders = [Entry(self._relative(each), True, None) for each in found["common_prefixes"]]
-        files = [self._entry(each) for each in found["objects"]]
+        # consoles mark a folder by an empty object of its name
+        files = [self._entry(each) for each in found["objects"] if each["path"] != base]
         return sorted(folders + files, key=lambda entry: entry.path)
 
     def walk(self, folder: str = "") -> Iterator[Entry]:
@@ -64,7 +65,11 @@ class ObjectArtifacts(RemoteArtifacts):
         base = self._key(folder)
         with in_our_words(self._place, folder):
             found = self._use().list(base or None, chunk_size=1000).collect()
-        yield from sorted(map(self._entry, found), key=lambda entry: entry.path)
+        files = sorted(map(self._entry, found), key=lambda entry: entry.path)
+        folders = {above for entry in files for above in _folders_of(entry.path)}
+        for entry in files:
+            if entry.size or (entry.path not in folders and self._key(entry.path) != base):
+                yield entry
 
     def size(self, path: str) -> int:
         """Bytes of a file; `NotFound` when there is none of that name."""
@@ -204,7 +209,12 @@ class ObjectArtifacts(RemoteArtifacts):
         return "/".join(part for part in (self._root, below) if part)
 
     def _relative(self, key: str) -> str:
-        return key[len(self._root) + 1 :] if self._root else key
+        return key[len(self._root) :].lstrip("/") if self._root else key
 
     def _entry(self, found: dict[str, Any]) -> Entry:
         return Entry(self._relative(found["path"]), False, int(found["size"]))
+
+
+def _folders_of(path: str) -> Iterator[str]:
+    while path := path.rpartition("/")[0]:
+        yield path

@@ -208,8 +208,9 @@ def _same_host(base: str, tracking: str) -> bool:
     return (one.scheme, one.hostname, one.port) == (other.scheme, other.hostname, other.port)
 
 
-def _one_name(path: str) -> str:
-    """What a server lists is one name; anything else is a way out."""
-    if "/" in path:
+def _one_name(name: str) -> str:
+    """What a server lists is one name; anything else would be a way out."""
+    if not name or "/" in name or name == ".":
         raise StorageFailed("The server lists files in a form that is not understood.")
-    return safe_relative(path)
+    safe_relative(f"./{name}")
+    return name

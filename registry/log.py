@@ -1,19 +1,24 @@
-"""Log a model: its folder first, then its record; on any failure neither is left."""
+"""Log a model: record, files, and the word that it is ready; on any failure nothing is left.
+
+Files for this machine are written where they stay; others go through a temporary folder.
+"""
 
 from __future__ import annotations
 
-import shutil
-from collections.abc import Mapping
-from contextlib import suppress
+import tempfile
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..artifacts.local import LocalArtifacts
 from ..errors import MlpackError
 from ..tracking import validate
-from ..tracking.entities import ModelStatus, Run
+from ..tracking.entities import ModelOutput, ModelStatus, Run
 
 if TYPE_CHECKING:
+    from ..artifacts.base import ArtifactStore
     from ..flavors.descriptor import Model
     from ..flavors.signature import ModelSignature
     from ..tracking.client import MlpackClient
@@ -76,6 +81,7 @@ def log_model(
     params: Mapping[str, Any] | None = None,
     tags: Mapping[str, Any] | None = None,
     model_type: str | None = None,
+    step: int = 0,
     **save_options: Any,
 ) -> ModelInfo:
     """Save a model among a run's experiment's models and record it.
@@ -88,6 +94,7 @@ def log_model(
         params: of the model.
         tags: of the model.
         model_type: a word of the user's own.
+        step: of the run at which the model was made.
         **save_options: see `mlpack.flavors.save_model`.
 
     Raises:
@@ -106,24 +113,29 @@ def log_model(
         [validate.param(key, value) for key, value in (params or {}).items()],
         [validate.tag(key, value) for key, value in (tags or {}).items()],
     )
-    model_id, folder = record.model_id, Path(record.artifact_location)
+    model_id, place = record.model_id, client.model_files(record)
     try:
-        described = save_model(
-            model,
-            folder,
-            run_id=run.info.run_id,
-            model_id=model_id,
-            artifact_path=name,
-            **save_options,
-        )
-        # the descriptor has the checksums of all files but its own: nothing is read twice
-        recorded_digest = digest({**described.files, MLMODEL: checksum(folder / MLMODEL)})
-        client.store.finalize_logged_model(model_id, ModelStatus.READY, recorded_digest)
+        with _staging(place) as folder:
+            described = save_model(
+                model,
+                folder,
+                run_id=run.info.run_id,
+                model_id=model_id,
+                artifact_path=name,
+                **save_options,
+            )
+            # the descriptor has the checksums of all files but its own: nothing is read twice
+            files = {**described.files, MLMODEL: checksum(folder / MLMODEL)}
+            recorded_digest = digest(files)
+            if not isinstance(place, LocalArtifacts):
+                place.put_folder(folder)
+            try:
+                client.store.log_outputs(run.info.run_id, [ModelOutput(model_id, step)])
+                client.store.finalize_logged_model(model_id, ModelStatus.READY, recorded_digest)
+            except BaseException:
+                _remove(place, files)
+                raise
     except BaseException:
-        shutil.rmtree(folder.parent, ignore_errors=True)
-        with suppress(OSError):  # made for this model alone
-            folder.parent.parent.rmdir()
-            folder.parent.parent.parent.rmdir()
         with suppress(MlpackError):
             client.store.delete_logged_model(model_id)
         raise
@@ -132,7 +144,28 @@ def log_model(
         model_id=model_id,
         run_id=run.info.run_id,
         name=name,
-        artifact_path=str(folder),
+        artifact_path=record.artifact_location,
         digest=recorded_digest,
         model=described,
     )
+
+
+@contextmanager
+def _staging(place: ArtifactStore) -> Iterator[Path]:
+    """Where to save: the place itself when it is on this machine, else a temporary folder."""
+    if isinstance(place, LocalArtifacts):
+        yield place.root
+        return
+    with tempfile.TemporaryDirectory(prefix="mlpack-") as folder:
+        yield Path(folder, "model")
+
+
+def _remove(place: ArtifactStore, files: Iterable[str]) -> None:
+    """Remove what was put there, and no more: the address is the store's word, not ours."""
+    for name in files:
+        with suppress(MlpackError):
+            place.delete(name)
+    if isinstance(place, LocalArtifacts):
+        with suppress(OSError):  # folders that were made for this model alone
+            for folder in (place.root.parent, place.root.parent.parent, place.root.parents[2]):
+                folder.rmdir()

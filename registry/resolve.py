@@ -5,13 +5,19 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import unquote
 
-from ..errors import InvalidInput, NotFound
-from ..uris import LocalUri, LoggedModelUri, RegisteredModelUri, RunUri, parse, safe_join
+from ..artifacts.local import LocalArtifacts
+from ..artifacts.open import open_artifacts
+from ..errors import InvalidInput, InvalidState, MlpackError, NotFound
+from ..tracking.entities import ModelStatus
+from ..uris import LocalUri, LoggedModelUri, RegisteredModelUri, RemoteUri, RunUri, parse
+from .cache import model_folder, temporary_copy
 
 if TYPE_CHECKING:
+    from ..artifacts.base import ArtifactStore
     from ..tracking.client import MlpackClient
-    from ..tracking.entities import LoggedModel
+    from ..tracking.entities import LoggedModel, Run
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,15 +41,17 @@ class Resolved:
 
 
 def resolve(uri: str | Path, *, tracking_uri: str | Path | None = None) -> Resolved:
-    """Find what an address names.
+    """Find what an address names; files of other machines are copied to this one.
 
     Args:
-        uri: a folder, ``runs:/<run_id>/<name or path>`` or ``models:/m-<id>``.
+        uri: a folder, ``runs:/<run_id>/<name or path>``, ``models:/m-<id>``, or a folder or file
+            in an object store or behind a server (``s3://…``, ``mlflow-artifacts:/…``).
         tracking_uri: the store to ask; default: the one in use.
 
     Raises:
         InvalidInput: the address is malformed, or of a kind that cannot be fetched.
         NotFound: it names nothing.
+        InvalidState: it names a model whose files never came.
     """
     parsed = parse(uri)
     text = str(uri)
@@ -57,17 +65,24 @@ def resolve(uri: str | Path, *, tracking_uri: str | Path | None = None) -> Resol
             f"{text!r} names a registered model, and this version of mlpack has no registry of "
             "names. Use runs:/<run_id>/<name>, models:/m-<id> or a folder."
         )
-    if isinstance(parsed, (LoggedModelUri, RunUri)):
-        from ..tracking.client import MlpackClient
+    from ..tracking.client import MlpackClient
 
-        client = MlpackClient(tracking_uri)
-        if isinstance(parsed, LoggedModelUri):
-            return _in_model(client.get_logged_model(parsed.model_id), parsed.path, text)
-        return _in_run(client, parsed, text)
-    raise InvalidInput(
-        f"{text!r} is not on this machine, and this version of mlpack does not fetch from "
-        f"{parsed.scheme}://. Download it and give the folder."
-    )
+    client = MlpackClient(tracking_uri)
+    if isinstance(parsed, RemoteUri):
+        return Resolved(_fetch(parsed, client.tracking_uri), text)
+    if isinstance(parsed, LoggedModelUri):
+        return _in_model(client, client.get_logged_model(parsed.model_id), parsed.path, text)
+    return _in_run(client, parsed, text)
+
+
+def _fetch(parsed: RemoteUri, tracking_uri: str) -> Path:
+    above, _, name = parsed.uri.rstrip("/").rpartition("/")
+    if parsed.scheme in ("http", "https", "mlflow-artifacts"):
+        name = unquote(name)
+    if above.endswith(("/", ":")):  # s3://bucket, mlflow-artifacts:/x
+        whole = open_artifacts(parsed.uri, tracking_uri=tracking_uri)
+        return temporary_copy(whole, "")
+    return temporary_copy(open_artifacts(above, tracking_uri=tracking_uri), name)
 
 
 def _in_run(client: MlpackClient, parsed: RunUri, text: str) -> Resolved:
@@ -76,27 +91,59 @@ def _in_run(client: MlpackClient, parsed: RunUri, text: str) -> Resolved:
     if not parsed.path:
         raise InvalidInput(f"{text!r} names no model; use runs:/<run_id>/<name>.")
     name, _, below = parsed.path.partition("/")
-    found = client.search_logged_models(run_id=parsed.run_id, name=name)
-    if found:
-        return _in_model(found[0], below, text)
-    path = safe_join(Path(run.info.artifact_uri), parsed.path)
-    if not path.exists():
-        names = sorted({model.name for model in client.search_logged_models(run_id=parsed.run_id)})
+    for model in _models_of(client, run, name):
+        return _in_model(client, model, below, text)
+    place = open_artifacts(run.info.artifact_uri, tracking_uri=client.tracking_uri)
+    try:
+        path = _local(place, parsed.path)
+    except NotFound:
+        names = sorted({model.name for model in _models_of(client, run)})
         has = f"its models are {', '.join(names)}" if names else "it logged no model"
-        raise NotFound(f"The run {parsed.run_id} has no model or file {parsed.path!r}; {has}.")
+        raise NotFound(
+            f"The run {parsed.run_id} has no model or file {parsed.path!r}; {has}."
+        ) from None
     return Resolved(path, text, run_id=parsed.run_id)
 
 
-def _in_model(model: LoggedModel, below: str, text: str) -> Resolved:
-    folder = Path(model.artifact_location)
-    if not folder.is_dir():
-        raise NotFound(
-            f"The files of model {model.model_id} are gone: {folder} does not exist. Was the "
-            "tracking folder moved in part or cleaned up?"
+def _models_of(client: MlpackClient, run: Run, name: str | None = None) -> list[LoggedModel]:
+    """The ready models that a run made, the newest first."""
+    where, run_id = [run.info.experiment_id], run.info.run_id
+    try:
+        found = client.search_logged_models(where, run_id=run_id, name=name)
+    except MlpackError as error:
+        if error.error_code == "ENDPOINT_NOT_FOUND":  # servers before 3.0 know files only
+            return []
+        raise
+    return [model for model in found if model.status == ModelStatus.READY]
+
+
+def _in_model(client: MlpackClient, model: LoggedModel, below: str, text: str) -> Resolved:
+    if model.status != ModelStatus.READY:
+        raise InvalidState(
+            f"The model {model.model_id} is {model.status}: its files "
+            f"{'are on their way' if model.status == ModelStatus.PENDING else 'never came'}."
         )
+    place = client.model_files(model)
     if below:
-        path = safe_join(folder, below)
-        if not path.exists():
-            raise NotFound(f"The model {model.model_id} has no file {below!r}.")
+        try:
+            path = _local(place, below)
+        except NotFound:
+            raise NotFound(f"The model {model.model_id} has no file {below!r}.") from None
         return Resolved(path, text, model.source_run_id, model.model_id)
+    try:
+        folder = (
+            place.fetch("")
+            if isinstance(place, LocalArtifacts)
+            else model_folder(place, model.digest)
+        )
+    except NotFound:
+        raise NotFound(
+            f"The files of model {model.model_id} are gone: {model.artifact_location} does not "
+            "exist. Was the tracking folder moved in part or cleaned up?"
+        ) from None
     return Resolved(folder, text, model.source_run_id, model.model_id, model.digest)
+
+
+def _local(place: ArtifactStore, path: str) -> Path:
+    """The file or folder itself when it is on this machine, else a copy."""
+    return place.fetch(path) if isinstance(place, LocalArtifacts) else temporary_copy(place, path)
