@@ -45,18 +45,11 @@ class Subject:
         kinds: what may stand before a dot.
         attributes: every name of an attribute and its canonical one.
         numbers: canonical names of the attributes that are numbers.
-        order_only: canonical names of those that can only be ordered by.
     """
 
     kinds: tuple[str, ...]
     attributes: Mapping[str, str]
     numbers: frozenset[str]
-    order_only: frozenset[str] = frozenset()
-
-    def names(self, order: bool) -> str:
-        """The canonical names of its attributes, for messages."""
-        found = set(self.attributes.values())
-        return ", ".join(sorted(found if order else found - self.order_only))
 
 
 RUNS = Subject(
@@ -73,7 +66,6 @@ EXPERIMENTS = Subject(
     ("tag", "attribute"),
     {name: name for name in ("name", "experiment_id", "creation_time", "last_update_time")},
     frozenset({"creation_time", "last_update_time"}),
-    order_only=frozenset({"experiment_id"}),
 )
 MODELS = Subject(
     ("metric", "param", "tag", "attribute"),
@@ -198,7 +190,7 @@ def _field(scanner: Scanner, subject: Subject, order: bool = False) -> Field:
     start = scanner.position
     first, quoted = scanner.word()
     if quoted or not scanner.take("."):
-        return _attribute(scanner, subject, first, start, order)
+        return _attribute(scanner, subject, first, start)
     kind = _KINDS.get(first)
     if kind not in subject.kinds or (order and kind == "dataset"):
         plurals = [f"{kind}s" for kind in subject.kinds if not order or kind != "dataset"]
@@ -208,20 +200,21 @@ def _field(scanner: Scanner, subject: Subject, order: bool = False) -> Field:
     key_start = scanner.position
     key = scanner.key()
     if kind == "attribute":
-        return _attribute(scanner, subject, key, key_start, order)
+        return _attribute(scanner, subject, key, key_start)
     if kind == "dataset" and key not in _DATASET_KEYS:
         scanner.fail(f"expected one of {', '.join(_DATASET_KEYS)} after the dot", key_start)
     return Field(kind, key, is_numeric=kind == "metric")
 
 
-def _attribute(scanner: Scanner, subject: Subject, name: str, at: int, order: bool) -> Field:
+def _attribute(scanner: Scanner, subject: Subject, name: str, at: int) -> Field:
     known = subject.attributes.get(name)
-    if known is None or (known in subject.order_only and not order):
+    if known is None:
         dotted = [f"{kind}s" for kind in subject.kinds if kind != "attribute"]
         near = difflib.get_close_matches(name, [*subject.attributes, *dotted], n=1)
         hint = f"did you mean {near[0]}? " if near else ""
         keys = ", ".join(f"{kind}.<key>" for kind in dotted)
-        scanner.fail(f"{hint}expected {keys} or one of {subject.names(order)}", at)
+        names = ", ".join(sorted(set(subject.attributes.values())))
+        scanner.fail(f"{hint}expected {keys} or one of {names}", at)
     return Field("attribute", known, is_numeric=known in subject.numbers)
 
 

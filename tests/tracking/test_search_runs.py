@@ -130,7 +130,7 @@ def test_pages_do_not_shift_when_runs_start():
 def test_tokens_belong_to_their_search():
     client = MlpackClient()
     token = client.search_runs(["0"], max_results=1).token
-    with pytest.raises(InvalidInput, match="another search"):
+    with pytest.raises(InvalidInput, match="not one that this search returned"):
         client.search_runs(["0"], "metrics.auc > 1", page_token=token)
     for bad in ("x", "é", "eyJ4IjogMX0=", "WzEsIDJd", "WyItMSIsIDEsICJ4Il0="):
         with pytest.raises(InvalidInput, match="page token"):

@@ -7,6 +7,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from ..filters import Clause
+from .tables import START
 
 
 def compare(column: Any, clause: Clause, dialect: str) -> Any:
@@ -44,6 +45,12 @@ def _like(column: Any, pattern: str, dialect: str) -> Any:
     return column.op("GLOB")(escaped.replace("%", "*").replace("_", "?"))
 
 
+def starts_as(table: sa.Table, clause: Clause) -> Any:
+    """For ``=`` and ``IN``: how the beginning of a text is then, which is what the index has."""
+    texts = clause.value if isinstance(clause.value, tuple) else (str(clause.value),)
+    return table.c.start.in_([text[:START] for text in texts])
+
+
 def with_key(table: sa.Table, owner: Any, clause: Clause, dialect: str) -> Any:
     """A condition on the row of a table of keys and values that belongs to an owner.
 
@@ -56,9 +63,14 @@ def with_key(table: sa.Table, owner: Any, clause: Clause, dialect: str) -> Any:
     same = sa.and_(table.columns[0] == owner, table.c.key == clause.field.key)
     if clause.operator == "IS NULL":
         return ~sa.exists().where(same)
+    return sa.exists().where(same, compare_row(table, clause, dialect))
+
+
+def compare_row(table: Any, clause: Clause, dialect: str) -> Any:
+    """The condition that a row of a table of keys and values, which is there, fits a clause."""
     if clause.operator == "IS NOT NULL":
-        return sa.exists().where(same)
+        return sa.true()
     compared = compare(table.c.value, clause, dialect)
-    if clause.operator == "!=":  # NaN, kept as NULL, is unequal to every number
-        compared = compared | table.c.value.is_(None)
-    return sa.exists().where(same, compared)
+    if clause.field.kind == "metric" and clause.operator == "!=":
+        return compared | table.c.value.is_(None)  # NaN is unequal to every number
+    return compared

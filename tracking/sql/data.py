@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -10,14 +10,18 @@ from sqlalchemy.engine import Connection
 
 from ...errors import InvalidInput, NotFound
 from ..entities import Metric, Param, RunTag, Tags
+from .engine import repeated
+from .engine_sqlite import SqliteDatabase
 from .model_metrics import write_model_metrics
 from .runs import Runs, active_run, write_tags
-from .tables import NAN, encode_value, params, runs, tags
+from .tables import NAN, encode_value, latest_metrics, metrics, params, runs, tags
+from .upsert import insert_or_ignore, keep_later
 
 # The hot path, as text: a training loop runs these thousands of times a second. The first finds
 # the run and checks that it is active by itself. The latest value is that of the greatest step,
 # then time; the later call wins a tie (several calls fit in one millisecond).
 _COLUMNS = "key, timestamp, step, value, special, run"
+_LATEST = f"{_COLUMNS}, experiment"
 _APPEND_TO_RUN = f"""
 INSERT INTO metrics ({_COLUMNS})
 SELECT ?, ?, ?, ?, ?, id FROM runs WHERE run_id = ? AND lifecycle_stage = 'active'
@@ -30,12 +34,12 @@ ON CONFLICT (run, key) DO UPDATE SET
 WHERE excluded.step > step OR (excluded.step = step AND excluded.timestamp >= timestamp)
 """
 _KEEP_LATEST_OF_RUN = f"""
-INSERT INTO latest_metrics ({_COLUMNS}, experiment)
+INSERT INTO latest_metrics ({_LATEST})
 SELECT ?, ?, ?, ?, ?, id, experiment FROM runs WHERE run_id = ? {_IF_LATER}
 """  # noqa: S608
 _APPEND = f"INSERT INTO metrics ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"  # noqa: S608
 _KEEP_LATEST = f"""
-INSERT INTO latest_metrics ({_COLUMNS}, experiment) VALUES (?, ?, ?, ?, ?, ?, ?) {_IF_LATER}
+INSERT INTO latest_metrics ({_LATEST}) VALUES (?, ?, ?, ?, ?, ?, ?) {_IF_LATER}
 """  # noqa: S608
 
 _FEW = 100  # so many keys are looked up one by one; for more, all of the run's are read
@@ -45,19 +49,21 @@ class Data(Runs):
     """The part of the store that keeps what runs log."""
 
     def log_metric(self, run_id: str, metric: Metric) -> None:
-        if metric.model_id is not None:
+        database = self.database
+        if metric.model_id is not None or not isinstance(database, SqliteDatabase):
             self.log_batch(run_id, [metric])
             return
         value, special = encode_value(metric.value)
         row = (metric.key, metric.timestamp, metric.step, value, special, run_id)
         latest = (*row[:3], None, NAN, run_id) if special == NAN else row
-        with self.database.fast_write() as cursor:
+        with database.fast_write() as cursor:
             cursor.execute(_APPEND_TO_RUN, row)
             # 0 rows: the same point again, or no such active run; the latter must be told
             if cursor.rowcount == 0:
                 self._check_active(cursor, run_id)
             cursor.execute(_KEEP_LATEST_OF_RUN, latest)
 
+    @repeated
     def log_batch(
         self,
         run_id: str,
@@ -75,6 +81,7 @@ class Data(Runs):
                 _write_metrics(connection, run, metrics)
                 write_model_metrics(connection, run.id, metrics)
 
+    @repeated
     def delete_tag(self, run_id: str, key: str) -> None:
         with self.database.write() as connection:
             run = active_run(connection, run_id, self.database.name)
@@ -128,9 +135,30 @@ def _write_metrics(connection: Connection, run: Any, given: Sequence[Metric]) ->
         rows.append((metric.key, metric.timestamp, metric.step, value, special, run.id))
         shown = None if special == NAN else value
         latest.append((*rows[-1][:3], shown, special, run.id, run.experiment))
-    cursor: Any = connection.connection.cursor()
-    cursor.executemany(_APPEND, rows)
-    cursor.executemany(_KEEP_LATEST, latest)
+    dialect = connection.dialect.name
+    if dialect == "sqlite":
+        cursor: Any = connection.connection.cursor()
+        cursor.executemany(_APPEND, rows)
+        cursor.executemany(_KEEP_LATEST, latest)
+        return
+    connection.execute(insert_or_ignore(metrics, dialect), _named(_COLUMNS, rows))
+    connection.execute(keep_later(latest_metrics, dialect), _named(_LATEST, _last_of_each(latest)))
+
+
+def _named(columns: str, rows: Iterable[tuple[Any, ...]]) -> list[dict[str, Any]]:
+    names = columns.split(", ")
+    return [dict(zip(names, row, strict=True)) for row in rows]
+
+
+def _last_of_each(rows: list[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
+    """One row a key is enough: the one that remains in the end."""
+    last: dict[str, tuple[Any, ...]] = {}
+    for row in rows:
+        key, timestamp, step = row[:3]
+        before = last.get(key)
+        if before is None or (step, timestamp) >= (before[2], before[1]):
+            last[key] = row
+    return list(last.values())
 
 
 def _short(text: str) -> str:

@@ -9,11 +9,9 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from ...errors import AlreadyExists, InvalidInput, NotFound
-from ..entities import Experiment, LifecycleStage, PagedList, RunTag, ViewType
-from ..filters import EXPERIMENTS, parse_filter
+from ..entities import Experiment, LifecycleStage, RunTag, ViewType
 from ..validate import now
-from .conditions import compare, with_key
-from .engine import Database
+from .engine import Database, repeated
 from .tables import experiment_tags, experiments, runs
 from .upsert import upsert
 
@@ -22,7 +20,9 @@ class Experiments:
     """The part of the store that keeps experiments."""
 
     database: Database
+    proxied: bool
 
+    @repeated
     def create_experiment(
         self, name: str, artifact_location: str | None = None, tags: Mapping[str, str] | None = None
     ) -> str:
@@ -53,26 +53,6 @@ class Experiments:
             row = connection.execute(query).first()
             return self._experiments(connection, [row])[0] if row else None
 
-    def search_experiments(
-        self,
-        view: ViewType = ViewType.ACTIVE_ONLY,
-        max_results: int = 1000,
-        filter_string: str = "",
-        order_by: Sequence[str] = (),
-        page_token: str | None = None,
-    ) -> PagedList:
-        query = sa.select(experiments).order_by(experiments.c.id.desc()).limit(max_results)
-        query = in_view(query, experiments.c.lifecycle_stage, view)
-        with self.database.read() as connection:
-            dialect = connection.dialect.name
-            for clause in parse_filter(filter_string, EXPERIMENTS):
-                if clause.field.kind == "tag":
-                    condition = with_key(experiment_tags, experiments.c.id, clause, dialect)
-                else:
-                    condition = compare(experiments.c[clause.field.key], clause, dialect)
-                query = query.where(condition)
-            return PagedList(self._experiments(connection, connection.execute(query).all()), None)
-
     def rename_experiment(self, experiment_id: str, name: str) -> None:
         with self.database.write() as connection:
             row = active_experiment_row(connection, experiment_id, self.database.name)
@@ -80,6 +60,7 @@ class Experiments:
                 _check_name_is_free(connection, name)
             self._update(connection, row.id, name=name)
 
+    @repeated
     def set_experiment_stage(self, experiment_id: str, stage: str) -> None:
         with self.database.write() as connection:
             row = experiment_row(connection, experiment_id, self.database.name)
@@ -90,12 +71,14 @@ class Experiments:
             changed = changed.where(runs.c.lifecycle_stage != stage)
             connection.execute(changed.values(stage_values(stage)))
 
+    @repeated
     def set_experiment_tag(self, experiment_id: str, tag: RunTag) -> None:
         with self.database.write() as connection:
             row = active_experiment_row(connection, experiment_id, self.database.name)
             _set_tag(connection, row.id, tag)
             self._update(connection, row.id)
 
+    @repeated
     def delete_experiment_tag(self, experiment_id: str, key: str) -> None:
         with self.database.write() as connection:
             row = active_experiment_row(connection, experiment_id, self.database.name)
@@ -130,12 +113,19 @@ class Experiments:
             for row in rows
         ]
 
+    @property
+    def own_root(self) -> str:
+        """Where experiments without a location of their own are reported to be."""
+        return "mlflow-artifacts:" if self.proxied else self.database.artifact_root
+
     def experiment_location(self, key: int, recorded: str | None) -> str:
         """Where an experiment's files are: as recorded, or below the store's own root."""
-        return recorded or f"{self.database.artifact_root}/{key}"
+        return recorded or f"{self.own_root}/{key}"
 
 
-def experiment_row(connection: Connection, experiment_id: str, place: str) -> Any:
+def experiment_row(
+    connection: Connection, experiment_id: str, place: str, lock: bool = False
+) -> Any:
     """The row of an experiment, deleted or not.
 
     Raises:
@@ -144,6 +134,8 @@ def experiment_row(connection: Connection, experiment_id: str, place: str) -> An
     row = None
     if experiment_id.isdecimal() and len(experiment_id) < 19:
         query = sa.select(experiments).where(experiments.c.id == int(experiment_id))
+        if lock:  # nobody deletes or renames it until our transaction ends
+            query = query.with_for_update(key_share=True)
         row = connection.execute(query).first()
     if row is None:
         raise NotFound(f"No experiment with id {experiment_id!r} in {place}.")
@@ -157,7 +149,7 @@ def active_experiment_row(connection: Connection, experiment_id: str, place: str
         NotFound: there is none of that id.
         InvalidInput: it is deleted.
     """
-    row = experiment_row(connection, experiment_id, place)
+    row = experiment_row(connection, experiment_id, place, lock=True)
     if row.lifecycle_stage != LifecycleStage.ACTIVE:
         raise InvalidInput(
             f"The experiment {row.name!r} (id {row.id}) is deleted. Restore it with "

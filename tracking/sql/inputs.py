@@ -10,6 +10,7 @@ from sqlalchemy.engine import Connection
 
 from ..entities import DatasetInput, ModelInput, ModelOutput
 from .data import Data
+from .engine import repeated
 from .runs import active_run
 from .tables import dataset_input_tags, dataset_inputs, datasets, model_inputs, model_outputs
 from .upsert import insert_or_ignore, upsert
@@ -18,6 +19,7 @@ from .upsert import insert_or_ignore, upsert
 class Inputs(Data):
     """The part of the store that keeps what runs read and made."""
 
+    @repeated
     def log_inputs(
         self,
         run_id: str,
@@ -33,6 +35,7 @@ class Inputs(Data):
                 dialect = connection.dialect.name
                 connection.execute(insert_or_ignore(model_inputs, dialect), rows)
 
+    @repeated
     def log_outputs(self, run_id: str, models: Sequence[ModelOutput]) -> None:
         with self.database.write() as connection:
             run = active_run(connection, run_id, self.database.name)

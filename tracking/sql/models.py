@@ -10,17 +10,15 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from ...errors import InvalidInput, NotFound
-from ..entities import LifecycleStage, LoggedModel, ModelStatus, PagedList, Param, RunTag
-from ..filters import MODELS, Clause, parse_filter
+from ..entities import LifecycleStage, LoggedModel, ModelStatus, Param, RunTag
 from ..validate import now
-from .conditions import compare, with_key
+from .engine import repeated
 from .experiments import active_experiment_row
 from .history import History
 from .model_metrics import model_keys, read_model_metrics
 from .runs import active_run
 from .tables import (
     experiments,
-    logged_model_metrics,
     logged_model_params,
     logged_model_tags,
     logged_models,
@@ -37,6 +35,7 @@ JOINED_MODELS = logged_models.join(experiments).outerjoin(
 class Models(History):
     """The part of the store that keeps logged models."""
 
+    @repeated
     def create_logged_model(
         self,
         experiment_id: str,
@@ -67,6 +66,7 @@ class Models(History):
             _write_tags(connection, key, tags)
             return self._models(connection, [_model_row(connection, row["model_id"], place)])[0]
 
+    @repeated
     def finalize_logged_model(
         self, model_id: str, status: str, digest: str | None = None
     ) -> LoggedModel:
@@ -90,36 +90,19 @@ class Models(History):
                 0
             ]
 
-    def search_logged_models(
-        self,
-        experiment_ids: Sequence[str] = (),
-        filter_string: str = "",
-        max_results: int = 1000,
-        order_by: Sequence[str] = (),
-        page_token: str | None = None,
-    ) -> PagedList:
-        query = sa.select(*MODEL_COLUMNS).select_from(JOINED_MODELS)
-        query = query.order_by(logged_models.c.id.desc()).limit(max_results)
-        query = query.where(logged_models.c.lifecycle_stage == LifecycleStage.ACTIVE)
-        if experiment_ids:
-            keys = [int(i) for i in experiment_ids if i.isdecimal()]
-            query = query.where(logged_models.c.experiment.in_(keys))
-        with self.database.read() as connection:
-            for clause in parse_filter(filter_string, MODELS):
-                query = query.where(_condition(clause, connection.dialect.name))
-            return PagedList(self._models(connection, connection.execute(query).all()), None)
-
     def log_logged_model_params(self, model_id: str, params: Sequence[Param]) -> None:
         with self.database.write() as connection:
             row = _model_row(connection, model_id, self.database.name)
             _write_params(connection, row.id, params)
 
+    @repeated
     def set_logged_model_tags(self, model_id: str, tags: Sequence[RunTag]) -> None:
         with self.database.write() as connection:
             row = _model_row(connection, model_id, self.database.name)
             _write_tags(connection, row.id, tags)
             self._touch(connection, row.id)
 
+    @repeated
     def delete_logged_model_tag(self, model_id: str, key: str) -> None:
         with self.database.write() as connection:
             row = _model_row(connection, model_id, self.database.name)
@@ -130,6 +113,7 @@ class Models(History):
                 raise NotFound(f"The model {model_id} has no tag {key!r}.")
             self._touch(connection, row.id)
 
+    @repeated
     def delete_logged_model(self, model_id: str) -> None:
         with self.database.write() as connection:
             row = _model_row(connection, model_id, self.database.name)
@@ -173,26 +157,6 @@ def _values(connection: Connection, table: sa.Table, keys: list[int]) -> dict[in
     for owner, key, value in connection.execute(query):
         found[owner][key] = value
     return found
-
-
-_ATTRIBUTES = {
-    "source_run_id": runs.c.run_id,
-    "creation_timestamp": logged_models.c.creation_time,
-    "last_updated_timestamp": logged_models.c.last_update_time,
-}
-_TABLES = {
-    "metric": logged_model_metrics,
-    "param": logged_model_params,
-    "tag": logged_model_tags,
-}
-
-
-def _condition(clause: Clause, dialect: str) -> Any:
-    field = clause.field
-    if field.kind != "attribute":
-        return with_key(_TABLES[field.kind], logged_models.c.id, clause, dialect)
-    column = _ATTRIBUTES[field.key] if field.key in _ATTRIBUTES else logged_models.c[field.key]
-    return compare(column, clause, dialect)
 
 
 def _model_row(connection: Connection, model_id: str, place: str) -> Any:

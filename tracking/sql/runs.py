@@ -22,22 +22,28 @@ from ..entities import (
     RunTag,
     Tags,
 )
-from .experiments import Experiments, active_experiment_row, stage_values
+from .engine import repeated
+from .experiments import active_experiment_row, stage_values
 from .input_rows import read_inputs, read_outputs
+from .search_experiments import ExperimentSearch
 from .tables import decode_value, experiments, latest_metrics, params, runs, tags
 from .upsert import upsert
 
 # one query a table for a page of runs, in slices that every database's limit on variables allows
 _SLICE = 5000
 RUN_COLUMNS = (runs, experiments.c.artifact_location)
-_FIND = sa.select(runs.c.id, runs.c.experiment, runs.c.lifecycle_stage).where(
-    runs.c.run_id == sa.bindparam("run_id")
+# who writes to a run keeps others from it until the end, where the database itself is not locked
+_FIND = (
+    sa.select(runs.c.id, runs.c.experiment, runs.c.lifecycle_stage)
+    .where(runs.c.run_id == sa.bindparam("run_id"))
+    .with_for_update(key_share=True)
 )
 
 
-class Runs(Experiments):
+class Runs(ExperimentSearch):
     """The part of the store that keeps runs."""
 
+    @repeated
     def create_run(
         self,
         experiment_id: str,
@@ -75,6 +81,7 @@ class Runs(Experiments):
         with self.database.read() as connection:
             return self.load_runs(connection, [run_row(connection, run_id, self.database.name)])[0]
 
+    @repeated
     def update_run(
         self,
         run_id: str,
@@ -95,6 +102,7 @@ class Runs(Experiments):
             if name is not None:
                 write_tags(connection, run.id, run.experiment, {Tags.RUN_NAME: name})
 
+    @repeated
     def set_run_stage(self, run_id: str, stage: str) -> None:
         with self.database.write() as connection:
             row = run_row(connection, run_id, self.database.name)

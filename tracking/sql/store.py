@@ -6,10 +6,10 @@ from pathlib import Path
 
 from ..uri import family, sqlite_file
 from .engine import Database
-from .search import Search
+from .search_runs import RunSearch
 
 
-class SqlStore(Search):
+class SqlStore(RunSearch):
     """A `TrackingStore` in a SQLite file, PostgreSQL, MySQL or MariaDB.
 
     Args:

@@ -1,0 +1,165 @@
+"""Searching runs: filters and orders become SQL that indexes serve.
+
+Along the index of its order (see `run_phases`) a search reads no more runs than it takes to fill
+the page. That is slow where few runs fit the filter, so before that the indexes of its clauses are
+asked whether one of them names only a few runs; if so, these are looked at one by one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from ..entities import LifecycleStage, PagedList, ViewType
+from ..filters import Clause, Order, parse_filter, parse_order
+from .paging import Place, after, check_max_results, check_place, read_token, write_token
+from .run_filters import condition, matches
+from .run_phases import Phase, phases
+from .runs import RUN_COLUMNS
+from .search_models import ModelSearch
+from .tables import experiments, runs
+
+FEW = 2000  # so many runs are looked at one by one
+_MANY = 20  # more parts than that are not searched each by its own stretch of an index
+
+_STAGES = {
+    ViewType.ACTIVE_ONLY: (LifecycleStage.ACTIVE,),
+    ViewType.DELETED_ONLY: (LifecycleStage.DELETED,),
+    ViewType.ALL: (LifecycleStage.ACTIVE, LifecycleStage.DELETED),
+}
+
+
+class RunSearch(ModelSearch):
+    """The part of the store that finds runs."""
+
+    def search_runs(
+        self,
+        experiment_ids: Sequence[str],
+        filter_string: str = "",
+        view: ViewType = ViewType.ACTIVE_ONLY,
+        max_results: int = 1000,
+        order_by: Sequence[str] = (),
+        page_token: str | None = None,
+    ) -> PagedList:
+        check_max_results(max_results)
+        clauses, orders = parse_filter(filter_string), parse_order(order_by)
+        asked = ["runs", sorted(experiment_ids), filter_string, int(view), list(order_by)]
+        start = read_token(page_token, asked)
+        keys = sorted({int(i) for i in experiment_ids if i.isdecimal() and len(i) < 19})
+        stages = _STAGES[ViewType(view)]
+        parts = [_Part((key,), (stage,)) for key in keys for stage in stages]
+        if len(parts) > _MANY:
+            parts = [_Part(tuple(keys), stages)]
+        with self.database.read() as connection:
+            search = _Search(connection, clauses, orders, self.own_root)
+            rows = search.rows(parts, start, max_results + 1)
+            found = self._load_in_order(connection, [row.id for _, row in rows[:max_results]])
+        if len(rows) <= max_results:
+            return PagedList(found, None)
+        phase, last = rows[max_results - 1]
+        return PagedList(found, write_token(Place(phase, list(last[1:])), asked))
+
+    def _load_in_order(self, connection: Connection, keys: list[int]) -> list[Any]:
+        rows: dict[int, Any] = {}
+        for some in (keys[i : i + FEW] for i in range(0, len(keys), FEW)):
+            query = sa.select(*RUN_COLUMNS).join(experiments).where(runs.c.id.in_(some))
+            rows |= {row.id: row for row in connection.execute(query)}
+        return self.load_runs(connection, [rows[key] for key in keys])
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """Where to look: in experiments as a whole, or at a few runs of them."""
+
+    experiments: tuple[int, ...]
+    stages: tuple[str, ...]
+    few: tuple[int, ...] | None = None
+
+    def inside(self, experiment: Any) -> Any:
+        """The condition that a column names one of the experiments."""
+        return _is_one_of(experiment, self.experiments)
+
+    def conditions(self, experiment: Any) -> list[Any]:
+        """On a row of `runs`, or of what it is joined with."""
+        at_stage = _is_one_of(runs.c.lifecycle_stage, self.stages)
+        if self.few is None:
+            return [at_stage, self.inside(experiment)]
+        keys: Any = sa.bindparam(None, self.few, expanding=True, literal_execute=True)
+        return [at_stage, self.inside(runs.c.experiment), runs.c.id.in_(keys)]
+
+
+class _Search:
+    """One search: what is asked, and how it is put to the database."""
+
+    def __init__(
+        self, connection: Connection, clauses: list[Clause], orders: list[Order], root: str
+    ) -> None:
+        self.connection = connection
+        self.dialect = connection.dialect.name
+        self.clauses = clauses
+        self.phases = phases(
+            clauses, orders, lambda clause: condition(clause, self.dialect, root), self.dialect
+        )
+
+    def rows(
+        self, parts: list[_Part], start: Place | None, limit: int
+    ) -> list[tuple[int, sa.Row[Any]]]:
+        """So many rows of (id, sort keys …), each with the number of its phase."""
+        if self.clauses:
+            parts = [self._narrowed(part) for part in parts]
+        parts = [part for part in parts if part.few != ()]
+        found: list[tuple[int, sa.Row[Any]]] = []
+        for number, phase in enumerate(self.phases):
+            if not parts or len(found) >= limit:
+                break
+            if start is not None and number < start.phase:
+                continue
+            conditions = []
+            if start is not None and number == start.phase:
+                check_place(start, phase.keys)
+                conditions.append(after(phase.keys, start.values))
+            queries = [_query(phase, part, conditions, limit - len(found)) for part in parts]
+            query = queries[0] if len(queries) == 1 else _together(queries, phase, limit)
+            found += [(number, row) for row in self.connection.execute(query)]
+        return found
+
+    def _narrowed(self, part: _Part) -> _Part:
+        """The same part, or the few runs of it that one clause leaves."""
+        queries = [sa.select(runs.c.id).where(*part.conditions(runs.c.experiment))]
+        for clause in self.clauses:
+            named = matches(clause, part.inside, self.dialect)
+            if named is not None:
+                queries.append(named)
+        for query in queries:
+            some = query.limit(FEW + 1).subquery()
+            count = self.connection.execute(sa.select(sa.func.count()).select_from(some)).scalar()
+            if count is not None and count <= FEW:
+                return replace(part, few=tuple(self.connection.execute(query).scalars()))
+        return part
+
+
+def _is_one_of(column: Any, values: tuple[Any, ...]) -> Any:
+    return column == values[0] if len(values) == 1 else column.in_(values)
+
+
+def _query(phase: Phase, part: _Part, conditions: list[Any], limit: int) -> Any:
+    labelled = [key.column.label(f"s{i}") for i, key in enumerate(phase.keys)]
+    return (
+        sa.select(runs.c.id, *labelled)
+        .select_from(phase.source)
+        .where(*part.conditions(phase.experiment), *phase.conditions, *conditions)
+        .order_by(*(key.order for key in phase.keys))
+        .limit(limit)
+    )
+
+
+def _together(queries: list[Any], phase: Phase, limit: int) -> Any:
+    """The first of all that these queries find."""
+    united = sa.union_all(*(sa.select(query.subquery()) for query in queries)).subquery()
+    columns = [(united.c[f"s{i}"], key.ascending) for i, key in enumerate(phase.keys)]
+    orders = [column.asc() if ascending else column.desc() for column, ascending in columns]
+    return sa.select(united).order_by(*orders).limit(limit)
