@@ -8,6 +8,7 @@ with the length of what it points into; then the object is as safe as any other.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
+from functools import partial
 from pathlib import Path
 from types import BuiltinFunctionType, FunctionType, MethodType
 from typing import Any
@@ -42,6 +43,9 @@ CHECKED_NODES: frozenset[tuple[str, str]] = frozenset(
         *(("SparseMatrixNode", name) for name in _SPARSE),
     }
 )
+
+
+_DAMAGE = (AttributeError, IndexError, KeyError, MemoryError, TypeError, ValueError)
 
 
 class _Wrong(Exception):
@@ -95,7 +99,7 @@ def check_objects(path: Path, nodes: Collection[Any], trusted: Collection[str] =
                 check(instance)
         except _Wrong as reason:
             raise _refused(path, name, reason) from None
-        except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
+        except _DAMAGE as error:
             raise _refused(path, name, f"{type(error).__name__}: {error}") from None
 
 
@@ -162,18 +166,39 @@ def _check_own_tree(estimator: Any) -> None:
 
 
 def _check_boosting(estimator: Any) -> None:
-    """Gradient boosting follows its trees itself: one output each, its own features."""
+    """Gradient boosting follows its trees itself: one output each, its own features and columns."""
     trees = vars(estimator).get("estimators_")
-    for tree in () if trees is None else trees.ravel():
+    if trees is None:
+        return
+    for tree in trees.ravel():
         inner = tree.tree_
         if inner.n_features != estimator.n_features_in_:
             raise _Wrong("a tree is for another number of features")
         if inner.n_outputs != 1 or inner.max_n_classes != 1:
             raise _Wrong("a tree has several outputs")
+    start = estimator.init_
+    if not isinstance(start, str) and type(start).__name__ not in _CONSTANT:
+        raise _Wrong("it starts from another estimator's answers, which takes --trust")
+    import numpy as np
+
+    # the trees' answers are added to these columns, without looking how many there are
+    row = np.zeros((1, estimator.n_features_in_), np.float32)
+    if estimator._raw_predict_init(row).shape != (1, trees.shape[1]):
+        raise _Wrong("it has trees for other columns than it predicts")
 
 
 def _check_histogram_boosting(estimator: Any) -> None:
-    predictors = [p for row in vars(estimator).get("_predictors", ()) for p in row]
+    state = vars(estimator)
+    if state.get("_in_fit"):
+        raise _Wrong("it takes its input for bins")
+    if state.get("_preprocessor") is not None:
+        # it alone decides how many columns there are; the one that fitting makes holds a
+        # `functools.partial`, which has come this far only if the caller vouched for it
+        steps = getattr(state["_preprocessor"], "transformers_", ())
+        made = {name: step for name, step, _ in steps}
+        if type(getattr(made.get("numerical"), "func", None)) is not partial:
+            raise _Wrong("its preprocessor is none of its own")
+    predictors = [p for row in state.get("_predictors", ()) for p in row]
     if not predictors:
         return
     import numpy as np
@@ -206,6 +231,19 @@ def _check_predictor(predictor: Any) -> None:
         if type(bitsets) is not np.ndarray or bitsets.ndim != 2 or bitsets.shape[1] != 8:
             raise _Wrong("its sets of categories are damaged")
         _within(nodes["bitset_idx"][by_category], len(bitsets), "a set of categories")
+
+
+def _check_votes(estimator: Any) -> None:
+    """A neighbour's label is where its vote is counted."""
+    labels = vars(estimator).get("_y")
+    if labels is None:
+        return
+    fitted, classes = estimator._fit_X, estimator.classes_
+    if labels.dtype.kind not in "iu" or len(labels) != fitted.shape[0]:
+        raise _Wrong("its labels do not fit its samples")
+    outputs = [labels] if labels.ndim == 1 else list(labels.T)
+    for column, known in zip(outputs, classes if labels.ndim > 1 else [classes], strict=True):
+        _within(column, len(known), "a label")
 
 
 def _check_neighbours(tree: Any) -> None:
@@ -251,6 +289,9 @@ def _check_spline(spline: Any) -> None:
     type(spline)(np.asarray(spline.t), np.asarray(spline.c), int(spline.k))
 
 
+# what gradient boosting starts from by itself: the same answer for every row
+_CONSTANT = ("DummyClassifier", "DummyRegressor")
+
 _CHECKS: dict[str, Callable[[Any], None]] = {
     "BSpline": _check_spline,
     "Tree": _check_tree,
@@ -270,6 +311,7 @@ _CHECKS: dict[str, Callable[[Any], None]] = {
         ),
         _check_own_tree,
     ),
+    **dict.fromkeys(("KNeighborsClassifier", "RadiusNeighborsClassifier"), _check_votes),
     **dict.fromkeys(("GradientBoostingClassifier", "GradientBoostingRegressor"), _check_boosting),
     **dict.fromkeys(
         ("HistGradientBoostingClassifier", "HistGradientBoostingRegressor"),

@@ -19,18 +19,24 @@ import skops.io
 from scipy import sparse
 from sklearn.ensemble import (
     GradientBoostingClassifier,
+    GradientBoostingRegressor,
     HistGradientBoostingClassifier,
     RandomForestClassifier,
 )
 from sklearn.linear_model import LogisticRegression
-from sklearn.neighbors import BallTree, KDTree, KNeighborsClassifier
+from sklearn.neighbors import (
+    BallTree,
+    KDTree,
+    KNeighborsClassifier,
+    RadiusNeighborsClassifier,
+)
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, SplineTransformer, StandardScaler
 from sklearn.tree import DecisionTreeClassifier
 
 from mlpack.errors import BadModel, ModelUntrusted
 from mlpack.flavors import Trust, load_model, load_native, save_model
-from mlpack.flavors.skops_trust import REVIEWED, load_skops
+from mlpack.flavors.skops_trust import REVIEWED, load_skops, save_skops
 
 X = np.random.RandomState(0).rand(60, 4)
 Y = (X[:, 0] > 0.5).astype(int)
@@ -592,6 +598,80 @@ def test_a_tree_for_more_features_than_its_owner_checks(file: Path) -> None:
 
 
 # --- what the caller vouches for ---
+
+
+def stacked(model: Any) -> None:
+    model.estimators_ = np.hstack([model.estimators_] * 9)
+
+
+def test_boosted_trees_for_columns_that_are_not_there(file: Path) -> None:
+    """The trees' answers would be written past the end of the predictions."""
+    three = np.arange(60) % 3
+    for model, change in (
+        (GradientBoostingClassifier(n_estimators=2).fit(X, Y), stacked),
+        (GradientBoostingRegressor(n_estimators=2).fit(X, Y), stacked),
+        (
+            GradientBoostingClassifier(n_estimators=2, init="zero").fit(X, three),
+            lambda model: setattr(model, "n_trees_per_iteration_", 1),
+        ),
+        (
+            GradientBoostingClassifier(n_estimators=2).fit(X, three),
+            lambda model: setattr(model, "init_", KNeighborsClassifier().fit(X, Y)),
+        ),
+    ):
+        save_skops(model, file)
+        load_skops(file, Trust())
+        change(model)
+        save_skops(model, file)
+        with pytest.raises(BadModel):
+            load_skops(file, Trust())
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"_in_fit": True}, {"_preprocessor": StandardScaler().fit(X[:, :1]), "_n_features": 1}],
+)
+def test_histogram_boosting_that_does_not_look_at_its_input(
+    file: Path, change: dict[str, Any]
+) -> None:
+    model = HistGradientBoostingClassifier(max_iter=2, min_samples_leaf=5).fit(X, Y)
+    vars(model).update(change)
+    save_skops(model, file)
+    with pytest.raises(BadModel):
+        load_skops(file, Trust())
+
+
+def test_histogram_boosting_with_categories(file: Path) -> None:
+    """Its preprocessor is what fitting makes, where the caller vouched for the parts of it."""
+    model = HistGradientBoostingClassifier(max_iter=2, categorical_features=[3])
+    model.fit(np.c_[X[:, :3], Y], Y)
+    save_skops(model, file)
+    with pytest.raises(ModelUntrusted):
+        load_skops(file, Trust())
+    parts = Trust(types=frozenset({"functools.partial", "sklearn.utils.validation.check_array"}))
+    assert load_skops(file, parts).predict(np.c_[X[:, :3], Y]).tolist() == Y.tolist()
+
+
+@pytest.mark.parametrize("kind", [KNeighborsClassifier, RadiusNeighborsClassifier])
+@pytest.mark.parametrize("labels", [Y + 10**6, Y - 1, Y[:-1], Y.astype(float)])
+def test_neighbours_that_vote_for_classes_that_are_not_there(
+    file: Path, kind: Any, labels: Any
+) -> None:
+    model = kind(algorithm="brute").fit(X, Y)
+    model._y = labels
+    save_skops(model, file)
+    with pytest.raises(BadModel):
+        load_skops(file, Trust())
+
+
+def test_neighbours_with_several_outputs(file: Path) -> None:
+    model = KNeighborsClassifier().fit(X, np.c_[Y, 1 - Y])
+    save_skops(model, file)
+    assert load_skops(file, Trust()).predict(X).shape == (60, 2)
+    model._y = model._y + 1
+    save_skops(model, file)
+    with pytest.raises(BadModel, match="a label points outside"):
+        load_skops(file, Trust())
 
 
 def test_vouching(file: Path) -> None:
