@@ -5,14 +5,14 @@ Loaded only when an address of a server is used: urllib3 takes 0.1 s to import.
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
+import re
 import weakref
 from base64 import b64encode
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
-from typing import IO, Any
+from contextlib import contextmanager, suppress
+from typing import IO, Any, cast
 from urllib.parse import quote, unquote, urlencode, urljoin, urlsplit
 from urllib.request import getproxies, proxy_bypass
 
@@ -38,27 +38,17 @@ Body = Iterable[bytes] | IO[bytes] | None
 
 _CHUNK = 1 << 20
 _CONNECTIONS = 64  # kept open for later; more may be open at once
-_CONNECT_SECONDS = 10.0
 _MAX_ANSWER = 1 << 30
 _MAX_ERROR = 1 << 16
-_MAX_REDIRECTS = 3
 _TRANSIENT = frozenset({429, 502, 503, 504})
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
-_URLOPEN: dict[str, Any] = {"redirect": False, "preload_content": False}
 _IDEMPOTENT = frozenset({"GET", "HEAD", "PUT"})
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
-_BY_CODE: dict[str, type[MlpackError]] = {
-    "INVALID_PARAMETER_VALUE": InvalidInput,
-    "BAD_REQUEST": InvalidInput,
-    "RESOURCE_DOES_NOT_EXIST": NotFound,
-    "RESOURCE_ALREADY_EXISTS": AlreadyExists,
-    "INVALID_STATE": InvalidState,
-    "DEADLINE_EXCEEDED": DeadlineExceeded,
-}
+_KINDS = (InvalidInput, NotFound, AlreadyExists, InvalidState, DeadlineExceeded)
+_BY_CODE: dict[str, type[MlpackError]] = {kind.error_code: kind for kind in _KINDS}
+_BY_CODE["BAD_REQUEST"] = InvalidInput
 _BY_STATUS: dict[int, type[MlpackError]] = {413: PayloadTooLarge, 415: UnsupportedMediaType}
-
-
 # the first that fits; the last always does
 _FAILURES: list[tuple[Any, str]] = [
     (kinds.NameResolutionError, "No machine is known by the name in {where}. Check "
@@ -75,6 +65,25 @@ _FAILURES: list[tuple[Any, str]] = [
     (HTTPError, "The connection to {where} broke before the answer was complete. If the call was "
      "to change something, look whether it did before you repeat it."),
 ]  # fmt: skip
+
+
+class _OneWrite:
+    """For connections: headers and a short body leave together, in one system call."""
+
+    _held: list[bytes] | None = None
+
+    def request(self, method: str, url: str, body: Any = None, *rest: Any, **options: Any) -> None:
+        self._held = [] if body is None or isinstance(body, bytes) else None
+        super().request(method, url, body, *rest, **options)  # type: ignore[misc]
+        held, self._held = self._held, None
+        if held:
+            self.send(b"".join(held))
+
+    def send(self, data: bytes) -> None:
+        if self._held is None:
+            super().send(data)  # type: ignore[misc]
+        else:
+            self._held.append(data)
 
 
 class _Unrepeatable(Retry):
@@ -117,14 +126,13 @@ class HttpClient:
         host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
         self._scheme, self._hostname = parts.scheme, parts.hostname
         self._origin = f"{parts.scheme}://{host}{port}"
-        self.base_url = self._origin + parts.path.rstrip("/")
+        self._prefix = parts.path.rstrip("/")
+        self.base_url = self._origin + self._prefix
         self._credentials = credentials
         self._own_auth = None
         if parts.username:
             self._own_auth = _basic(unquote(parts.username), unquote(parts.password or ""))
-        self._timeout = Timeout(
-            connect=_CONNECT_SECONDS, read=_number("HTTP_REQUEST_TIMEOUT", 120.0)
-        )
+        self._timeout = Timeout(connect=10, read=_number("HTTP_REQUEST_TIMEOUT", 120.0))
         times = int(_number("HTTP_REQUEST_MAX_RETRIES", 5))
         backoff = _number("HTTP_REQUEST_BACKOFF_FACTOR", 0.5)
         options: dict[str, Any] = {
@@ -146,12 +154,14 @@ class HttpClient:
         """Start without connections; those made before a fork belong to the parent."""
         options = {"timeout": self._timeout, "maxsize": _CONNECTIONS, **_tls()}
         proxy = getproxies().get(self._scheme)
-        direct = self._hostname in _LOOPBACK or proxy_bypass(self._hostname)
-        self._pool: urllib3.PoolManager = (
-            urllib3.ProxyManager(proxy, **options)
-            if proxy and not direct
-            else urllib3.PoolManager(**options)
-        )
+        if proxy and self._hostname not in _LOOPBACK and not proxy_bypass(self._hostname):
+            self._pool: Any = urllib3.ProxyManager(proxy, **options)
+            self._asked = self._origin  # a proxy is told the whole address
+        else:
+            self._pool = urllib3.connection_from_url(self._origin, **options)
+            kind = self._pool.ConnectionCls
+            self._pool.ConnectionCls = type(kind.__name__, (_OneWrite, kind), {})
+            self._asked = ""
 
     def json(
         self,
@@ -162,7 +172,7 @@ class HttpClient:
         query: Query | None = None,
         repeat: bool | None = None,
     ) -> dict[str, Any]:
-        """Send and receive JSON.
+        """Send and receive JSON; an empty answer is ``{}``.
 
         Args:
             method: such as "POST".
@@ -170,9 +180,6 @@ class HttpClient:
             body: sent as JSON.
             query: sequences become repeated parameters; those that are None are left out.
             repeat: whether it may safely reach the server twice; default: GET, HEAD and PUT may.
-
-        Returns:
-            The answer; an empty one as ``{}``.
 
         Raises:
             MlpackError: what the server's answer means, or that there was none.
@@ -186,8 +193,8 @@ class HttpClient:
             text = response.read(_MAX_ANSWER + 1)
             if len(text) > _MAX_ANSWER:
                 raise StorageFailed(
-                    f"The answer of {self.base_url} to {path} is over {_MAX_ANSWER >> 30} GiB. "
-                    "Ask for fewer results at a time."
+                    f"{self.base_url} answers {path} with over {_MAX_ANSWER} bytes. Ask for fewer "
+                    "results at a time."
                 )
         try:
             answer = json.loads(text) if text.strip() else {}
@@ -224,7 +231,10 @@ class HttpClient:
         """
         own = dict(headers or {})
         if seekable := hasattr(body, "seek"):
-            own["Content-Length"] = str(_length(body))
+            file = cast("IO[bytes]", body)
+            here = file.tell()
+            own["Content-Length"] = str(file.seek(0, os.SEEK_END) - here)
+            file.seek(here)
         repeat = None if body is None or seekable else False
         response = self._send(method, path, body, query, own, repeat)
         with _released(response):
@@ -232,7 +242,7 @@ class HttpClient:
 
     def close(self) -> None:
         """Close the connections; the client can still be used."""
-        self._pool.clear()
+        self._reset()
 
     def _send(
         self,
@@ -243,7 +253,7 @@ class HttpClient:
         headers: dict[str, str],
         repeat: bool | None,
     ) -> urllib3.BaseHTTPResponse:
-        url = self.base_url + quote(path, safe="/:@!$&'()*+,;=~")
+        url = self._prefix + quote(path, safe="/:@!$&'()*+,;=~")
         if query:
             given = {key: value for key, value in query.items() if value is not None}
             url += "?" + urlencode(given, doseq=True)
@@ -254,10 +264,11 @@ class HttpClient:
         if not self._answered:
             # never reached so far: rather a wrong address than a restart, so say it soon
             retries = retries.new(connect=min(1, retries.total or 0))
-        for _ in range(_MAX_REDIRECTS + 1):
+        options = {"retries": retries, "redirect": False, "preload_content": False}
+        for _ in range(4):
             with self._in_our_words():
-                response = self._pool.urlopen(
-                    method, url, body=body, headers=headers, retries=retries, **_URLOPEN
+                response: urllib3.BaseHTTPResponse = self._pool.urlopen(
+                    method, self._asked + url, body=body, headers=headers, **options
                 )
             self._answered = True
             if response.status < 300:
@@ -270,11 +281,11 @@ class HttpClient:
 
     def _redirected(self, method: str, url: str, response: urllib3.BaseHTTPResponse) -> str:
         """Where to, if that is the same server: credentials and data go to no other."""
-        target = urljoin(url, response.headers.get("Location", ""))
+        target = urljoin(self._origin + url, response.headers.get("Location", ""))
         parts = urlsplit(target)
         same = target.startswith((self._origin + "/", self._origin + "?"))
         if same and (method in ("GET", "HEAD") or response.status in (307, 308)):
-            return target
+            return target.removeprefix(self._origin)
         place = f"{parts.scheme}://{parts.hostname}" if parts.hostname else "nowhere"
         raise StorageFailed(
             f"{self.base_url} redirects to {place}, which is not followed. If that is the tracking "
@@ -285,7 +296,7 @@ class HttpClient:
         """The error that an answer with a status of 400 and more means."""
         status = response.status
         answer = None
-        with contextlib.suppress(HTTPError, ValueError, RecursionError):
+        with suppress(HTTPError, ValueError, RecursionError):
             answer = json.loads(response.read(_MAX_ERROR))
         told = answer if isinstance(answer, dict) else {}
         code, message = str(told.get("error_code") or ""), str(told.get("message") or "")
@@ -391,14 +402,10 @@ def setting(name: str) -> str | None:
 
 
 def _number(name: str, default: float) -> float:
-    text = setting(name)
-    try:
-        number = float(text) if text else default
-    except ValueError:
-        number = -1
-    if number < 0:
+    text = setting(name) or str(default)
+    if not re.fullmatch(r"\d+(\.\d*)?", text):
         raise InvalidInput(f"MLPACK_{name} (or MLFLOW_{name}) must be a number; got {text!r}.")
-    return number
+    return float(text)
 
 
 def _basic(user: str, password: str) -> str:
@@ -436,11 +443,3 @@ def _tls() -> dict[str, Any]:
 def _tls_reason(error: BaseException) -> str:
     cause = error.args[0] if error.args else error
     return str(getattr(cause, "verify_message", "") or getattr(cause, "reason", "")) or "it failed"
-
-
-def _length(body: Any) -> int:
-    """Bytes from where a file stands to its end."""
-    here = body.tell()
-    end = body.seek(0, os.SEEK_END)
-    body.seek(here)
-    return int(end) - int(here)

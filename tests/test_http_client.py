@@ -174,6 +174,17 @@ def test_an_answer_that_nobody_reads_does_not_cost_the_connection(serve):
     assert len(server.connections) == 1
 
 
+def test_a_proxy_of_the_environment_is_used_except_for_this_machine(serve, monkeypatch):
+    proxy, server = serve(), serve()
+    monkeypatch.setenv("http_proxy", proxy.url)
+    HttpClient("http://tracking.example/p").json("GET", "/x", query={"a": 1})
+    HttpClient(server.url).json("GET", "/y")
+    monkeypatch.setenv("no_proxy", "*")
+    HttpClient(server.url).json("GET", "/z")
+    assert [path for _, path, _, _ in proxy.requests] == ["http://tracking.example/p/x?a=1"]
+    assert [path for _, path, _, _ in server.requests] == ["/y", "/z"]
+
+
 # --- retries ---
 
 
