@@ -11,6 +11,7 @@ from flask import Flask, Response, request
 from werkzeug.exceptions import HTTPException
 
 from ..errors import MlpackError
+from .pages import error_page
 
 log = logging.getLogger("mlpack.server")
 
@@ -44,6 +45,9 @@ def handle_errors(app: Flask) -> None:
             )
         elif error.http_status >= 500:
             log.error("%s", error.message, exc_info=error.__cause__)
+        if request.endpoint and request.endpoint.startswith("pages."):
+            page, status = error_page(error)
+            return Response(page, status, mimetype="text/html")
         content = error.to_dict()
         if len(content["message"]) > _LONGEST_MESSAGE:
             content["message"] = content["message"][:_LONGEST_MESSAGE] + "…"

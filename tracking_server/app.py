@@ -18,7 +18,18 @@ from typing import TYPE_CHECKING, Any
 
 from flask import Flask, Response, request
 
-from . import artifacts, experiments, health, logged_models, metrics, proxy, run_data, runs
+from . import (
+    artifacts,
+    experiments,
+    health,
+    logged_models,
+    metrics,
+    pages,
+    prometheus,
+    proxy,
+    run_data,
+    runs,
+)
 from .answers import handle_errors
 from .places import Places
 from .requests import read_message
@@ -58,6 +69,8 @@ def create_app(store: TrackingStore, places: Places, settings: ServerSettings) -
     app = Flask("mlpack.tracking_server", static_folder=None)
     app.url_map.merge_slashes = False  # a doubled slash in a path is refused, not repaired
     service = Service(store, places, settings)
+    if settings.expose_prometheus:
+        prometheus.expose(app)
     protect(app, settings)
     handle_errors(app)
     for prefix in PREFIXES:
@@ -69,6 +82,7 @@ def create_app(store: TrackingStore, places: Places, settings: ServerSettings) -
         name = prefix.strip("/").replace("/", " ").replace(".", "_")
         app.register_blueprint(proxy.blueprint(service), url_prefix=prefix, name=f"{name} proxy")
     app.register_blueprint(health.blueprint(service))
+    app.register_blueprint(pages.blueprint(service))
     _add_downloads(app, service)
     return app
 

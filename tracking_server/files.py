@@ -5,7 +5,6 @@ from __future__ import annotations
 import mimetypes
 import posixpath
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
@@ -51,8 +50,6 @@ def take(store: ArtifactStore, path: str, request: Request) -> None:
         UnsupportedMediaType: the body is compressed.
     """
     refuse_compressed(request)
-    if request.content_length is None and not request.environ.get("wsgi.input_terminated"):
-        raise InvalidInput("The request has neither a Content-Length nor a chunked body.")
     store.write(path, _pieces(request))
 
 
@@ -92,8 +89,3 @@ def _attachment(name: str) -> str:
     if plain != name:
         header += f"; filename*=UTF-8''{quote(name, safe='', errors='replace')}"
     return header
-
-
-def local_path(store: ArtifactStore) -> Path | None:
-    """The folder of a store that is one."""
-    return store.root if isinstance(store, LocalArtifacts) else None

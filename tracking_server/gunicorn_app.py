@@ -37,7 +37,10 @@ def run(settings: ServerSettings, *, open_browser: bool = False) -> NoReturn:
     set_up_logging()
     from .app import create_app
     from .backend import open_backend
+    from .prometheus import make_folder
 
+    if settings.expose_prometheus:
+        make_folder()
     backend = open_backend(settings)
     listen(listener)
     host, port = listener.getsockname()[:2]

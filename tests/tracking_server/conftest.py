@@ -41,17 +41,17 @@ class Api:
     def __init__(self, client: FlaskClient) -> None:
         self.client = client
 
-    def get(self, path: str, **query: Any) -> dict[str, Any]:
+    def get(self, path: str, /, **query: Any) -> dict[str, Any]:
         return self._checked(self.client.get(f"/api/2.0/mlflow/{path}", query_string=query))
 
     def __getattr__(self, method: str) -> Callable[..., dict[str, Any]]:
-        def call(path: str, **body: Any) -> dict[str, Any]:
+        def call(path: str, /, **body: Any) -> dict[str, Any]:
             send = getattr(self.client, method)
             return self._checked(send(f"/api/2.0/mlflow/{path}", json=body))
 
         return call
 
-    def refused(self, method: str, path: str, status: int, code: str, **body: Any) -> str:
+    def refused(self, method: str, path: str, status: int, code: str, /, **body: Any) -> str:
         """The message of a call that must fail so."""
         given = {"query_string": body} if method == "get" else {"json": body}
         response = getattr(self.client, method)(f"/api/2.0/mlflow/{path}", **given)
