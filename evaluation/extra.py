@@ -60,7 +60,7 @@ def make_metric(
     Raises:
         InvalidInput: a function without a name, and no name given.
     """
-    chosen = name or getattr(eval_fn, "__name__", "<lambda>")
+    chosen = str(name or getattr(eval_fn, "__name__", "<lambda>"))
     if chosen == "<lambda>":
         raise InvalidInput("make_metric needs name= for a function that has none.")
     return ExtraMetric(eval_fn, chosen, greater_is_better, long_name, version)
@@ -95,7 +95,7 @@ def compute(metric: ExtraMetric, frame: Any, inputs: Any, context: Mapping[str, 
             }
         )
     if isinstance(value, Number) or hasattr(value, "item"):
-        return MetricValue(aggregate_results={metric.name: float(value)})  # type: ignore[arg-type]
+        return MetricValue(aggregate_results={metric.name: float(value)})
     if isinstance(value, MetricValue):
         return value
     raise InvalidInput(

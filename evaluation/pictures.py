@@ -6,7 +6,6 @@ Each function takes what it shows and returns a matplotlib figure.
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Sequence
 from typing import Any
 
 from .numbers import Scored
@@ -21,7 +20,7 @@ def available() -> bool:
     return importlib.util.find_spec("matplotlib") is not None
 
 
-def confusion_matrix(true: Any, predicted: Any, labels: Sequence[Any], weights: Any = None) -> Any:
+def confusion_matrix(true: Any, predicted: Any, labels: Any, weights: Any = None) -> Any:
     """Of each label's rows, how many were given which label."""
     import numpy as np
     from sklearn.metrics import confusion_matrix as count

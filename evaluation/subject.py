@@ -97,6 +97,7 @@ def data_of(
     Raises:
         InvalidInput: no such column, lengths that differ, or nothing that is data.
     """
+    dataset: Dataset
     if isinstance(data, PandasDataset):
         targets = data.targets if targets is None else targets
         predictions = data.predictions if predictions is None else predictions

@@ -5,6 +5,7 @@ A daemon thread takes samples. Nothing that goes wrong in it reaches the trainin
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
 import logging
 import os
@@ -227,7 +228,7 @@ def _probes() -> list[Callable[[], dict[str, float]]]:
 def _gpu_probes() -> list[Callable[[], dict[str, float]]]:
     """One probe a GPU of NVIDIA, where its library (nvidia-ml-py) is installed."""
     try:
-        import pynvml
+        pynvml = importlib.import_module("pynvml")
 
         pynvml.nvmlInit()
         handles = [pynvml.nvmlDeviceGetHandleByIndex(i) for i in range(pynvml.nvmlDeviceGetCount())]

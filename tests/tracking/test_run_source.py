@@ -6,7 +6,8 @@ import sys
 import pytest
 
 import mlpack
-from mlpack.tracking.context import describe_source, git_head
+from mlpack.tracking import dirty
+from mlpack.tracking.context import describe_source, git_head, git_remote
 
 
 def git(folder, *arguments):
@@ -90,6 +91,62 @@ def test_a_scripts_own_repository_counts_not_the_working_folders(repository, tmp
     assert run.data.tags["mlflow.source.git.branch"] == "main"
     assert run.data.tags["mlflow.source.name"] == str(script)
     assert run.data.tags["mlflow.source.type"] == "LOCAL"
+
+
+def trained(repository):
+    """The tags of a run of a script in the repository, once its process has ended."""
+    script = repository / "deep" / "train.py"
+    if not script.exists():
+        script.write_text("import mlpack\nwith mlpack.start_run():\n    pass\n")
+    subprocess.run([sys.executable, str(script)], check=True, cwd=repository.parent)
+    return mlpack.search_runs(output_format="list", max_results=1)[0].data.tags
+
+
+def test_a_dirty_tree_is_recorded(repository):
+    assert trained(repository)["mlflow.source.git.dirty"] == "false"  # untracked does not count
+    (repository / "a.txt").write_text("b")
+    assert trained(repository)["mlflow.source.git.dirty"] == "true"
+    git(repository, "add", "a.txt")  # staged is not committed
+    assert trained(repository)["mlflow.source.git.dirty"] == "true"
+    git(repository, "commit", "-q", "-m", "second")
+    assert trained(repository)["mlflow.source.git.dirty"] == "false"
+    (repository / "a.txt").touch()  # newer, and the same
+    assert trained(repository)["mlflow.source.git.dirty"] == "false"
+    (repository / "a.txt").unlink()
+    assert trained(repository)["mlflow.source.git.dirty"] == "true"
+
+
+def test_without_git_nobody_says_dirty(repository, monkeypatch, tmp_path):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    tags = trained(repository)
+    assert "mlflow.source.git.commit" in tags and "mlflow.source.git.dirty" not in tags
+
+
+def test_runs_that_start_together_share_one_answer(repository, monkeypatch):
+    asked = []
+    monkeypatch.setattr(dirty, "_is_dirty", lambda folder: asked.append(folder) or True)
+    answers = []
+    for _ in range(5):
+        dirty.find_out(repository, answers.append)
+    dirty.wait(10)
+    assert (answers, asked) == ([True] * 5, [repository])
+
+
+@pytest.mark.parametrize(
+    ("given", "recorded"),
+    [
+        ("https://user:secret@host.example/a/b.git", "https://host.example/a/b.git"),
+        ("git@host.example:a/b.git", "git@host.example:a/b.git"),
+        ("../elsewhere", "../elsewhere"),
+    ],
+)
+def test_the_address_of_the_repository(repository, tmp_path, given, recorded):
+    assert git_remote(repository) is None
+    git(repository, "remote", "add", "origin", given)
+    git(repository, "remote", "add", "other", "https://other.example")
+    assert git_remote(repository / "deep") == recorded
+    git(repository, "worktree", "add", "-q", "-b", "beside", str(tmp_path / "beside"))
+    assert git_remote(tmp_path / "beside") == recorded
 
 
 def test_without_a_user_a_script_or_a_repository(monkeypatch, tmp_path):
