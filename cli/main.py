@@ -22,8 +22,10 @@ cli = LazyGroup(
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     entries={
         "runs": Entry("runs:runs", "List runs and show what one recorded.", TRACK),
+        "artifacts": Entry("artifacts:artifacts", "List, fetch and add files of runs.", TRACK),
         "server": Entry("server:server", "Record runs for clients elsewhere, over HTTP.", TRACK),
         "ui": Entry("server:ui", "Look at local runs in a browser.", TRACK),
+        "db": Entry("db:db", "Bring the tracking database to this version's schema.", TRACK),
         "models": Entry("models:models", "Show a model, or make one of a bare pickle.", MODEL),
         "serve": Entry("serve:serve", "Answer HTTP requests with a model.", MODEL),
         "predict": Entry("predict:predict", "Score a file, without a server.", MODEL),

@@ -125,7 +125,8 @@ class PostgreSQL(Server):
         self._run(
             *(_program("initdb", "postgresql"), "-D", str(self.folder / "data"), "-U", USER),
             *("--auth=scram-sha-256", f"--pwfile={word}", "--no-sync"),
-            *("--encoding=UTF8", "--locale=C.UTF-8"),
+            # an order of texts that is not the store's
+            *("--encoding=UTF8", "--locale=C.UTF-8", "--locale-provider=icu", "--icu-locale=en"),
         )
 
     def _command(self) -> list[str]:

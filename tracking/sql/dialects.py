@@ -8,7 +8,7 @@ from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.ext.compiler import compiles
-from sqlalchemy.schema import CreateTable
+from sqlalchemy.schema import CreateColumn, CreateTable
 
 from ...errors import InvalidInput, MlpackError, StorageFailed, StorageUnavailable
 from .engine import LOCK_TIMEOUT, Conflict
@@ -153,9 +153,21 @@ DIALECTS = {
 }
 
 
+# Everywhere texts compare by code points: case and blanks at the end make a difference, and an
+# index on the beginning of a text is one on its order. SQLite does so anyway.
+
+
 @compiles(CreateTable, "mysql")  # type: ignore[no-untyped-call,untyped-decorator]
 def _create_table(element: CreateTable, compiler: Any, **options: Any) -> str:
-    """Texts compare by code points there, too: case and blanks at the end make a difference."""
     collation = "utf8mb4_nopad_bin" if compiler.dialect.is_mariadb else "utf8mb4_0900_bin"
     made: str = compiler.visit_create_table(element, **options)
     return f"{made.rstrip()} ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE={collation}"
+
+
+@compiles(CreateColumn, "postgresql")  # type: ignore[no-untyped-call,untyped-decorator]
+def _create_column(element: CreateColumn, compiler: Any, **options: Any) -> str:
+    made: str = compiler.visit_create_column(element, **options)
+    if not isinstance(element.element.type, sa.String):
+        return made
+    kind = compiler.dialect.type_compiler_instance.process(element.element.type)
+    return made.replace(f" {kind}", f' {kind} COLLATE "C"', 1)

@@ -58,6 +58,14 @@ class Database(ABC):
             StorageFailed: as `write`.
         """
 
+    @abstractmethod
+    def facts(self) -> dict[str, str] | None:
+        """What the database says about itself, whatever its version; None where nothing is.
+
+        Raises:
+            StorageFailed: as `read`.
+        """
+
     @property
     @abstractmethod
     def artifact_root(self) -> str:

@@ -66,6 +66,14 @@ class ServerDatabase(Database):
         finally:
             engine.dispose()
 
+    def facts(self) -> dict[str, str] | None:
+        engine = self._make_engine(**self._dialect.limits)
+        try:
+            with self._in_our_words(), engine.connect() as connection:
+                return schema.read_facts(connection)
+        finally:
+            engine.dispose()
+
     @property
     def artifact_root(self) -> str:
         with self._in_our_words():

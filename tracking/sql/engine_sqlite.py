@@ -110,6 +110,13 @@ class SqliteDatabase(Database):
                 broken = connection.exec_driver_sql("PRAGMA foreign_key_check").first()
                 assert broken is None, f"a row without its owner: {broken}"
 
+    def facts(self) -> dict[str, str] | None:
+        if self._stat() is None:
+            return None
+        with self._in_our_words(), _engine(self._address()).connect() as connection:
+            connection.execution_options(mlpack_begin="BEGIN")
+            return schema.read_facts(connection)
+
     @property
     def artifact_root(self) -> str:
         root = self._artifact_root if self._engine else self._new_artifact_root

@@ -29,7 +29,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects import mysql
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 metadata = MetaData()
 
@@ -158,7 +158,7 @@ logged_models = Table(
     Column("digest", String(100)),
     Column("creation_time", BigInteger, nullable=False),
     Column("last_update_time", BigInteger, nullable=False),
-    Column("lifecycle_stage", String(20), nullable=False),
+    Column("lifecycle_stage", String(20), nullable=False, server_default="active"),
     Index("ix_logged_models_run", "source_run", "name"),
     Index("ix_logged_models_experiment", "experiment", "lifecycle_stage", "creation_time", "id"),
     sqlite_autoincrement=True,
