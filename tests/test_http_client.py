@@ -210,15 +210,21 @@ def test_a_server_that_did_nothing_is_asked_again(serve):
 
 
 def test_a_kept_connection_that_the_server_closed_is_replaced(serve):
+    closed = threading.Event()
+
     def once(handler):
         answer(handler)
-        handler.close_connection = True
+        handler.wfile.flush()
+        hang_up(handler)
+        closed.set()
 
     server = serve(once)
     client = HttpClient(server.url)
     for _ in range(5):
+        closed.clear()
         assert client.json("POST", "/create", body={}) == {}
-    assert len(server.requests) == 5
+        assert closed.wait(30)
+    assert len(server.requests) == len(server.connections) == 5
 
 
 def test_the_number_of_retries_is_a_setting(serve, monkeypatch):
