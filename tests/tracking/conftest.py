@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 
 from mlpack.tests.databases import fresh_database
+from mlpack.tests.rest_server import tracking_server
+from mlpack.tracking.rest.store import RestStore
 from mlpack.tracking.sql import schema, tables
 from mlpack.tracking.sql.store import SqlStore
 from mlpack.tracking.store import TrackingStore
@@ -22,26 +24,32 @@ def _own_store(mlruns):
 @pytest.fixture(
     params=[
         "sqlite",
+        "rest",
         pytest.param("postgresql", marks=pytest.mark.db),
         pytest.param("mariadb", marks=pytest.mark.db),
     ]
 )
 def store(
     request: pytest.FixtureRequest, tmp_path: Path, shared_database: Callable[[str], str]
-) -> TrackingStore:
+) -> Iterator[TrackingStore]:
     """An empty store, of each kind in turn: a test that asks for it runs against all of them.
 
     Ids of experiments start anywhere, but that of "Default" is 0.
     """
     if request.param == "sqlite":
-        return SqlStore(tmp_path / "store")
+        yield SqlStore(tmp_path / "store")
+        return
+    if request.param == "rest":
+        with tracking_server(tmp_path / "store") as uri:
+            yield RestStore(uri)
+        return
     emptied = SqlStore(shared_database(request.param), artifact_root=str(tmp_path / "artifacts"))
     with emptied.database.write() as connection:
         for table in reversed(tables.metadata.sorted_tables):
             if table is not schema.alembic_version:
                 connection.execute(table.delete())
         schema.fill(connection, emptied.database)
-    return emptied
+    yield emptied
 
 
 @pytest.fixture(scope="session")
