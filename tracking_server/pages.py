@@ -144,7 +144,7 @@ def _files(service: Service, location: str) -> dict[str, Any]:
     try:
         store, folder, prefix = service.places.find(location)
         cut = len(prefix) + 1 if prefix else 0
-        files = []
+        files: list[dict[str, Any]] = []
         for entry in store.walk(folder):
             if len(files) == _MOST_FILES:
                 return {"files": files, "files_note": f"Only the first {_MOST_FILES} are shown."}

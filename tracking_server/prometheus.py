@@ -92,7 +92,7 @@ def expose(app: Flask) -> None:
         if folder := os.environ.get(_FOLDER):
             _forget_the_dead(Path(folder))
             gathered = CollectorRegistry()
-            MultiProcessCollector(gathered)
+            MultiProcessCollector(gathered)  # type: ignore[no-untyped-call]
         else:
             gathered = registry
         return Response(generate_latest(gathered), content_type=CONTENT_TYPE_LATEST)
