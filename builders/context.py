@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .. import __version__
-from ..errors import AlreadyExists, BadModel, InvalidInput, StorageFailed
+from ..errors import AlreadyExists, BadModel, InvalidInput
+from ..flavors.staging import storage_failed
 from .base import BuildSpec
 from .dockerfile import Recipe, render
 from .indexes import Indexes, find_indexes, secret_parts, without_credentials
@@ -127,7 +128,7 @@ def write_context(spec: BuildSpec, folder: Path) -> Context:
         place = target if exists else target.parent
         temporary = Path(tempfile.mkdtemp(dir=place, prefix=f".{target.name}-"))
     except OSError as error:
-        raise StorageFailed(f"Cannot write {folder}: {error.strerror or error}.") from error
+        raise storage_failed(folder, error) from error
     try:
         write_entries(context.entries, temporary)
         temporary.chmod(0o755)
@@ -137,7 +138,7 @@ def write_context(spec: BuildSpec, folder: Path) -> Context:
         else:
             temporary.rename(target)
     except OSError as error:
-        raise StorageFailed(f"Cannot write {folder}: {error.strerror or error}.") from error
+        raise storage_failed(folder, error) from error
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
     return context

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from ..errors import ModelChanged, StorageFailed
+from ..flavors.staging import storage_failed
 
 # The engine compares contents, not times; one fixed time makes the stream the same every time.
 MODIFIED = 315532800  # 1980-01-01
@@ -75,7 +76,7 @@ def write_entries(entries: Iterable[Entry], folder: Path) -> None:
                 else:
                     file.writelines(_pieces(entry.content, entry.size))
         except OSError as error:
-            raise StorageFailed(f"Cannot write {path}: {error.strerror or error}.") from error
+            raise storage_failed(path, error) from error
 
 
 def _header(entry: Entry) -> bytes:

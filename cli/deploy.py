@@ -256,6 +256,7 @@ def logs(target: str, name: str, tail: int | None, follow: bool) -> None:
 def predict(target: str, name: str, input_path: Path, output_path: Path | None) -> None:
     """Score a file with a deployment."""
     from ..deploy_targets.discovery import get_target
+    from ..flavors.staging import write_file
 
     if str(input_path) == "-":
         body, content_type = sys.stdin.buffer.read(), "application/json"
@@ -266,7 +267,7 @@ def predict(target: str, name: str, input_path: Path, output_path: Path | None) 
         content_type = _CONTENT_TYPES[input_path.suffix.lower()]
     answer = get_target(target).predict(name, body, content_type)
     if output_path:
-        output_path.write_bytes(answer.body)
+        write_file(output_path, answer.body)
     else:
         click.echo(answer.body.decode("utf-8").rstrip("\n"))
 

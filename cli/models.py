@@ -121,6 +121,7 @@ def example(uri: str, output_path: Path | None) -> None:
     """Write the input example of the model at URI as a body for /invocations."""
     from ..errors import NotFound
     from ..flavors import Model
+    from ..flavors.staging import write_file
     from ..registry.resolve import resolve
     from ..uris import safe_join
 
@@ -133,7 +134,7 @@ def example(uri: str, output_path: Path | None) -> None:
         )
     body = file.read_text(encoding="utf-8")
     if output_path:
-        output_path.write_text(body, encoding="utf-8")
+        write_file(output_path, body.encode())
     else:
         click.echo(body)
 

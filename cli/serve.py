@@ -17,11 +17,12 @@ def _size(ctx: click.Context, param: click.Parameter, value: str | None) -> int 
 
 
 @click.command(
+    context_settings={"help_option_names": ["--help"]},  # -h is the host
     epilog=examples(
         "mlpack serve -m runs:/<run_id>/model",
         "mlpack serve -m ./model --host 0.0.0.0 -p 8080 --workers 4",
         "MLPACK_WORKERS=2 mlpack serve -m models:/m-<id> --access-log",
-    )
+    ),
 )
 @model_uri_option
 @click.option("-h", "--host", metavar="HOST", help="Address to listen on.  [default: 127.0.0.1]")
@@ -46,7 +47,6 @@ def _size(ctx: click.Context, param: click.Parameter, value: str | None) -> int 
 )
 @click.option("--access-log", is_flag=True, default=None, help="A line a request on stdout.")
 @trust_options
-@click.help_option("--help")
 def serve(
     model_uri: str,
     host: str | None,

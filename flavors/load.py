@@ -12,7 +12,7 @@ from typing import Any
 from ..errors import BadModel, MissingDependency, MlpackError
 from .base import Flavor, Trust
 from .descriptor import PYFUNC, Model
-from .discovery import get_flavor, is_flavor
+from .discovery import get_flavor, is_flavor, names
 from .integrity import manifest, verify, verify_digest
 from .loaded import LoadedModel
 from .model_code import importable_code
@@ -114,8 +114,9 @@ def _flavor_of(model: Model, folder: Path) -> Flavor:
     loader = str(model.pyfunc.get("loader_module", ""))
     if own and loader == f"mlflow.{own[0]}":
         raise MissingDependency(
-            f"The model at {folder} is of the flavor {own[0]!r}, which is not installed. "
-            f"Try: pip install 'mlpack-toolkit[{own[0]}]'"
+            f"The model at {folder} is of the flavor {own[0]!r}, and there is no such flavor here, "
+            f"only {', '.join(names())}. Upgrade (pip install -U mlpack-toolkit), or install the "
+            "plug-in that adds it."
         )
     by_loader = loader.removeprefix("mlflow.")
     return get_flavor(by_loader if loader != by_loader and is_flavor(by_loader) else PYFUNC)

@@ -1,4 +1,4 @@
-"""A folder that is either there completely or not at all."""
+"""Folders and files that are either there completely or not at all."""
 
 from __future__ import annotations
 
@@ -6,11 +6,12 @@ import errno
 import os
 import secrets
 import shutil
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from ..errors import AlreadyExists, StorageFailed
+from ..errors import AlreadyExists, NotFound, StorageFailed
 
 
 @contextmanager
@@ -50,6 +51,40 @@ def new_folder(path: Path) -> Iterator[Path]:
         raise
 
 
+def write_file(path: Path, content: bytes) -> None:
+    """Write a file that gets its name when it is complete.
+
+    Args:
+        path: the file; one that is there is replaced, a device or a pipe is written to.
+        content: all of it.
+
+    Raises:
+        NotFound: the folder is not there.
+        StorageFailed: it cannot be written; nothing stays behind.
+    """
+    try:
+        if path.exists() and not path.is_file():
+            path.write_bytes(content)
+            return
+        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+        temporary = Path(name)
+        try:
+            with os.fdopen(handle, "wb") as file:
+                file.write(content)
+            umask = os.umask(0)
+            os.umask(umask)
+            temporary.chmod(0o666 & ~umask)  # mkstemp makes it private
+            temporary.replace(path)
+        except BaseException:
+            temporary.unlink(missing_ok=True)
+            raise
+    except FileNotFoundError:
+        where = str(path.parent)
+        raise NotFound(f"There is no folder {where!r} to write {path.name} to.") from None
+    except OSError as error:
+        raise storage_failed(path, error) from error
+
+
 def storage_failed(path: Path, error: OSError) -> StorageFailed:
     """The error for a folder that cannot be written, with what to do about it."""
     hints = {
@@ -60,6 +95,7 @@ def storage_failed(path: Path, error: OSError) -> StorageFailed:
         errno.EROFS: "The file system is read-only; choose another folder.",
         errno.ENOTDIR: "A part of the path is a file.",
         errno.EEXIST: "A part of the path is a file.",
+        errno.EISDIR: "It is a folder; name a file in it.",
         errno.ENAMETOOLONG: "Choose a shorter name.",
         errno.EFBIG: "A file is larger than the limit set here allows.",
     }

@@ -5,14 +5,13 @@ from __future__ import annotations
 import csv
 import io
 import json
-import os
 import sys
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..errors import InvalidInput, MissingDependency, MlpackError, NotFound, StorageFailed
+from ..errors import InvalidInput, MissingDependency, NotFound
+from ..flavors.staging import write_file
 from . import codecs, json_forms
 from .codecs import Decoded
 from .encode import encode_json, to_plain
@@ -176,26 +175,4 @@ def _write(content: bytes, path: str | Path) -> None:
         sys.stdout.buffer.write(content)
         sys.stdout.buffer.flush()
         return
-    target = Path(path)
-    temporary: Path | None = None
-    try:
-        handle, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
-        temporary = Path(name)
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-        umask = os.umask(0)
-        os.umask(umask)
-        temporary.chmod(0o666 & ~umask)  # mkstemp makes it private
-        temporary.replace(target)
-        temporary = None
-    except OSError as error:
-        raise _cannot_write(error, target) from None
-    finally:
-        if temporary is not None:
-            temporary.unlink(missing_ok=True)
-
-
-def _cannot_write(error: OSError, target: Path) -> MlpackError:
-    if isinstance(error, FileNotFoundError):
-        return NotFound(f"There is no folder {str(target.parent)!r} to write {target.name} to.")
-    return StorageFailed(f"Cannot write {str(target)!r}: {error.strerror}.")
+    write_file(Path(path), content)
