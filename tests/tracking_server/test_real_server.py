@@ -238,19 +238,23 @@ def test_a_request_in_flight_is_finished_before_the_end(serve):
     other.join()  # by now the first request is being read
     server.process.send_signal(signal.SIGTERM)
     until = time.monotonic() + 30
-    while _accepts(server) and time.monotonic() < until:
+    while _answers(server) and time.monotonic() < until:
         time.sleep(0.02)
     connection.sendall(b"world")
     assert _read_all(connection).startswith(b"HTTP/1.1 200 OK")
     assert server.process.wait(60) == 0
 
 
-def _accepts(server):
+def _answers(server):
+    """A server that is stopping takes no new requests."""
+    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=0.5)
     try:
-        server.connect().close()
-    except OSError:
+        connection.request("GET", "/health")
+        return connection.getresponse().read() == b"OK"
+    except (OSError, http.client.HTTPException):
         return False
-    return True
+    finally:
+        connection.close()
 
 
 @pytest.mark.parametrize(
