@@ -9,13 +9,17 @@ from contextlib import contextmanager
 from ..errors import InvalidInput, MlpackError, NotFound, StorageFailed, StorageUnavailable
 from .object_places import Place, credentials_hint
 
-_NO_BUCKET = re.compile(r"NoSuchBucket|ContainerNotFound|bucket does not exist", re.IGNORECASE)
+# what is not there cannot be the file, when one is made
+_NO_BUCKET = re.compile(
+    r"NoSuchBucket|ContainerNotFound|performing (PUT|POST).*code: 404", re.DOTALL
+)
+_DENIED = re.compile(r"AccessDenied|status code: 40[13]")
 _NO_CREDENTIALS = re.compile(
     r"token request|/latest/api/token|/latest/meta-data|metadata/identity|computeMetadata"
 )
 _OTHER_REGION = re.compile(r"redirect|PermanentRedirect|AuthorizationHeaderMalformed|wrong region")
 _STATUS = re.compile(r"status code: (\d{3})")
-_CODE = re.compile(r"<Code>(\w+)</Code>")
+_CODE = re.compile(r"<Code>(\w+)</Code>|code: ([A-Za-z]\w+)")
 _NO_ANSWER = re.compile(r"HTTP error|error sending|timed? ?out|connection|decoding response")
 
 
@@ -32,14 +36,8 @@ def in_our_words(place: Place, path: str) -> Iterator[None]:
         StorageUnavailable: the service does not answer, now or at all.
         StorageFailed: it refuses.
     """
-    from obstore.exceptions import BaseError
-
     try:
         yield
-    except (BaseError, FileNotFoundError) as error:
-        if isinstance(error, FileNotFoundError) and error.errno is not None:
-            raise  # of this machine
-        raise _meaning(place, path, error) from None
     except ValueError as error:
         if "parse path" not in str(error):
             raise
@@ -47,12 +45,17 @@ def in_our_words(place: Place, path: str) -> Iterator[None]:
             f"The path {path!r} is not allowed in {place.service}: it has empty parts or control "
             "characters."
         ) from None
+    except Exception as error:
+        missing = isinstance(error, FileNotFoundError) and error.errno is None
+        if missing or type(error).__module__.startswith("obstore"):
+            raise _meaning(place, path, error) from None
+        raise  # of this machine, or ours already
 
 
 def _meaning(place: Place, path: str, error: Exception) -> MlpackError:
     text = str(error).partition("Debug source")[0]
     status = int(found[1]) if (found := _STATUS.search(text)) else None
-    code = f" ({found[1]})" if (found := _CODE.search(text)) else ""
+    code = f" ({found[1] or found[2]})" if (found := _CODE.search(text)) else ""
     bucket = f"{'container' if place.kind == 'az' else 'bucket'} {place.bucket!r}"
     if _NO_BUCKET.search(text):
         return NotFound(f"The {bucket} does not exist in {place.service}: {place.name} names it.")
@@ -62,7 +65,7 @@ def _meaning(place: Place, path: str, error: Exception) -> MlpackError:
         return StorageFailed(
             f"No credentials for {place.service} were found. Set {credentials_hint(place)}."
         )
-    if type(error).__name__ in ("PermissionDeniedError", "UnauthenticatedError"):
+    if _DENIED.search(text):
         return StorageFailed(
             f"{place.service} denies access to {place.name}{code}. Check "
             f"{credentials_hint(place)}, and what they may do."

@@ -79,6 +79,9 @@ def locate(uri: str) -> Place:
             )
         endpoint = f"https://{known[1]}.blob.{known[3]}"
         return Place("az", container, prefix, uri, known[1], endpoint)
+    if "@" in host:
+        # not repeated: what stands before it may be a password
+        raise InvalidInput(f"Credentials do not belong into an address of {_SERVICES[scheme]}.")
     if not _BUCKET.fullmatch(host):
         raise InvalidInput(f"{uri!r} is not of the form {scheme}://<bucket>/<path>.")
     return Place(scheme, host, prefix, uri)

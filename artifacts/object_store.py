@@ -173,9 +173,8 @@ class ObjectArtifacts(RemoteArtifacts):
         key, store = self._key(path), self._use()
         with in_our_words(self._place, path), target.open("r+b", buffering=0) as file:
             if size <= _PIECE:
-                data = store.get(key).bytes()
-                file.write(data)
-                advance(len(data))
+                _write(file.fileno(), store.get(key).bytes(), 0)
+                advance(size)
                 return
             # pieces side by side; all of one version, or none
             version = store.head(key)["e_tag"]
@@ -184,7 +183,7 @@ class ObjectArtifacts(RemoteArtifacts):
             def receive(start: int) -> None:
                 part = {"range": (start, min(start + _PIECE, size))}
                 data = store.get(key, options=options | part).bytes()
-                os.pwrite(file.fileno(), data, start)
+                _write(file.fileno(), data, start)
                 advance(len(data))
 
             in_parallel(receive, range(0, size, _PIECE), _PARTS_AT_A_TIME)
@@ -218,3 +217,11 @@ class ObjectArtifacts(RemoteArtifacts):
 def _folders_of(path: str) -> Iterator[str]:
     while path := path.rpartition("/")[0]:
         yield path
+
+
+def _write(file: int, data: Any, offset: int) -> None:
+    """All of it: a disk that is nearly full takes a part without a word."""
+    rest = memoryview(data)
+    while rest:
+        written = os.pwrite(file, rest, offset)
+        rest, offset = rest[written:], offset + written

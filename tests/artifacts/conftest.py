@@ -79,6 +79,12 @@ def use_server(
     return use
 
 
+@pytest.fixture(scope="session")
+def object_servers_module() -> ModuleType:
+    """For tests that start a server of their own."""
+    return servers
+
+
 OBJECT_STORES = [
     pytest.param(kind, marks=pytest.mark.cloud, id=kind) for kind in ("s3", "az", "gs", "wasbs")
 ]
