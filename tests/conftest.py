@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import importlib.util
+import os
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,6 +13,10 @@ import pytest
 
 if TYPE_CHECKING:
     from mlpack.builders.base import BuiltImage
+
+# the many Pythons that tests start do not each compile all of the libraries anew
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
 
 # servers of databases, for whoever asks
 pytest_plugins = ("mlpack.tests.databases",)

@@ -1,6 +1,7 @@
 """The examples run as the README and their own first lines say."""
 
 import os
+import runpy
 import subprocess
 import sys
 from pathlib import Path
@@ -46,8 +47,21 @@ def test_custom_model(tmp_path):
     assert "True" in said and "mlpack serve -m runs:/" in said
 
 
-def test_plain_and_tracked_differ_by_mlpack_alone(tmp_path):
-    assert run("plain.py", tmp_path) == run("plain_tracked.py", tmp_path)
+def test_autolog(tmp_path):
+    said = run("autolog.py", tmp_path)
+    mlpack.set_tracking_uri(tmp_path / "mlruns")
+    try:
+        (run_id,) = [line.split()[-1] for line in said.splitlines() if "runs show" in line]
+        metrics = mlpack.get_run(run_id).data.metrics
+        assert {"best_cv_score", "training_roc_auc", "roc_auc", "true_positives"} <= set(metrics)
+        assert len(mlpack.search_runs(output_format="list")) == 3  # the search and two trials
+    finally:
+        mlpack.set_tracking_uri("")
+
+
+def test_plain_and_tracked_differ_by_mlpack_alone(tmp_path, capsys):
+    runpy.run_path(str(ROOT / "examples/plain.py"), run_name="__main__")
+    assert capsys.readouterr().out == run("plain_tracked.py", tmp_path)
     plain = (ROOT / "examples/plain.py").read_text().splitlines()
     tracked = (ROOT / "examples/plain_tracked.py").read_text().splitlines()
     added = {line.strip() for line in tracked} - {line.strip() for line in plain}
