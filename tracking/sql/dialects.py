@@ -157,14 +157,14 @@ DIALECTS = {
 # index on the beginning of a text is one on its order. SQLite does so anyway.
 
 
-@compiles(CreateTable, "mysql")  # type: ignore[no-untyped-call,untyped-decorator]
+@compiles(CreateTable, "mysql")
 def _create_table(element: CreateTable, compiler: Any, **options: Any) -> str:
     collation = "utf8mb4_nopad_bin" if compiler.dialect.is_mariadb else "utf8mb4_0900_bin"
     made: str = compiler.visit_create_table(element, **options)
     return f"{made.rstrip()} ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE={collation}"
 
 
-@compiles(CreateColumn, "postgresql")  # type: ignore[no-untyped-call,untyped-decorator]
+@compiles(CreateColumn, "postgresql")
 def _create_column(element: CreateColumn, compiler: Any, **options: Any) -> str:
     made: str = compiler.visit_create_column(element, **options)
     if not isinstance(element.element.type, sa.String):

@@ -61,8 +61,10 @@ class ServerDatabase(Database):
     def maintenance(self) -> Iterator[Connection]:
         engine = self._make_engine()
         try:
-            with self._in_our_words(), engine.begin() as connection, schema.alone(connection):
-                yield connection
+            with self._in_our_words(), engine.connect() as connection:
+                schema.lock(connection)
+                with connection.begin():
+                    yield connection
         finally:
             engine.dispose()
 

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
@@ -24,7 +22,6 @@ alembic_version = sa.Table(
 )
 _LOCK = 7_233_901_446_018  # ours among the advisory locks of a PostgreSQL database
 _MYSQL_LOCK = sa.text("SELECT GET_LOCK(CONCAT('mlpack ', MD5(DATABASE())), :seconds)")
-_MYSQL_UNLOCK = sa.text("SELECT RELEASE_LOCK(CONCAT('mlpack ', MD5(DATABASE())))")
 
 
 def read_facts(connection: Connection) -> dict[str, str] | None:
@@ -111,18 +108,14 @@ def check(facts: dict[str, str], database: Database) -> None:
         )
 
 
-@contextmanager
-def alone(connection: Connection) -> Iterator[None]:
-    """Within a transaction: whoever else wants to change the schema waits until its end."""
+def lock(connection: Connection) -> None:
+    """Let whoever else wants to change the schema wait until this connection is closed.
+
+    Raises:
+        Conflict: another has held the lock for too long.
+    """
     if connection.dialect.name == "postgresql":
-        connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_LOCK)))
-        yield
-    elif connection.dialect.name == "mysql":
-        if not connection.execute(_MYSQL_LOCK, {"seconds": LOCK_TIMEOUT}).scalar():
-            raise Conflict("Another process is changing the database's schema; try again later.")
-        try:
-            yield
-        finally:
-            connection.execute(_MYSQL_UNLOCK)
-    else:  # SQLite's writers are alone anyway
-        yield
+        connection.execute(sa.select(sa.func.pg_advisory_lock(_LOCK)))
+    elif not connection.execute(_MYSQL_LOCK, {"seconds": LOCK_TIMEOUT}).scalar():
+        raise Conflict("Another process is changing the database's schema; try again later.")
+    connection.commit()
