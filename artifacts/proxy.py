@@ -45,8 +45,9 @@ class ProxiedArtifacts(RemoteArtifacts):
     def list(self, folder: str = "") -> list[Entry]:
         """What is directly in a folder, sorted; nothing when there is no such folder."""
         clean = safe_relative(folder) if folder else ""
+        below = self._below(clean)
         try:
-            answer = self._client.json("GET", _ROUTE, query={"path": self._below(clean) or None})
+            answer = self._client.json("GET", _ROUTE, query={"path": below} if below else None)
         except NotFound:
             return []
         found = answer.get("files") or []

@@ -1,0 +1,76 @@
+"""A bar for long transfers, and nothing for the others."""
+
+import io
+import subprocess
+import sys
+
+import pytest
+
+from mlpack import progress
+
+
+class Terminal(io.StringIO):
+    def isatty(self):
+        return True
+
+
+@pytest.fixture
+def terminal(monkeypatch):
+    """A function that makes a terminal of standard error; pytest sets its own after fixtures."""
+    monkeypatch.setenv("TERM", "xterm")
+    for name in ("MLPACK_PROGRESS", "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR"):
+        monkeypatch.delenv(name, raising=False)
+
+    def use():
+        stream = Terminal()
+        monkeypatch.setattr(sys, "stderr", stream)
+        return stream
+
+    return use
+
+
+def test_a_long_transfer_shows_a_bar(terminal, monkeypatch):
+    monkeypatch.setattr(progress, "_PATIENCE_SECONDS", 0)
+    stream = terminal()
+    with progress.transfer("Uploading [x] to y", 3_000_000) as bar:
+        bar.advance(1_000_000)
+        bar.advance(2_000_000)
+    assert "Uploading [x] to y" in stream.getvalue() and "3.0/3.0 MB" in stream.getvalue()
+
+
+def test_a_short_one_does_not(terminal):
+    stream = terminal()
+    with progress.transfer("x", None) as bar:
+        bar.advance(1)
+    assert stream.getvalue() == ""
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("MLPACK_PROGRESS", "0"), ("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")],
+)
+def test_it_can_be_switched_off(terminal, monkeypatch, name, value):
+    monkeypatch.setattr(progress, "_PATIENCE_SECONDS", 0)
+    monkeypatch.setenv(name, value)
+    stream = terminal()
+    with progress.transfer("x", 2) as bar:
+        bar.advance(1)
+        bar.advance(1)
+    assert stream.getvalue() == ""
+
+
+def test_off_a_terminal_nothing_is_imported():
+    code = "import sys; from mlpack import progress\n"
+    code += "with progress.transfer('x', 1) as bar: bar.advance(1)\n"
+    code += "assert 'rich' not in sys.modules"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_the_bar_goes_when_the_transfer_fails(terminal, monkeypatch):
+    monkeypatch.setattr(progress, "_PATIENCE_SECONDS", 0)
+    terminal()
+    with pytest.raises(ValueError, match="boom"), progress.transfer("x", 2) as bar:
+        bar.advance(1)
+        raise ValueError("boom")
+    bar.advance(1)
