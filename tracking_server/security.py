@@ -14,6 +14,7 @@ from __future__ import annotations
 import fnmatch
 import ipaddress
 import re
+from typing import Any
 from urllib.parse import urlsplit
 
 from flask import Flask, Response, request
@@ -26,17 +27,18 @@ _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 _OPEN = frozenset({"/health", "/version"})
 _HOST = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[^:\s/@\\\[\]]+)(:\d{1,5})?")
 
-_HEADERS = {
-    "Content-Security-Policy": (
+_HEADERS = (
+    (
+        "Content-Security-Policy",
         "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; "
-        "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+        "form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
     ),
-    "X-Content-Type-Options": "nosniff",
-    "X-Frame-Options": "DENY",
-    "Referrer-Policy": "same-origin",
-    "Cross-Origin-Resource-Policy": "same-origin",
-    "Cross-Origin-Opener-Policy": "same-origin",
-}
+    ("X-Content-Type-Options", "nosniff"),
+    ("X-Frame-Options", "DENY"),
+    ("Referrer-Policy", "same-origin"),
+    ("Cross-Origin-Resource-Policy", "same-origin"),
+    ("Cross-Origin-Opener-Policy", "same-origin"),
+)
 
 
 class Forbidden(MlpackError):
@@ -68,13 +70,30 @@ def protect(app: Flask, settings: ServerSettings) -> None:
             return Response(status=204)  # the headers are added below
         return None
 
+    if settings.cors_allowed_origins:
+        _allow_origins(app, settings.cors_allowed_origins)
+    # below Flask, where a few more headers cost nothing
+    app.wsgi_app = _with_headers(app.wsgi_app)  # type: ignore[method-assign]
+
+
+def _with_headers(application: Any) -> Any:
+    def wrapped(environ: dict[str, Any], start_response: Any) -> Any:
+        def start(status: str, headers: list[tuple[str, str]], *error: Any) -> Any:
+            given = {name for name, _ in headers}
+            headers += [pair for pair in _HEADERS if pair[0] not in given]
+            return start_response(status, headers, *error)
+
+        return application(environ, start)
+
+    return wrapped
+
+
+def _allow_origins(app: Flask, origins: tuple[str, ...]) -> None:
     @app.after_request
     def add_headers(response: Response) -> Response:
-        headers = response.headers
-        for name, value in _HEADERS.items():
-            headers.setdefault(name, value)
         origin = request.environ.get("HTTP_ORIGIN")
-        if origin and _matches(origin, settings.cors_allowed_origins):
+        if origin and _matches(origin, origins):
+            headers = response.headers
             headers["Access-Control-Allow-Origin"] = origin
             headers["Cross-Origin-Resource-Policy"] = "cross-origin"
             headers.add("Vary", "Origin")
