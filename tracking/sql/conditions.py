@@ -29,11 +29,17 @@ def compare(column: Any, clause: Clause, dialect: str) -> Any:
         case "LIKE":
             return _like(column, str(value), dialect)
         case "ILIKE":
-            return _like(sa.func.lower(column), str(value).lower(), dialect)
+            return _like(_lower(column, dialect), str(value).lower(), dialect)
         case "IN":
             return column.in_(value)
         case _:
             return column.not_in(value)
+
+
+def _lower(column: Any, dialect: str) -> Any:
+    if dialect == "postgresql":  # our columns' collation knows no capitals beyond ASCII
+        column = sa.collate(column, "default")
+    return sa.func.lower(column)
 
 
 def _like(column: Any, pattern: str, dialect: str) -> Any:
@@ -42,13 +48,20 @@ def _like(column: Any, pattern: str, dialect: str) -> Any:
         return column.like(pattern.replace("\\", "\\\\"))
     # SQLite's LIKE ignores case; its GLOB does not
     escaped = "".join(f"[{char}]" if char in "*?[" else char for char in pattern)
-    return column.op("GLOB")(escaped.replace("%", "*").replace("_", "?"))
+    return column.bool_op("GLOB")(escaped.replace("%", "*").replace("_", "?"))
 
 
-def starts_as(table: sa.Table, clause: Clause) -> Any:
-    """For ``=`` and ``IN``: how the beginning of a text is then, which is what the index has."""
-    texts = clause.value if isinstance(clause.value, tuple) else (str(clause.value),)
-    return table.c.start.in_([text[:START] for text in texts])
+def start_fits(table: sa.Table, clause: Clause, dialect: str) -> Any:
+    """What a clause says of the beginning of a text, which is what the index has.
+
+    It holds wherever the clause does; of longer texts it may hold wrongly.
+    """
+    start = table.c.start
+    if isinstance(clause.value, tuple):
+        return start.in_([text[:START] for text in clause.value])
+    if clause.operator == "=":
+        return start == str(clause.value)[:START]
+    return compare(start, clause, dialect) | (sa.func.length(start) == START)
 
 
 def with_key(table: sa.Table, owner: Any, clause: Clause, dialect: str) -> Any:

@@ -13,7 +13,7 @@ from ..entities import Metric, Param, RunTag, Tags
 from .engine import repeated
 from .engine_sqlite import SqliteDatabase
 from .model_metrics import write_model_metrics
-from .runs import Runs, active_run, write_tags
+from .runs import Runs, active_run, text_row, write_tags
 from .tables import NAN, encode_value, latest_metrics, metrics, params, runs, tags
 from .upsert import insert_or_ignore, keep_later
 
@@ -108,8 +108,7 @@ def _write_params(connection: Connection, run: Any, run_id: str, given: Sequence
         before = known.get(param.key)
         if before is None:
             known[param.key] = param.value
-            same = {"run": run.id, "experiment": run.experiment}
-            fresh.append({"key": param.key, "value": param.value, **same})
+            fresh.append(text_row(run.id, run.experiment, param.key, param.value))
         elif before != param.value:
             raise InvalidInput(
                 f"The param {param.key!r} of run {run_id} is already {_short(before)} and cannot "

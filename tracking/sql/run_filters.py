@@ -1,14 +1,15 @@
-"""Clauses of a filter of runs in SQL: as conditions, and as the few runs that an index names."""
+"""Clauses of a filter of runs in SQL: as conditions, and as the runs that an index names."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import sqlalchemy as sa
 
 from ..entities import Tags
 from ..filters import Clause
-from .conditions import compare, starts_as, with_key
+from .conditions import compare, start_fits, with_key
 from .tables import (
     dataset_input_tags,
     dataset_inputs,
@@ -21,7 +22,6 @@ from .tables import (
 )
 
 TABLES: dict[str, Any] = {"metric": latest_metrics, "param": params, "tag": tags}
-_RANGES = ("=", "<", "<=", ">", ">=")
 
 
 def condition(clause: Clause, dialect: str, artifact_root: str) -> Any:
@@ -61,32 +61,44 @@ def _read_dataset(clause: Clause, dialect: str) -> Any:
     return sa.exists().where(same, compare(column, clause, dialect))
 
 
-def matches(clause: Clause, experiments: Any, dialect: str) -> Any | None:
-    """The inner keys of the runs that fit a clause, if an index has them; else None.
+def matches(clause: Clause, inside: Callable[[Any], Any], dialect: str) -> Any | None:
+    """The inner keys of all runs that fit a clause, and perhaps of others, read from an index.
 
     Args:
         clause: of the filter.
-        experiments: makes a condition from a column of experiments.
+        inside: makes the condition that a column names an experiment that is searched.
         dialect: of the database.
+
+    Returns:
+        A query; None for clauses that no index helps with.
     """
     field, operator = clause.field, clause.operator
     if field.kind == "attribute":
-        if field.key == "run_id" and operator in ("=", "IN"):
-            return sa.select(runs.c.id).where(compare(runs.c.run_id, clause, dialect))
-        return None
+        return _matching_attribute(clause, inside, dialect)
     if field.kind == "dataset":
         if field.key == "context" or operator not in ("=", "IN"):
             return None
-        joined = dataset_inputs.join(datasets, datasets.c.id == dataset_inputs.c.dataset)
-        query = sa.select(dataset_inputs.c.run).select_from(joined)
+        query = sa.select(dataset_inputs.c.run).join(datasets)
         column = datasets.c[field.key]
-        return query.where(experiments(datasets.c.experiment), compare(column, clause, dialect))
+        return query.where(inside(datasets.c.experiment), compare(column, clause, dialect))
     table = TABLES[field.kind]
-    query = sa.select(table.c.run).where(experiments(table.c.experiment), table.c.key == field.key)
+    query = sa.select(table.c.run).where(inside(table.c.experiment), table.c.key == field.key)
     if operator == "IS NOT NULL":
         return query
+    if operator in ("IS NULL", "!=", "NOT IN"):
+        return None
     if field.kind == "metric":
-        return query.where(compare(table.c.value, clause, dialect)) if operator in _RANGES else None
-    if operator in ("=", "IN"):
-        return query.where(starts_as(table, clause), compare(table.c.value, clause, dialect))
+        return query.where(compare(table.c.value, clause, dialect))
+    return query.where(start_fits(table, clause, dialect))
+
+
+def _matching_attribute(clause: Clause, inside: Callable[[Any], Any], dialect: str) -> Any | None:
+    if clause.operator not in ("=", "IN"):
+        return None
+    if clause.field.key == "run_id":
+        query = sa.select(runs.c.id).where(inside(runs.c.experiment))
+        return query.where(compare(runs.c.run_id, clause, dialect))
+    if clause.field.key == "run_name":  # a tag, too
+        query = sa.select(tags.c.run).where(inside(tags.c.experiment), tags.c.key == Tags.RUN_NAME)
+        return query.where(start_fits(tags, clause, dialect))
     return None

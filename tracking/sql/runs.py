@@ -26,7 +26,7 @@ from .engine import repeated
 from .experiments import active_experiment_row, stage_values
 from .input_rows import read_inputs, read_outputs
 from .search_experiments import ExperimentSearch
-from .tables import decode_value, experiments, latest_metrics, params, runs, tags
+from .tables import START, decode_value, experiments, latest_metrics, params, runs, tags
 from .upsert import upsert
 
 # one query a table for a page of runs, in slices that every database's limit on variables allows
@@ -194,10 +194,20 @@ def active_run(connection: Connection, run_id: str, place: str) -> Any:
 
 def write_tags(connection: Connection, run: int, experiment: int, values: dict[str, str]) -> None:
     """Set or overwrite tags of a run, by the inner keys of the run and its experiment."""
-    owner = {"run": run, "experiment": experiment}
-    rows = [{"key": key, "value": value, **owner} for key, value in values.items()]
+    rows = [text_row(run, experiment, key, value) for key, value in values.items()]
     if rows:
         connection.execute(upsert(tags, connection.dialect.name), rows)
+
+
+def text_row(run: int, experiment: int, key: str, value: str) -> dict[str, Any]:
+    """A row of `params` or `tags`."""
+    return {
+        "run": run,
+        "key": key,
+        "value": value,
+        "experiment": experiment,
+        "start": value[:START],
+    }
 
 
 def _not_found(run_id: str, place: str) -> NotFound:

@@ -89,7 +89,7 @@ class _Part:
         if self.few is None:
             return [at_stage, self.inside(experiment)]
         keys: Any = sa.bindparam(None, self.few, expanding=True, literal_execute=True)
-        return [at_stage, self.inside(runs.c.experiment), runs.c.id.in_(keys)]
+        return [at_stage, runs.c.id.in_(keys)]
 
 
 class _Search:
@@ -101,9 +101,12 @@ class _Search:
         self.connection = connection
         self.dialect = connection.dialect.name
         self.clauses = clauses
-        self.phases = phases(
-            clauses, orders, lambda clause: condition(clause, self.dialect, root), self.dialect
-        )
+        self.root = root
+        self.phases = phases(clauses, orders, self.condition, self.dialect)
+
+    def condition(self, clause: Clause) -> Any:
+        """On a row of `runs`."""
+        return condition(clause, self.dialect, self.root)
 
     def rows(
         self, parts: list[_Part], start: Place | None, limit: int
@@ -129,16 +132,18 @@ class _Search:
 
     def _narrowed(self, part: _Part) -> _Part:
         """The same part, or the few runs of it that one clause leaves."""
-        queries = [sa.select(runs.c.id).where(*part.conditions(runs.c.experiment))]
+        everything = sa.select(runs.c.id).where(*part.conditions(runs.c.experiment))
+        queries = [everything]
         for clause in self.clauses:
             named = matches(clause, part.inside, self.dialect)
+            if named is None and clause.field.kind == "attribute":
+                named = everything.where(self.condition(clause))
             if named is not None:
                 queries.append(named)
         for query in queries:
-            some = query.limit(FEW + 1).subquery()
-            count = self.connection.execute(sa.select(sa.func.count()).select_from(some)).scalar()
-            if count is not None and count <= FEW:
-                return replace(part, few=tuple(self.connection.execute(query).scalars()))
+            some = tuple(self.connection.execute(query.limit(FEW + 1)).scalars())
+            if len(some) <= FEW:
+                return replace(part, few=some)
         return part
 
 

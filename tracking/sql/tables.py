@@ -15,7 +15,6 @@ import math
 from sqlalchemy import (
     BigInteger,
     Column,
-    Computed,
     Double,
     ForeignKey,
     Index,
@@ -32,10 +31,6 @@ from sqlalchemy.dialects import mysql
 SCHEMA_VERSION = 2
 
 metadata = MetaData()
-
-
-def _start() -> Column[str]:
-    return Column("start", String(START), Computed(f"substr(value, 1, {START})", persisted=True))
 
 
 _big = BigInteger().with_variant(Integer, "sqlite")  # an alias of SQLite's rowid
@@ -96,7 +91,7 @@ params = Table(
     Column("key", _key, primary_key=True),
     Column("value", Text, nullable=False),
     Column("experiment", BigInteger, nullable=False),
-    _start(),
+    Column("start", String(START), nullable=False),  # of the value
     Index("ix_params_value", "experiment", "key", "start", "run"),
     sqlite_with_rowid=False,
 )
@@ -108,7 +103,7 @@ tags = Table(
     Column("key", _key, primary_key=True),
     Column("value", Text, nullable=False),
     Column("experiment", BigInteger, nullable=False),
-    _start(),
+    Column("start", String(START), nullable=False),  # of the value
     Index("ix_tags_value", "experiment", "key", "start", "run"),
     sqlite_with_rowid=False,
 )

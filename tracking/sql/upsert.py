@@ -63,4 +63,4 @@ def _keys(table: sa.Table) -> list[str]:
 
 def _rest(table: sa.Table) -> list[str]:
     keys = _keys(table)
-    return [c.name for c in table.columns if c.name not in keys and c.computed is None]
+    return [c.name for c in table.columns if c.name not in keys]

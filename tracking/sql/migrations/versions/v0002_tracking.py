@@ -1,5 +1,7 @@
 """Datasets, inputs and outputs, metrics of models; what is needed to search without a scan."""
 
+from typing import Any
+
 import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import mysql
@@ -32,9 +34,7 @@ def upgrade() -> None:
             name,
             sa.Column("value", sa.Text, nullable=False),
             sa.Column("experiment", sa.BigInteger, nullable=False),
-            sa.Column(
-                "start", sa.String(100), sa.Computed("substr(value, 1, 100)", persisted=True)
-            ),
+            sa.Column("start", sa.String(100), nullable=False),
             sa.Index(f"ix_{name}_value", "experiment", "key", "start", "run"),
         )
     _make_anew(
@@ -68,19 +68,17 @@ def _make_anew(name: str, *columns: sa.schema.SchemaItem) -> None:
         *columns,
         sqlite_with_rowid=False,
     )
-    kept = [c.name for c in table.columns if c.name != "experiment" and c.computed is None]
+    kept = [c.name for c in table.columns if c.name not in ("experiment", "start")]
     old = sa.table(f"old_{name}", *(sa.column(c) for c in kept))
     runs = sa.table("runs", sa.column("id"), sa.column("experiment"))
-    values = {c: old.c[c] for c in kept} | {"experiment": runs.c.experiment}
+    values: dict[str, Any] = {c: old.c[c] for c in kept} | {"experiment": runs.c.experiment}
     if name == "latest_metrics":
         values["value"] = sa.case((old.c.special == _NAN, sa.null()), else_=old.c.value)
+    else:
+        values["start"] = sa.func.substr(old.c.value, 1, 100)
     select = sa.select(*values.values()).select_from(old.join(runs, runs.c.id == old.c.run))
     op.execute(table.insert().from_select(list(values), select))
     op.drop_table(f"old_{name}")
-
-
-def _start() -> sa.Column[str]:
-    return sa.Column("start", sa.String(100), sa.Computed("substr(value, 1, 100)", persisted=True))
 
 
 def _add_tables() -> None:
