@@ -106,6 +106,8 @@ def classifier_metrics(scored: Scored, average: str = "weighted") -> dict[str, f
         found["precision_recall_auc"] = sk.average_precision_score(
             true == scored.positive, scored.positive_scores, sample_weight=weights
         )
+    elif len(set(true.tolist())) < len(scored.labels):
+        found["roc_auc"] = float("nan")  # there is no curve for a label that does not occur
     elif average in ("macro", "weighted"):
         found["roc_auc"] = sk.roc_auc_score(
             true,
