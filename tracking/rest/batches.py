@@ -11,7 +11,7 @@ MAX_METRICS = 1000
 MAX_PAIRS = 100  # params, and tags, each
 MAX_ITEMS = 1000
 _MAX_BYTES = 900_000  # of the contract's 1 MB, what surrounds the items taken off
-_BYTES_A_CHARACTER = 12  # at worst, as two \\uXXXX
+_BYTES_A_CHARACTER = 12  # at worst, as two \uXXXX
 _BYTES_A_METRIC = 200  # its numbers, and the names of the fields
 _BYTES_A_PAIR = 40
 
