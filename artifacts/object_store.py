@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
 from pathlib import Path
@@ -22,6 +23,7 @@ _MOST_PARTS = 9_000  # S3 takes 10,000
 _STREAM_PIECE = 16 << 20  # a stream does not tell its length: 144 GiB at most
 _DELETE_AT_A_TIME = 250
 
+_large_files = threading.BoundedSemaphore(2)  # at a time: each holds several parts in memory
 _first_used_in: int | None = None
 
 
@@ -32,7 +34,7 @@ class ObjectArtifacts(RemoteArtifacts):
     how these services work; the parts of one that broke off are told to go.
 
     Args:
-        uri: ``s3://bucket/prefix``, ``gs://\u2026``, ``az://container/prefix``,
+        uri: ``s3://bucket/prefix``, ``gs://…``, ``az://container/prefix``,
             ``abfss://container@account.dfs.core.windows.net/prefix`` or
             ``wasbs://container@account.blob.core.windows.net/prefix``.
 
@@ -161,13 +163,14 @@ class ObjectArtifacts(RemoteArtifacts):
                     yield data
                     advance(len(data))
 
-            store.put(
-                key,
-                pieces(),
-                use_multipart=True,
-                chunk_size=piece,
-                max_concurrency=_PARTS_AT_A_TIME,
-            )
+            with _large_files:
+                store.put(
+                    key,
+                    pieces(),
+                    use_multipart=True,
+                    chunk_size=piece,
+                    max_concurrency=_PARTS_AT_A_TIME,
+                )
 
     def _receive(self, path: str, size: int, target: Path, advance: Advance) -> None:
         key, store = self._key(path), self._use()
@@ -177,8 +180,9 @@ class ObjectArtifacts(RemoteArtifacts):
                 advance(size)
                 return
             # pieces side by side; all of one version, or none
-            version = store.head(key)["e_tag"]
-            options = {"if_match": version} if version else {}
+            about = store.head(key)
+            size = int(about["size"])
+            options = {"if_match": about["e_tag"]} if about["e_tag"] else {}
 
             def receive(start: int) -> None:
                 part = {"range": (start, min(start + _PIECE, size))}
@@ -186,7 +190,8 @@ class ObjectArtifacts(RemoteArtifacts):
                 _write(file.fileno(), data, start)
                 advance(len(data))
 
-            in_parallel(receive, range(0, size, _PIECE), _PARTS_AT_A_TIME)
+            with _large_files:
+                in_parallel(receive, range(0, size, _PIECE), _PARTS_AT_A_TIME)
 
     def _use(self) -> Any:
         """The connection, made on first use; refused where the library would hang for ever."""
