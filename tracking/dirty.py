@@ -56,6 +56,7 @@ def wait(seconds: float) -> None:
 
 
 def _ask(folder: Path) -> None:
+    time.sleep(0.01)  # making a process holds up every thread: not while the run is starting
     answer = _is_dirty(folder)
     while True:
         with _lock:
