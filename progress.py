@@ -31,47 +31,33 @@ class _Bar(Transfer):
         self._show_at = time.monotonic() + _PATIENCE_SECONDS
         self._lock = threading.Lock()
         self._bar: Any = None
-        self._task: Any = None
 
     def advance(self, count: int) -> None:
         with self._lock:
             self._done += count
             if self._bar is not None:
-                self._bar.update(self._task, completed=self._done)
+                self._bar.update(count)
             elif time.monotonic() >= self._show_at:
                 self._start()
 
     def _start(self) -> None:
-        from rich.console import Console
-        from rich.markup import escape
-        from rich.progress import (
-            BarColumn,
-            DownloadColumn,
-            Progress,
-            TextColumn,
-            TimeRemainingColumn,
-            TransferSpeedColumn,
-        )
+        from tqdm import tqdm
 
-        self._bar = Progress(
-            TextColumn("{task.description}"),
-            BarColumn(),
-            DownloadColumn(),
-            TransferSpeedColumn(),
-            TimeRemainingColumn(),
-            console=Console(stderr=True),
-            transient=True,
+        self._bar = tqdm(
+            desc=self._description,
+            total=self._total,
+            initial=self._done,
+            unit="B",
+            unit_scale=True,
+            leave=False,
+            dynamic_ncols=True,
         )
-        self._task = self._bar.add_task(
-            escape(self._description), total=self._total, completed=self._done
-        )
-        self._bar.start()
 
     def stop(self) -> None:
         with self._lock:
             self._show_at = float("inf")
             if self._bar is not None:
-                self._bar.stop()
+                self._bar.close()
 
 
 @contextmanager

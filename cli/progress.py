@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 class BuildProgress:
     """Shows what a builder reports.
 
-    On a terminal the current step is a spinner with the last line of output beside it; in a
-    file or a CI log each step is a line of its own.
+    On a terminal the current step stands in one line that changes, with the time so far and the
+    last line of output; in a file or a CI log each step is a line of its own.
 
     Args:
         quiet: show notices only.
@@ -29,10 +29,14 @@ class BuildProgress:
 
     def __enter__(self) -> BuildProgress:
         if not self.quiet and sys.stderr.isatty():
-            from rich.console import Console
+            from tqdm import tqdm
 
-            self._status = Console(stderr=True).status("Preparing …")
-            self._status.start()
+            self._status = tqdm(
+                desc="Preparing …",
+                bar_format="{elapsed}  {desc}",
+                leave=False,
+                dynamic_ncols=True,
+            )
         return self
 
     def __exit__(
@@ -42,7 +46,7 @@ class BuildProgress:
         trace: TracebackType | None,
     ) -> None:
         if self._status:
-            self._status.stop()
+            self._status.close()
 
     def report(self, event: Progress) -> None:
         """Show one event."""
@@ -64,10 +68,10 @@ class BuildProgress:
         if transient and self._status:
             self._show(text.strip())
         else:
+            if self._status:
+                self._status.clear()
             click.echo(text, err=True)
 
     def _show(self, text: str) -> None:
         if self._status:
-            from rich.markup import escape
-
-            self._status.update(escape(text[:120]))
+            self._status.set_description_str(text[:120])

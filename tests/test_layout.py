@@ -94,7 +94,7 @@ def _loaded_by(*command):
     return {name.split(".")[0] for name in done.stdout.splitlines()[-1].split()}
 
 
-HEAVY = {"numpy", "pandas", "sklearn", "skops", "flask", "gunicorn", "sqlalchemy", "docker", "rich"}
+HEAVY = {"numpy", "pandas", "sklearn", "skops", "flask", "gunicorn", "sqlalchemy", "docker", "tqdm"}
 
 
 def test_import_mlpack_loads_nothing_heavy():
