@@ -69,9 +69,10 @@ class Schema:
             InvalidInput: a required one is missing, or one has the wrong type.
         """
         message = {}
+        plainly_named = body.keys() <= self.fields.keys()
         for name, others, wanted in self._plan:
             value = body.get(name)
-            if value is None:
+            if value is None and not plainly_named:
                 value = next((body[o] for o in others if body.get(o) is not None), None)
             if value is None or (wanted.required and value == ""):
                 if wanted.required:
