@@ -14,7 +14,7 @@ help:            ## this list
 demo: $(VENV)/.demo  ## train a classifier, log it, serve it, build its image, call the container
 	@PATH="$(CURDIR)/$(BIN):$$PATH" sh examples/demo.sh
 
-test: $(VENV)/.dev $(PEER)/.done $(PEER1)/.done $(PEER2)/.done  ## every test: units, real servers, the peer both ways, containers
+test: $(VENV)/.dev $(PEER)/.done $(PEER1)/.done $(PEER2)/.done .cache/azurite/.done  ## every test: units, real servers, the peer both ways, containers
 	@$(BIN)/python .ci/require.py
 	MLPACK_PEER_PYTHON="$(CURDIR)/$(PEER)/bin/python" \
 	MLPACK_PEER1_PYTHON="$(CURDIR)/$(PEER1)/bin/python" \
@@ -93,3 +93,10 @@ $(PEER1)/.done: requirements-peer-1.lock | $(VENV)/.dev
 
 $(PEER2)/.done: requirements-peer-2.lock | $(VENV)/.dev
 	$(peer)
+
+# Speaks Azure Blob; a Node program.
+.cache/azurite/.done:
+	@command -v npm >/dev/null || { echo "The tests of Azure Blob need npm (Debian: apt-get install npm)."; exit 1; }
+	@mkdir -p $(@D)
+	npm install --silent --no-audit --no-fund --no-save --prefix $(@D) azurite@3.35.0
+	@touch $@

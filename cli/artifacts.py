@@ -20,7 +20,7 @@ artifacts = LazyGroup(
     },
     examples=(
         "mlpack artifacts list -r <run_id>",
-        "mlpack artifacts download -r <run_id> -p plots -d .",
+        "mlpack artifacts download -r <run_id> --path plots -d .",
         "mlpack artifacts log -r <run_id> report.html",
     ),
 )
@@ -56,13 +56,13 @@ def list_files(run_id: str, path: str | None, as_json: bool) -> None:
 @click.command(
     epilog=examples(
         "mlpack artifacts download -r 4f6b0e7c… -d ./files",
-        "mlpack artifacts download -r 4f6b0e7c… -p plots/roc.png -d .",
+        "mlpack artifacts download -r 4f6b0e7c… --path plots/roc.png -d .",
         "mlpack artifacts download -u s3://bucket/models/churn -d .",
     )
 )
 @click.option("-r", "--run-id", metavar="ID", help="The run; or use --uri.")
 @click.option(
-    "-p", "--path", default="", metavar="PATH", help="A file or folder of the run. Default: all."
+    "--path", default="", metavar="PATH", help="A file or folder of the run. Default: all."
 )
 @click.option(
     "-u", "--uri", metavar="URI", help="runs:/…, models:/…, s3://…, mlflow-artifacts:/… or so."
@@ -98,7 +98,7 @@ def download(run_id: str | None, path: str, uri: str | None, dst: Path) -> None:
     )
 )
 @_run
-@click.option("-p", "--path", metavar="FOLDER", help="Of the run's, to put them into.")
+@click.option("--path", metavar="FOLDER", help="Of the run's, to put them into.")
 @click.argument(
     "files", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path), metavar="FILE…"
 )

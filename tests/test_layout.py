@@ -112,7 +112,19 @@ def test_help_loads_nothing_heavy():
 
 
 @pytest.mark.parametrize(
-    "command", ["serve", "predict", "build-docker", "deploy", "runs", "models"]
+    "command",
+    [
+        "serve",
+        "predict",
+        "build-docker",
+        "deploy",
+        "runs",
+        "models",
+        "artifacts",
+        "server",
+        "db",
+        "gc",
+    ],
 )
 def test_a_commands_help_loads_nothing_heavy(command):
     loaded = _loaded_by(

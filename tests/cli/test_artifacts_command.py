@@ -34,7 +34,7 @@ def test_list(run_id):
 
 
 def test_download(run_id, tmp_path):
-    done = call("download", "-r", run_id, "-p", "notes", "-d", tmp_path / "out")
+    done = call("download", "-r", run_id, "--path", "notes", "-d", tmp_path / "out")
     assert done.output.strip() == str(tmp_path / "out" / "notes")
     assert (tmp_path / "out" / "notes" / "a b.txt").read_text() == "hello"
     call("download", "-r", run_id, "-d", tmp_path / "all")
@@ -42,10 +42,10 @@ def test_download(run_id, tmp_path):
     call("download", "-u", f"runs:/{run_id}/c.txt", "-d", tmp_path / "uri")
     assert (tmp_path / "uri" / "c.txt").read_text() == "x"
     with pytest.raises(NotFound):
-        call("download", "-r", run_id, "-p", "nope", "-d", tmp_path / "none")
+        call("download", "-r", run_id, "--path", "nope", "-d", tmp_path / "none")
 
 
-@pytest.mark.parametrize("given", [[], ["-r", "a", "-u", "b"], ["-u", "b", "-p", "c"]])
+@pytest.mark.parametrize("given", [[], ["-r", "a", "-u", "b"], ["-u", "b", "--path", "c"]])
 def test_download_of_nothing_or_two_things(given, tmp_path):
     done = call("download", "-d", tmp_path, *given)
     assert done.exit_code == 2 and "one of them" in done.output
@@ -55,7 +55,7 @@ def test_log(run_id, tmp_path):
     (tmp_path / "plots").mkdir()
     (tmp_path / "plots" / "p.txt").write_text("p")
     (tmp_path / "report.txt").write_text("r")
-    done = call("log", "-r", run_id, "-p", "new", tmp_path / "plots", tmp_path / "report.txt")
+    done = call("log", "-r", run_id, "--path", "new", tmp_path / "plots", tmp_path / "report.txt")
     assert done.exit_code == 0, done.output
     found = mlpack.MlpackClient().list_artifacts(run_id, "new")
     assert [file.path for file in found] == ["new/plots", "new/report.txt"]
