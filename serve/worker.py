@@ -35,6 +35,7 @@ class ThreadedWorker(gthread.ThreadWorker):  # type: ignore[misc]
 
     wsgi: Any
     in_flight: InFlight
+    nr_conns: int
     closer: Closer
     early_signals: queue.SimpleQueue[int]  # the parent's, as copied by the fork
 
