@@ -21,7 +21,7 @@ from typing import Any
 import pytest
 
 USER, PASSWORD = "mlpack", "s3cret/of@tests"
-_ESCAPED = "s3cret%2Fof%40tests"
+ESCAPED = "s3cret%2Fof%40tests"
 _PATIENCE = 60  # seconds
 
 
@@ -59,7 +59,7 @@ class Server:
         self._make()
 
     def uri(self, database: str) -> str:
-        return f"{self.scheme}://{USER}:{_ESCAPED}@127.0.0.1:{self.port}/{database}"
+        return f"{self.scheme}://{USER}:{ESCAPED}@127.0.0.1:{self.port}/{database}"
 
     def start(self) -> None:
         """Start it and wait until it answers."""
@@ -171,7 +171,7 @@ class MariaDB(Server):
             *(_program("mariadbd", "mariadb-server"), "--no-defaults"),
             *(f"--datadir={self.folder / 'data'}", f"--socket={self._socket}"),
             *(f"--port={self.port}", "--bind-address=127.0.0.1", "--skip-name-resolve"),
-            *("--innodb-flush-log-at-trx-commit=0", "--innodb-flush-method=nosync"),
+            *("--innodb-flush-log-at-trx-commit=2", "--innodb-flush-method=nosync"),
             *("--innodb-buffer-pool-size=64M", "--max-connections=200"),
         ]
 
