@@ -26,6 +26,7 @@ cli = LazyGroup(
         "server": Entry("server:server", "Record runs for clients elsewhere, over HTTP.", TRACK),
         "ui": Entry("server:ui", "Look at local runs in a browser.", TRACK),
         "db": Entry("db:db", "Bring the tracking database to this version's schema.", TRACK),
+        "gc": Entry("gc:gc", "Remove for good what was deleted.", TRACK),
         "models": Entry("models:models", "Show a model, or make one of a bare pickle.", MODEL),
         "serve": Entry("serve:serve", "Answer HTTP requests with a model.", MODEL),
         "predict": Entry("predict:predict", "Score a file, without a server.", MODEL),
