@@ -84,7 +84,12 @@ class Recording:
         with self.apart("The params"):
             self.log_params(self.params)
         with self.apart("The training data"):
-            self.dataset = dataset_of(self.features, targets=self.labels)
+            rows = self.features
+            if isinstance(rows, (list, tuple)):
+                import numpy as np
+
+                rows = np.asarray(rows)
+            self.dataset = dataset_of(rows, targets=self.labels)
             if self.options.log_datasets:
                 store.log_inputs(run_id, [dataset_input(self.dataset, "train")])
 
