@@ -11,6 +11,7 @@ texts of any length; texts must compare by code points (a binary collation) for 
 from __future__ import annotations
 
 import math
+from typing import Any
 
 from sqlalchemy import (
     BigInteger,
@@ -26,16 +27,24 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
 )
-from sqlalchemy.dialects import mysql
+from sqlalchemy.ext.compiler import compiles
 
 SCHEMA_VERSION = 2
 
 metadata = MetaData()
 
 
+class _LongText(Text):
+    """Up to 16 MB on every database."""
+
+
+@compiles(_LongText, "mysql")
+def _medium_text(element: _LongText, compiler: Any, **options: Any) -> str:
+    return "MEDIUMTEXT"  # its TEXT ends at 64 KB
+
+
 _big = BigInteger().with_variant(Integer, "sqlite")  # an alias of SQLite's rowid
 _key = String(250)
-_long_text = Text().with_variant(mysql.MEDIUMTEXT, "mysql", "mariadb")  # there TEXT ends at 64 KB
 START = 100  # so many characters of a text are in its index
 
 meta = Table(
@@ -202,9 +211,9 @@ datasets = Table(
     Column("name", String(500), nullable=False),
     Column("digest", String(64), nullable=False),
     Column("source_type", String(64), nullable=False),
-    Column("source", _long_text, nullable=False),
-    Column("schema", _long_text),
-    Column("profile", _long_text),
+    Column("source", _LongText, nullable=False),
+    Column("schema", _LongText),
+    Column("profile", _LongText),
     UniqueConstraint("experiment", "name", "digest"),
     sqlite_autoincrement=True,
 )
