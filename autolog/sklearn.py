@@ -23,6 +23,14 @@ from ..tracking.entities import RunStatus
 from . import hook
 from .patching import Patches
 
+# these prepare data; they are recorded as parts of a pipeline, not as trainings of their own
+_PREPARATION = (
+    "sklearn.preprocessing",
+    "sklearn.impute",
+    "sklearn.feature_extraction",
+    "sklearn.feature_selection",
+    "sklearn.compose._column_transformer",
+)
 _METHODS = ("fit", "fit_predict", "fit_transform")
 AUTOLOGGING = "mlflow.autologging"
 _log = logging.getLogger("mlpack.autolog")
@@ -151,7 +159,8 @@ def _around(
     original: Callable[..., Any], model: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> Any:
     caller = sys._getframe(2).f_globals.get("__name__", "")
-    if _local.recording or caller.startswith(("sklearn.", "joblib.")):
+    within = _local.recording or caller.startswith(("sklearn.", "joblib."))
+    if within or any(base.__module__.startswith(_PREPARATION) for base in type(model).__mro__):
         return original(model, *args, **kwargs)
     options = _options
     current = active_run()

@@ -10,7 +10,9 @@ import pandas as pd
 import pytest
 import sklearn.base
 from sklearn.cluster import KMeans
+from sklearn.compose import make_column_transformer
 from sklearn.datasets import load_breast_cancer, load_diabetes, load_iris
+from sklearn.decomposition import PCA
 from sklearn.ensemble import RandomForestClassifier, VotingClassifier
 from sklearn.linear_model import LinearRegression, LogisticRegression, Ridge
 from sklearn.model_selection import GridSearchCV, cross_val_score
@@ -87,7 +89,7 @@ def test_the_users_run_is_used_and_left_open():
         lambda: make_pipeline(StandardScaler(), LogisticRegression()).fit(X, Y),
         lambda: VotingClassifier([("r", RandomForestClassifier(2))], n_jobs=2).fit(X, Y),
         lambda: RandomForestClassifier(3, n_jobs=2).fit(X, Y),
-        lambda: StandardScaler().fit_transform(X),
+        lambda: PCA(2).fit_transform(X),
         lambda: make_pipeline(StandardScaler(), StandardScaler()).fit_transform(X),
         lambda: KMeans(2).fit_predict(X),
         lambda: KMeans(2).fit(X=X),
@@ -103,6 +105,13 @@ def test_one_call_is_one_run(train):
 def test_cross_validation_is_not_training():
     mlpack.sklearn.autolog(**FAST)
     cross_val_score(LogisticRegression(max_iter=5000), X, Y, cv=2)
+    assert runs() == []
+
+
+def test_preparing_data_is_not_training():
+    mlpack.sklearn.autolog(**FAST)
+    StandardScaler().fit_transform(X)
+    make_column_transformer((StandardScaler(), ["mean radius"])).fit(X)
     assert runs() == []
 
 
@@ -207,11 +216,12 @@ def test_a_store_that_is_gone_never_reaches_the_training(tmp_path):
 def test_params_that_are_too_long_or_taken(caplog):
     mlpack.sklearn.autolog(**FAST)
     with mlpack.start_run() as run:
-        FunctionTransformer(kw_args={"a": "x" * 7000}).fit(X)
+        make_pipeline(FunctionTransformer(kw_args={"a": "x" * 7000})).fit(X)
         Ridge(alpha=1).fit(*load_diabetes(return_X_y=True))
         Ridge(alpha=2).fit(*load_diabetes(return_X_y=True))
     params = mlpack.get_run(run.info.run_id).data.params
-    assert len(params["kw_args"]) == 6000 and params["kw_args"].endswith("…")
+    long = params["functiontransformer__kw_args"]
+    assert len(long) == 6000 and long.endswith("…")
     assert params["alpha"] == "1"
     assert "1 params were cut or not recorded: alpha." in caplog.text
 
