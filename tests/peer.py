@@ -1,24 +1,85 @@
-"""Where the real MLflow package lives; tests get it as the fixture `peer_python`."""
+"""Where the real MLflow package lives, and a server of it.
+
+Tests get the Python of the newest generation as the fixture `peer_python`.
+"""
 
 from __future__ import annotations
 
 import os
+import signal
+import socket
+import subprocess
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
+_NAMES = {1: ("MLPACK_PEER1_PYTHON", ".venv-peer-1"), 2: ("MLPACK_PEER2_PYTHON", ".venv-peer-2")}
+_NEWEST = ("MLPACK_PEER_PYTHON", ".venv-peer")
+_PATIENCE = 180  # seconds; its server takes half a minute on a busy machine
 
-def peer_python() -> str:
-    """The Python of the environment that holds MLflow and nothing of ours.
+
+def peer_python(generation: int = 3) -> str:
+    """The Python of the environment that holds that generation of MLflow and nothing of ours.
 
     Raises:
         RuntimeError: there is none; says how to make it.
     """
     root = Path(__file__).resolve().parent.parent
-    named = os.environ.get("MLPACK_PEER_PYTHON")
-    python = Path(named) if named else root / ".venv-peer" / "bin" / "python"
+    variable, folder = _NAMES.get(generation, _NEWEST)
+    named = os.environ.get(variable)
+    python = Path(named) if named else root / folder / "bin" / "python"
     if python.is_file():
         return str(python)
     raise RuntimeError(
         f"The tests marked 'peer' need the mlflow package in an environment of its own; {python} "
-        "does not exist. `make test` makes it, or set MLPACK_PEER_PYTHON to a Python that has "
-        "mlflow and skops."
+        f"does not exist. `make test` makes it, or set {variable} to a Python that has "
+        f"mlflow {generation} and scikit-learn."
     )
+
+
+@contextmanager
+def peer_server(folder: Path) -> Iterator[str]:
+    """The address of a server of the newest MLflow whose runs and files are in a folder."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = [str(Path(peer_python()).with_name("mlflow")), "server", "--host", "127.0.0.1"]
+    command += ["--port", str(port), "--workers", "1"]
+    command += ["--backend-store-uri", f"sqlite:///{folder}/mlflow.db"]
+    command += ["--artifacts-destination", str(folder / "artifacts")]
+    environment = {
+        **{name: value for name, value in os.environ.items() if not name.startswith("MLFLOW_")},
+        "DO_NOT_TRACK": "true",
+        "MLFLOW_DISABLE_TELEMETRY": "true",
+        "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
+    }
+    log = folder / "log.txt"
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            command,
+            cwd=folder,
+            stdout=output,
+            stderr=output,
+            env=environment,
+            start_new_session=True,
+        )
+    try:
+        deadline = time.monotonic() + _PATIENCE
+        while not _answers(f"http://127.0.0.1:{port}/health"):
+            assert process.poll() is None and time.monotonic() < deadline, log.read_text()
+            time.sleep(0.1)
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        os.killpg(process.pid, signal.SIGKILL)  # SIGTERM leaves it running for minutes
+        process.wait()
+
+
+def _answers(address: str) -> bool:
+    try:
+        with urllib.request.urlopen(address, timeout=5) as response:
+            return bool(response.status == 200)
+    except (urllib.error.URLError, OSError):
+        return False
