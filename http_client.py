@@ -132,9 +132,9 @@ class HttpClient:
         self._own_auth = None
         if parts.username:
             self._own_auth = _basic(unquote(parts.username), unquote(parts.password or ""))
-        self._timeout = Timeout(connect=10, read=_number("HTTP_REQUEST_TIMEOUT", 120.0))
-        times = int(_number("HTTP_REQUEST_MAX_RETRIES", 5))
-        backoff = _number("HTTP_REQUEST_BACKOFF_FACTOR", 0.5)
+        self._timeout = Timeout(connect=10, read=number("HTTP_REQUEST_TIMEOUT", 120.0))
+        times = int(number("HTTP_REQUEST_MAX_RETRIES", 5))
+        backoff = number("HTTP_REQUEST_BACKOFF_FACTOR", 0.5)
         options: dict[str, Any] = {
             "redirect": False,
             "other": 0,  # TLS that fails once fails always
@@ -401,7 +401,8 @@ def setting(name: str) -> str | None:
     return os.environ.get(f"MLPACK_{name}") or os.environ.get(f"MLFLOW_{name}") or None
 
 
-def _number(name: str, default: float) -> float:
+def number(name: str, default: float) -> float:
+    """The number in a `setting`, which may be missing."""
     text = setting(name) or str(default)
     if not re.fullmatch(r"\d+(\.\d*)?", text):
         raise InvalidInput(f"MLPACK_{name} (or MLFLOW_{name}) must be a number; got {text!r}.")

@@ -8,6 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+HIDDEN = ".mlpack-"
+"""What names begin with that are never listed: files on their way."""
+
 
 @dataclass(frozen=True, slots=True)
 class Entry:

@@ -11,10 +11,9 @@ from pathlib import Path
 
 from ..errors import InvalidInput, NotFound, StorageFailed
 from ..uris import safe_join
-from .base import Entry
+from .base import HIDDEN, Entry
 from .transfer import check_file, check_folder, check_readable, files_below, in_parallel, prefix
 
-_TEMPORARY = ".mlpack-"  # files on their way; never listed
 _COPIERS = 8
 _PIECE = 1 << 20
 
@@ -86,7 +85,7 @@ class LocalArtifacts:
         if target.is_dir():
             raise InvalidInput(f"Cannot write the artifact {path!r}: a folder has that name.")
         # the suffix stays last: writers of pictures choose the format by it
-        temporary = target.with_name(f"{_TEMPORARY}{secrets.token_hex(8)}{target.suffix}")
+        temporary = target.with_name(f"{HIDDEN}{secrets.token_hex(8)}{target.suffix}")
         try:
             self._begin(temporary)
             try:
@@ -222,7 +221,7 @@ class LocalArtifacts:
 
     def _is_ours(self, entry: os.DirEntry[str]) -> bool:
         """Not a file on its way, not a link that dangles or leads out of the root."""
-        if entry.name.startswith(_TEMPORARY):
+        if entry.name.startswith(HIDDEN):
             return False
         if not entry.is_symlink():
             return True

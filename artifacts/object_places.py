@@ -29,6 +29,7 @@ _SERVICES = {
     "gs": "Google Cloud Storage",
     "az": "Azure Blob Storage",
 }
+SCHEMES = ("s3", "gs", "az", "abfss", "wasbs")
 _ENVIRONMENT = ("AWS_", "AZURE_", "GOOGLE_", "MLFLOW_", "STORAGE_EMULATOR_HOST")
 _open: dict[Any, Any] = {}
 
@@ -58,6 +59,11 @@ class Place:
         """What people call the service."""
         return _SERVICES[self.kind]
 
+    def is_below(self, root: Place) -> bool:
+        """Whether it is another place or a part of it."""
+        one, other = ((p.kind, p.bucket, p.account, p.endpoint) for p in (self, root))
+        return one == other and f"{self.prefix}/".startswith(f"{root.prefix}/".lstrip("/"))
+
 
 def locate(uri: str) -> Place:
     """Read an address.
@@ -66,6 +72,7 @@ def locate(uri: str) -> Place:
         InvalidInput: it is malformed.
     """
     scheme, _, rest = uri.partition("://")
+    scheme = scheme.lower()
     host, _, path = rest.partition("/")
     prefix = safe_relative(path.strip("/")) if path.strip("/") else ""
     if scheme in ("wasbs", "abfss"):

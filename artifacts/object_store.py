@@ -11,11 +11,11 @@ from typing import Any
 
 from ..errors import InvalidState, NotFound
 from ..uris import safe_relative
-from .base import Entry
+from .base import HIDDEN, Entry
 from .object_errors import in_our_words
 from .object_places import connect, locate
 from .remote import Advance, RemoteArtifacts
-from .transfer import in_parallel
+from .transfer import in_parallel, prefix
 
 _PIECE = 8 << 20  # of what is read, and of a part; S3 takes no parts under 5 MiB
 _PARTS_AT_A_TIME = 4
@@ -60,10 +60,14 @@ class ObjectArtifacts(RemoteArtifacts):
         folders = [Entry(self._relative(each), True, None) for each in found["common_prefixes"]]
         # consoles mark a folder by an empty object of its name
         files = [self._entry(each) for each in found["objects"] if each["path"] != base]
-        return sorted(folders + files, key=lambda entry: entry.path)
+        shown = (entry for entry in folders + files if not _is_hidden(entry.path, folder))
+        return sorted(shown, key=lambda entry: entry.path)
 
     def walk(self, folder: str = "") -> Iterator[Entry]:
         """Every file below a folder, sorted."""
+        return (entry for entry in self._walk(folder) if not _is_hidden(entry.path, folder))
+
+    def _walk(self, folder: str) -> Iterator[Entry]:
         base = self._key(folder)
         with in_our_words(self._place, folder):
             found = self._use().list(base or None, chunk_size=1000).collect()
@@ -126,6 +130,20 @@ class ObjectArtifacts(RemoteArtifacts):
                     max_concurrency=_PARTS_AT_A_TIME,
                 )
 
+    def signed_url(self, path: str, seconds: int) -> str:
+        """An address by which anybody can read a file for a time.
+
+        Raises:
+            StorageFailed: the credentials are not of the kind that can sign.
+        """
+        from datetime import timedelta
+
+        import obstore
+
+        key, lasts = self._key(safe_relative(path)), timedelta(seconds=seconds)
+        with in_our_words(self._place, path):
+            return str(obstore.sign(self._use(), "GET", key, lasts))
+
     def delete(self, path: str) -> None:
         """Remove a file or folder ('' for everything); nothing happens when there is none.
 
@@ -133,7 +151,7 @@ class ObjectArtifacts(RemoteArtifacts):
             InvalidInput: the path leaves the root.
             StorageFailed: the service does not answer or does not allow it.
         """
-        keys = [self._key(entry.path) for entry in self.walk(path)]
+        keys = [self._key(entry.path) for entry in self._walk(path)]
         if path:
             keys.append(self._key(safe_relative(path)))
         batches = [keys[i : i + _DELETE_AT_A_TIME] for i in range(0, len(keys), _DELETE_AT_A_TIME)]
@@ -217,6 +235,11 @@ class ObjectArtifacts(RemoteArtifacts):
 
     def _entry(self, found: dict[str, Any]) -> Entry:
         return Entry(self._relative(found["path"]), False, int(found["size"]))
+
+
+def _is_hidden(path: str, folder: str) -> bool:
+    """Whether it is hidden from one who looks into a folder above."""
+    return any(name.startswith(HIDDEN) for name in path[len(prefix(folder)) :].split("/"))
 
 
 def _folders_of(path: str) -> Iterator[str]:

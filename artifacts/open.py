@@ -6,6 +6,7 @@ from ..errors import InvalidInput
 from ..uris import LocalUri, RemoteUri, parse
 from .base import ArtifactStore
 from .local import LocalArtifacts
+from .object_places import SCHEMES
 
 
 def open_artifacts(uri: str, *, tracking_uri: str | None = None) -> ArtifactStore:
@@ -22,7 +23,7 @@ def open_artifacts(uri: str, *, tracking_uri: str | None = None) -> ArtifactStor
     parsed = parse(uri)
     if isinstance(parsed, LocalUri):
         return LocalArtifacts(parsed.path.expanduser().absolute())
-    if isinstance(parsed, RemoteUri) and parsed.scheme in ("s3", "gs", "az", "abfss", "wasbs"):
+    if isinstance(parsed, RemoteUri) and parsed.scheme in SCHEMES:
         from .object_store import ObjectArtifacts
 
         return ObjectArtifacts(uri)

@@ -6,13 +6,14 @@ import posixpath
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, suppress
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 from urllib.parse import unquote, urlsplit, urlunsplit
 
 from ..errors import InvalidInput, NotFound, StorageFailed
 from ..http_client import client_for, setting
 from ..uris import safe_relative
 from .base import Entry
+from .proxy_parts import Slice, send_in_parts
 from .remote import Advance, RemoteArtifacts
 
 _ROUTE = "/api/2.0/mlflow-artifacts/artifacts"
@@ -124,9 +125,11 @@ class ProxiedArtifacts(RemoteArtifacts):
                 self.delete(entry.path)
 
     def _send(self, source: Path, path: str, advance: Advance) -> None:
+        if send_in_parts(self._client, source, self._below(path), advance):
+            return
         headers = {"Content-Type": "application/octet-stream"}
         with source.open("rb") as file:
-            body: Any = _Watched(file, advance)
+            body: Any = Slice(file, 0, source.stat().st_size, advance)
             with self._client.stream("PUT", self._url(path), body=body, headers=headers):
                 pass
 
@@ -156,29 +159,6 @@ class ProxiedArtifacts(RemoteArtifacts):
 
     def _url(self, path: str) -> str:
         return f"{_ROUTE}/{self._below(path)}"
-
-
-class _Watched:
-    """A file that tells how much of it was read; a retry reads it again."""
-
-    def __init__(self, file: IO[bytes], advance: Advance) -> None:
-        self._file = file
-        self._advance = advance
-        self._furthest = 0
-
-    def read(self, count: int = -1) -> bytes:
-        data = self._file.read(count)
-        here = self._file.tell()
-        if here > self._furthest:
-            self._advance(here - self._furthest)
-            self._furthest = here
-        return data
-
-    def seek(self, offset: int, whence: int = 0) -> int:
-        return self._file.seek(offset, whence)
-
-    def tell(self) -> int:
-        return self._file.tell()
 
 
 def _server(uri: str, tracking: str) -> tuple[str, str]:

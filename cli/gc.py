@@ -53,8 +53,11 @@ def gc(
 ) -> None:
     """Remove deleted runs, experiments and logged models for good, with their files.
 
-    Models whose files never came are removed after a day. Nothing that is not deleted is touched.
+    Models whose files never came, and uploads in parts that were given up, are removed after a day.
+    Nothing else that is not deleted is touched.
     """
+    from ..artifacts.open import open_artifacts
+    from ..artifacts.uploads import Uploads
     from ..errors import InvalidInput
     from ..tracking.sql.purge import find_garbage, remove_garbage
     from ..tracking.sql.store import SqlStore
@@ -68,12 +71,17 @@ def gc(
         )
     store = SqlStore(address)
     garbage = find_garbage(store, older_than, run_ids, experiment_ids)
+    behind_a_server = store.artifact_root.startswith(("http", "mlflow-artifacts"))
+    uploads = Uploads(open_artifacts("." if behind_a_server else store.artifact_root))
+    given_up = [] if run_ids or experiment_ids else uploads.abandoned()
     if not dry_run:
         remove_garbage(store, garbage)
+        uploads.forget(given_up)
     found = {
         "runs": [name for _, name, _ in garbage.runs],
         "logged_models": [name for _, name, _ in garbage.models],
         "experiments": [name for _, name, _ in garbage.experiments],
+        "uploads": given_up,
     }
     if as_json:
         print_json({**found, "dry_run": dry_run})

@@ -68,6 +68,24 @@ def _listening_options(command: F) -> F:
     help="Let clients write files there by themselves instead.",
 )
 @click.option(
+    "--allowed-artifact-roots",
+    metavar="URI",
+    multiple=True,
+    help="A further place whose files the server may show, with its own credentials: s3://…, a "
+    "folder. May be repeated.  [default: the two above]",
+)
+@click.option(
+    "--presigned-downloads/--no-presigned-downloads",
+    default=None,
+    help="Let clients read large files from the object store by signed addresses; they must reach "
+    "it by the name that the server uses.  [default: no]",
+)
+@click.option(
+    "--public-url",
+    metavar="URL",
+    help="How clients reach the server, when a proxy in front of it changes the host or the path.",
+)
+@click.option(
     "--serve-artifacts/--no-serve-artifacts",
     default=None,
     help="Transfer files for clients.  [default: yes]",
@@ -86,11 +104,16 @@ def _listening_options(command: F) -> F:
 @click.option(
     "--expose-prometheus/--no-expose-prometheus",
     default=None,
-    help="Answer /metrics.  [default: no]",
+    help="Answer /metrics, which needs mlpack-toolkit[prometheus].  [default: yes]",
 )
 @_listening_options
 @click.help_option("--help")
-def server(allowed_hosts: str | None, cors_allowed_origins: str | None, **options: Any) -> None:
+def server(
+    allowed_hosts: str | None,
+    cors_allowed_origins: str | None,
+    allowed_artifact_roots: tuple[str, ...],
+    **options: Any,
+) -> None:
     """Record runs for clients elsewhere: MLflow's REST API, files, and pages to look at.
 
     MLflow's own clients work unchanged: set MLFLOW_TRACKING_URI to the address. Every option can
@@ -103,6 +126,7 @@ def server(allowed_hosts: str | None, cors_allowed_origins: str | None, **option
     settings = ServerSettings.from_environment().with_options(
         allowed_hosts=names(allowed_hosts) if allowed_hosts else None,
         cors_allowed_origins=names(cors_allowed_origins) if cors_allowed_origins else None,
+        allowed_artifact_roots=allowed_artifact_roots or None,
         **options,
     )
     run(settings)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..artifacts.open import open_artifacts
@@ -18,6 +17,9 @@ if TYPE_CHECKING:
 
 DEFAULT_STORE = "mlruns"
 DEFAULT_DESTINATION = "mlartifacts"
+# Seconds that a request waits for another process that writes to the same SQLite file: clients
+# repeat what was refused, but they do not wait for ever, and a server has only so many threads.
+_PATIENCE = 10
 
 
 @dataclass(frozen=True)
@@ -55,15 +57,19 @@ def open_backend(settings: ServerSettings) -> Backend:
     if new_root is None and kind != "sqlite":
         new_root = DEFAULT_DESTINATION
     proxied = settings.serve_artifacts and settings.default_artifact_root is None
-    store = SqlStore(uri, _plain(new_root) if new_root else None, proxied)
+    store = SqlStore(uri, _plain(new_root) if new_root else None, proxied, _PATIENCE)
     store.search_experiments(max_results=1)  # opens it, and checks its schema
     root = store.artifact_root
     _check_root(settings, root)
     destination = settings.artifacts_destination or root
-    places = Places(
-        open_artifacts(destination) if settings.serve_artifacts else None,
-        None if settings.any_local_folder else _local_folders(destination, root),
-    )
+    transfers = open_artifacts(destination) if settings.serve_artifacts else None
+    if settings.presigned_downloads and not hasattr(transfers, "signed_url"):
+        raise InvalidInput(
+            "--presigned-downloads needs an object store as --artifacts-destination: s3://…, "
+            "gs://… or az://…"
+        )
+    roots = (_plain(each) for each in (destination, root, *settings.allowed_artifact_roots))
+    places = Places(transfers, None if settings.any_local_folder else tuple(roots))
     files = (
         redact(destination) if settings.serve_artifacts else f"{redact(root)} (not through here)"
     )
@@ -86,8 +92,3 @@ def _plain(root: str) -> str:
     """A folder as a full path, anything else as it is."""
     found = parse(root)
     return str(found.path.absolute()) if isinstance(found, LocalUri) else root.rstrip("/")
-
-
-def _local_folders(*roots: str) -> tuple[Path, ...]:
-    parsed = (parse(root) for root in roots)
-    return tuple(one.path.absolute() for one in parsed if isinstance(one, LocalUri))

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import mimetypes
 import posixpath
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Callable, Iterator
+from typing import Any, TypeVar
 from urllib.parse import quote
 
 from flask import Request, Response, send_file
@@ -14,6 +14,8 @@ from ..artifacts.base import ArtifactStore, Entry
 from ..artifacts.local import LocalArtifacts
 from ..errors import InvalidInput, NotFound
 from .requests import refuse_compressed
+
+T = TypeVar("T")
 
 _PIECE = 1024 * 1024
 # A page among the artifacts must not run in the name of this server.
@@ -42,15 +44,19 @@ def send(store: ArtifactStore, path: str) -> Response:
     return response
 
 
-def take(store: ArtifactStore, path: str, request: Request) -> None:
-    """The body of a request as a file, which appears whole or not at all.
+def take(write: Callable[[Iterator[bytes]], T], request: Request) -> T:
+    """Hand the body of a request on, piece by piece.
+
+    Args:
+        write: makes a file of the pieces, which appears whole or not at all.
+        request: of Flask.
 
     Raises:
         InvalidInput: the client stopped half way.
         UnsupportedMediaType: the body is compressed.
     """
     refuse_compressed(request)
-    store.write(path, _pieces(request))
+    return write(_pieces(request))
 
 
 def _pieces(request: Request) -> Iterator[bytes]:

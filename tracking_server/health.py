@@ -34,8 +34,11 @@ def blueprint(service: Service) -> Blueprint:
                 "store_type": "SqlStore",
                 "workspaces_enabled": False,
                 "trace_archival_enabled": False,
-                "multipart_uploads_enabled": False,
-                "multipart_downloads_enabled": False,
+                # the addresses of parts would be wrong behind a proxy that we do not know of
+                "multipart_uploads_enabled": bool(
+                    service.settings.public_url and service.places.transfers
+                ),
+                "multipart_downloads_enabled": service.settings.presigned_downloads,
             }
         )
 

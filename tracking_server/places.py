@@ -8,12 +8,13 @@ that let clients record any path (CVE-2023-1177, CVE-2024-1558 and their relativ
 from __future__ import annotations
 
 from functools import lru_cache
-from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeGuard
 from urllib.parse import urlsplit
 
+from ..artifacts.object_places import SCHEMES, locate
+from ..artifacts.uploads import visible_path
 from ..errors import InvalidInput, InvalidState
-from ..uris import LocalUri, RemoteUri, parse, safe_relative
+from ..uris import LocalUri, RemoteUri, Uri, parse, safe_relative
 
 if TYPE_CHECKING:
     from ..artifacts.base import ArtifactStore
@@ -27,15 +28,21 @@ class Places:
     Args:
         destination: what ``mlflow-artifacts:`` stands for; None when files do not go through
             this server.
-        local_roots: folders below which recorded locations may lie; None for any folder, where
-            whoever starts the server is also the one who recorded them.
+        roots: folders and addresses in object stores below which recorded locations may lie;
+            None for anywhere, where whoever starts the server is also the one who recorded them.
+
+    Raises:
+        InvalidInput: a root is neither.
     """
 
     def __init__(
-        self, destination: ArtifactStore | None, local_roots: tuple[Path, ...] | None = ()
+        self, destination: ArtifactStore | None, roots: tuple[str, ...] | None = ()
     ) -> None:
         self._destination = destination
-        self._local_roots = local_roots
+        self._anywhere = roots is None
+        parsed = [parse(root) for root in roots or ()]
+        self._folders = [root.path.absolute() for root in parsed if isinstance(root, LocalUri)]
+        self._prefixes = [locate(root.uri) for root in parsed if _is_object_store(root)]
 
     @property
     def destination(self) -> ArtifactStore:
@@ -71,26 +78,32 @@ class Places:
             InvalidInput: the path leaves the location, or the location is not the server's to
                 read.
         """
-        path = safe_relative(path) if path else ""
+        path = visible_path(path) if path else ""
         proxied = _proxied_path(location)
         if proxied is not None:
-            prefix = safe_relative(proxied) if proxied else ""
+            prefix = visible_path(proxied) if proxied else ""
             return self.destination, "/".join(filter(None, (prefix, path))), prefix
-        parsed = parse(location)
-        if isinstance(parsed, LocalUri):
-            self._check_local(parsed.path)
-        elif not isinstance(parsed, RemoteUri):
-            raise InvalidInput(f"{location!r} is no place of files.")
+        self._check(location)
         return _open(location), path, ""
 
-    def _check_local(self, path: Path) -> None:
-        if self._local_roots is None:
-            return
-        resolved = path.expanduser().resolve()
-        if not any(resolved.is_relative_to(root.resolve()) for root in self._local_roots):
+    def _check(self, location: str) -> None:
+        """Whoever may record a location must not read with the server's credentials there."""
+        parsed = parse(location)
+        if isinstance(parsed, LocalUri):
+            folder = parsed.path.expanduser().resolve()
+            allowed = any(folder.is_relative_to(root.resolve()) for root in self._folders)
+        elif _is_object_store(parsed):
+            place = locate(location)
+            if place.prefix:
+                visible_path(place.prefix)
+            allowed = any(place.is_below(root) for root in self._prefixes)
+        else:
+            raise InvalidInput(f"{location!r} is no place of files.")
+        if not (allowed or self._anywhere):
             raise InvalidInput(
-                "The files are recorded in a folder outside of what this server may read; start "
-                "it with that folder as --artifacts-destination or --default-artifact-root."
+                "The files are recorded in a place outside of what this server may read; start it "
+                "with --allowed-artifact-roots and that place to show them. Clients with access "
+                "of their own can read them all the same."
             )
 
 
@@ -122,6 +135,10 @@ def check_location(location: str) -> str:
             f"(http://host{PROXY}…)."
         )
     return location.rstrip("/")
+
+
+def _is_object_store(parsed: Uri) -> TypeGuard[RemoteUri]:
+    return isinstance(parsed, RemoteUri) and parsed.scheme in SCHEMES
 
 
 def _proxied_path(location: str) -> str | None:

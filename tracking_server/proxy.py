@@ -1,8 +1,7 @@
 """Files through the server: ``/api/2.0/mlflow-artifacts/…``, for clients without a store's key.
 
-A path is relative to the server's artifacts destination. Uploads in several parts and signed
-addresses are for clients that talk to an object store by themselves; this server says that it has
-none, and they send the file through it.
+A path is relative to the server's artifacts destination. Signed addresses, with which clients read
+from an object store by themselves, are given out only by a server that is told to.
 """
 
 from __future__ import annotations
@@ -11,12 +10,13 @@ import json
 
 from flask import Blueprint, Response, request
 
-from ..uris import safe_relative
+from ..artifacts.uploads import visible_path
+from . import uploads
 from .files import below, send, take
 from .service import Service
 
-# Clients look for the beginning of these messages, and then send files the ordinary way.
-_NO_PARTS = "Multipart upload is not supported for the current artifact repository"
+_SIGNED_SECONDS = 900
+# what clients fetch through the server, then
 _NO_SIGNED = "Presigned download is not supported for the current artifact repository"
 
 
@@ -27,32 +27,36 @@ def blueprint(service: Service) -> Blueprint:
     @routes.get("/mlflow-artifacts/artifacts")
     def list_folder() -> Response:
         path = request.args.get("path", "")
-        folder = safe_relative(path) if path.strip("/") else ""
+        folder = visible_path(path) if path.strip("/") else ""
         found = below(service.places.destination, folder, folder)
         return _json({"files": found})
 
     @routes.get("/mlflow-artifacts/artifacts/<path:path>")
     def download(path: str) -> Response:
-        return send(service.places.destination, safe_relative(path))
+        return send(service.places.destination, visible_path(path))
 
     @routes.put("/mlflow-artifacts/artifacts/<path:path>")
     def upload(path: str) -> Response:
-        take(service.places.destination, safe_relative(path), request)
+        target = visible_path(path)
+        take(lambda pieces: service.places.destination.write(target, pieces), request)
         return _json({})
 
     @routes.delete("/mlflow-artifacts/artifacts/<path:path>")
     def delete(path: str) -> Response:
-        service.places.destination.delete(safe_relative(path))
+        service.places.destination.delete(visible_path(path))
         return _json({})
-
-    @routes.post("/mlflow-artifacts/mpu/<step>/<path:path>")
-    def in_parts(step: str, path: str) -> Response:
-        return _json({"error_code": "NOT_IMPLEMENTED", "message": _NO_PARTS}, 501)
 
     @routes.get("/mlflow-artifacts/presigned/<path:path>")
     def signed(path: str) -> Response:
-        return _json({"error_code": "NOT_IMPLEMENTED", "message": _NO_SIGNED}, 501)
+        store, file = service.places.destination, visible_path(path)
+        if not service.settings.presigned_downloads or not hasattr(store, "signed_url"):
+            return _json({"error_code": "NOT_IMPLEMENTED", "message": _NO_SIGNED}, 501)
+        size = store.size(file)
+        return _json(
+            {"url": store.signed_url(file, _SIGNED_SECONDS), "headers": {}, "file_size": size}
+        )
 
+    uploads.add_routes(routes, service)
     return routes
 
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import ipaddress
 import os
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
 from ..errors import InvalidInput
 
+_ADDRESS = re.compile(r"https?://[^\s/?#@]+(/[^\s?#]*)?", re.IGNORECASE)
 _ALL_INTERFACES = ("0.0.0.0", "::")  # noqa: S104 - compared with, not listened on
 
 
@@ -22,14 +24,18 @@ class ServerSettings:
         artifacts_destination: where files go that come through the server; None: beside the runs
             for a folder, ``./mlartifacts`` for a database.
         default_artifact_root: where new experiments keep their files; None: through the server.
+        allowed_artifact_roots: further places whose files the server may show with its own
+            credentials.
+        presigned_downloads: let clients read large files from the object store by themselves.
         serve_artifacts: transfer files for clients.
+        public_url: how clients reach the server; None: as each request names it.
         host: address to listen on.
         port: 0 takes a free one, which the banner shows.
         workers: processes.
         threads: requests that a worker takes at once.
         allowed_hosts: names in the Host header beyond this machine's own; ``*`` for any.
         cors_allowed_origins: pages elsewhere that may call the API; ``*`` for any.
-        expose_prometheus: answer ``/metrics``.
+        expose_prometheus: answer ``/metrics``, for which prometheus_client has to be installed.
         access_log: write one line a request to standard output.
         any_local_folder: read files wherever the database says they are (`mlpack ui`).
         graceful_timeout: seconds that requests in flight get to finish after SIGTERM.
@@ -41,14 +47,17 @@ class ServerSettings:
     backend_store_uri: str | None = None
     artifacts_destination: str | None = None
     default_artifact_root: str | None = None
+    allowed_artifact_roots: tuple[str, ...] = ()
+    presigned_downloads: bool = False
     serve_artifacts: bool = True
+    public_url: str | None = None
     host: str = "127.0.0.1"
     port: int = 5000
     workers: int = 2
     threads: int = 16
     allowed_hosts: tuple[str, ...] = ()
     cors_allowed_origins: tuple[str, ...] = ()
-    expose_prometheus: bool = False
+    expose_prometheus: bool = True
     access_log: bool = False
     any_local_folder: bool = False
     graceful_timeout: int = 25
@@ -56,6 +65,8 @@ class ServerSettings:
     def __post_init__(self) -> None:
         if not self.host.strip():
             raise InvalidInput("The host is empty; use 127.0.0.1, or 0.0.0.0 for all interfaces.")
+        if self.public_url is not None and not _ADDRESS.fullmatch(self.public_url):
+            raise InvalidInput("The public URL must be of the form http(s)://host[:port][/prefix].")
         for name, low, high in (("port", 0, 65535), ("workers", 1, 1000), ("threads", 1, 1000)):
             if not low <= getattr(self, name) <= high:
                 raise InvalidInput(
@@ -128,6 +139,9 @@ _VARIABLES: dict[str, tuple[tuple[str, ...], Callable[[str], Any]]] = {
         ("MLPACK_DEFAULT_ARTIFACT_ROOT", "MLFLOW_DEFAULT_ARTIFACT_ROOT"),
         str,
     ),
+    "allowed_artifact_roots": (("MLPACK_ALLOWED_ARTIFACT_ROOTS",), names),
+    "presigned_downloads": (("MLPACK_PRESIGNED_DOWNLOADS",), _flag),
+    "public_url": (("MLPACK_PUBLIC_URL",), str),
     "serve_artifacts": (("MLPACK_SERVE_ARTIFACTS", "MLFLOW_SERVE_ARTIFACTS"), _flag),
     "host": (("MLPACK_HOST", "MLFLOW_HOST"), str),
     "port": (("MLPACK_PORT", "MLFLOW_PORT"), int),

@@ -40,7 +40,8 @@ def test_a_deleted_run_goes_and_its_model_stays(client):
     run, model = full_run(client)
     client.delete_run(run.run_id)
     dry = json.loads(gc("--dry-run", "--json").output)
-    assert dry == {"runs": [run.run_id], "logged_models": [], "experiments": [], "dry_run": True}
+    nothing = {"logged_models": [], "experiments": [], "uploads": []}
+    assert dry == {"runs": [run.run_id], **nothing, "dry_run": True}
     assert "Nothing to remove" in gc("--older-than", "1d").output
     assert client.get_run(run.run_id)
 
