@@ -18,7 +18,7 @@ from mlpack.errors import (
 )
 from mlpack.tests import databases
 from mlpack.tracking.entities import Metric, Param
-from mlpack.tracking.sql import engine_sqlite, tables
+from mlpack.tracking.sql import tables
 from mlpack.tracking.sql.store import SqlStore
 from mlpack.tracking.uri import open_store, redact
 
@@ -285,9 +285,8 @@ def test_a_server_killed_in_the_middle(server):
 # --- SQLite under threads and forks ---
 
 
-def test_a_database_that_another_process_holds(tmp_path, monkeypatch):
-    monkeypatch.setattr(engine_sqlite, "LOCK_TIMEOUT", 0.2)
-    store, other = SqlStore(tmp_path), SqlStore(tmp_path)
+def test_a_database_that_another_process_holds(tmp_path):
+    store, other = SqlStore(tmp_path, patience=0.2), SqlStore(tmp_path)
     run_id = new_run(store)
     with other.database.write():
         for call in (

@@ -45,10 +45,14 @@ class SqliteDatabase(Database):
         path: the file.
         artifact_root: where files go: an address, or a folder relative to the database's. Only
             used when the database is made; afterwards the database knows.
+        patience: seconds to wait for others that write.
     """
 
-    def __init__(self, path: Path, artifact_root: str = ".") -> None:
+    def __init__(
+        self, path: Path, artifact_root: str = ".", patience: float = LOCK_TIMEOUT
+    ) -> None:
         self.path = path
+        self.patience = patience
         self.name = str(path)
         self.uri = f"sqlite:///{path}"
         self._new_artifact_root = artifact_root
@@ -69,7 +73,7 @@ class SqliteDatabase(Database):
         with self._in_our_words():
             connection = self._connection(create=True)
             connection.execution_options(mlpack_begin="BEGIN IMMEDIATE")
-            with self._writing, connection.begin():
+            with self._turn(), connection.begin():
                 yield connection
 
     @contextmanager
@@ -86,7 +90,7 @@ class SqliteDatabase(Database):
         """As `write`, below SQLAlchemy: for the few statements that a training loop repeats."""
         try:
             cursor = self._fast_cursor()
-            with self._writing:
+            with self._turn():
                 cursor.execute("BEGIN IMMEDIATE")
                 try:
                     yield cursor
@@ -99,10 +103,22 @@ class SqliteDatabase(Database):
             raise self._describe(error) from error
 
     @contextmanager
+    def _turn(self) -> Iterator[None]:
+        if not self._writing.acquire(timeout=self.patience):
+            raise StorageUnavailable(
+                f"The tracking database {self.path} was busy for over {self.patience:g} s; try "
+                "again later."
+            )
+        try:
+            yield
+        finally:
+            self._writing.release()
+
+    @contextmanager
     def maintenance(self) -> Iterator[Connection]:
         self._make_folder()
-        with self._in_our_words(), _engine(self._address()).connect() as connection:
-            _switch_to_wal(connection)
+        with self._in_our_words(), _engine(self._address(), self.patience).connect() as connection:
+            _switch_to_wal(connection, self.patience)
             raw: Any = connection.connection.dbapi_connection
             raw.execute("PRAGMA foreign_keys=OFF")  # tables may be made anew
             with connection.begin():
@@ -113,7 +129,7 @@ class SqliteDatabase(Database):
     def facts(self) -> dict[str, str] | None:
         if self._stat() is None:
             return None
-        with self._in_our_words(), _engine(self._address()).connect() as connection:
+        with self._in_our_words(), _engine(self._address(), self.patience).connect() as connection:
             connection.execution_options(mlpack_begin="BEGIN")
             return schema.read_facts(connection)
 
@@ -188,10 +204,10 @@ class SqliteDatabase(Database):
             if self._engine is not None and self._file_id == self._stat():
                 return
             self._make_folder()
-            engine = _engine(self._address())
+            engine = _engine(self._address(), self.patience)
             with engine.connect() as connection:
                 if self._is_writable():
-                    _switch_to_wal(connection)
+                    _switch_to_wal(connection, self.patience)
                 connection.execution_options(mlpack_begin="BEGIN")
                 facts = schema.read_facts(connection)
                 if facts is None:
@@ -206,7 +222,7 @@ class SqliteDatabase(Database):
             self._file_id = self._stat()
 
     def _empty_database(self) -> Connection:
-        connection = _engine(":memory:").connect()
+        connection = _engine(":memory:", self.patience).connect()
         with connection.begin():
             schema.make(connection, self)
         return connection
@@ -250,7 +266,7 @@ class SqliteDatabase(Database):
         elif "locked" in text or "busy" in text:
             kind, hint = (
                 StorageUnavailable,
-                f"Another process has held it for over {LOCK_TIMEOUT:.0f} s.",
+                f"Another process has held it for over {self.patience:g} s.",
             )
         elif "not a database" in text or "malformed" in text:
             hint = "It is damaged or no SQLite file; move it away or restore a copy."
@@ -259,13 +275,13 @@ class SqliteDatabase(Database):
         return kind(f"The tracking database {self.path} failed ({text}). {hint}")
 
 
-def _engine(file: str) -> Engine:
+def _engine(file: str, patience: float) -> Engine:
     def connect() -> _Connection:
         # Python's own transaction handling is off: we say BEGIN ourselves
         connection = sqlite3.connect(
             file,
             uri=True,
-            timeout=LOCK_TIMEOUT,
+            timeout=patience,
             isolation_level=None,
             check_same_thread=False,
             factory=_Connection,
@@ -291,10 +307,10 @@ def _lower(text: str | None) -> str | None:
     return text.lower() if isinstance(text, str) else text
 
 
-def _switch_to_wal(connection: Connection) -> None:
+def _switch_to_wal(connection: Connection, patience: float) -> None:
     """SQLite does not wait by itself here when several processes make one database at once."""
     raw: Any = connection.connection.dbapi_connection
-    deadline = time.monotonic() + LOCK_TIMEOUT
+    deadline = time.monotonic() + patience
     while True:
         try:
             raw.execute("PRAGMA journal_mode=WAL")

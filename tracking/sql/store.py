@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from ..uri import family, sqlite_file
-from .engine import Database
+from .engine import LOCK_TIMEOUT, Database
 from .search_runs import RunSearch
 
 
@@ -18,12 +18,17 @@ class SqlStore(RunSearch):
             relative to the file) or the address of an object store.
         proxied: experiments without a location of their own are reported below
             ``mlflow-artifacts:``, as a tracking server hands them out.
+        patience: seconds to wait for other processes that write to the same SQLite file.
     """
 
     def __init__(
-        self, uri: str | Path, artifact_root: str | None = None, proxied: bool = False
+        self,
+        uri: str | Path,
+        artifact_root: str | None = None,
+        proxied: bool = False,
+        patience: float = LOCK_TIMEOUT,
     ) -> None:
-        self.database = open_database(str(uri), artifact_root)
+        self.database = open_database(str(uri), artifact_root, patience)
         self.proxied = proxied
 
     @property
@@ -35,7 +40,9 @@ class SqlStore(RunSearch):
         return self.database.artifact_root
 
 
-def open_database(uri: str, artifact_root: str | None = None) -> Database:
+def open_database(
+    uri: str, artifact_root: str | None = None, patience: float = LOCK_TIMEOUT
+) -> Database:
     """The database of an address; nothing is read, made or connected yet.
 
     Raises:
@@ -46,7 +53,7 @@ def open_database(uri: str, artifact_root: str | None = None) -> Database:
         from .engine_sqlite import SqliteDatabase
 
         path, default_root = sqlite_file(uri)
-        return SqliteDatabase(path, artifact_root or default_root)
+        return SqliteDatabase(path, artifact_root or default_root, patience)
     from .engine_server import ServerDatabase
 
     return ServerDatabase(uri, artifact_root)
