@@ -12,18 +12,27 @@ import re
 import shutil
 import tempfile
 import time
+from importlib.util import find_spec
 from pathlib import Path
 
 from flask import Flask, Response, g, request
 
 from ..errors import MissingDependency
+from ..serve.process import heartbeat_folder
 
 _FOLDER = "PROMETHEUS_MULTIPROC_DIR"
+# Others are counted as one, or a client could make ever more counters.
+_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"})
 
 
 def make_folder() -> None:
-    """Before the first import of prometheus_client: where the workers count."""
-    folder = tempfile.mkdtemp(prefix="mlpack-metrics-")
+    """Before the first import of prometheus_client: where the workers count.
+
+    In memory if it can be: a mapped file kills its process when the disk is full.
+    """
+    if find_spec("prometheus_client") is None:
+        return
+    folder = tempfile.mkdtemp(prefix="mlpack-metrics-", dir=heartbeat_folder())
     os.environ[_FOLDER] = folder
     parent = os.getpid()
 
@@ -74,9 +83,10 @@ def expose(app: Flask) -> None:
     @app.after_request
     def count(response: Response) -> Response:
         route = request.url_rule.rule if request.url_rule else "none"
-        requests.labels(request.method, route, response.status_code).inc()
+        method = request.method if request.method in _METHODS else "other"
+        requests.labels(method, route, response.status_code).inc()
         if "begun" in g:
-            seconds.labels(request.method, route).observe(time.perf_counter() - g.begun)
+            seconds.labels(method, route).observe(time.perf_counter() - g.begun)
         return response
 
     @app.teardown_request

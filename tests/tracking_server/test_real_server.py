@@ -359,7 +359,7 @@ def test_what_is_no_request(serve_once, head):
 @pytest.fixture(scope="module")
 def serve_once(tmp_path_factory):
     """One server for the tests that only ask."""
-    server = Server(tmp_path_factory.mktemp("server"), "--expose-prometheus", "--access-log")
+    server = Server(tmp_path_factory.mktemp("server"), "--access-log")
     yield server.ready()
     server.process.kill()
     server.process.wait()
