@@ -111,8 +111,8 @@ def _write_params(connection: Connection, run: Any, run_id: str, given: Sequence
             fresh.append(text_row(run.id, run.experiment, param.key, param.value))
         elif before != param.value:
             raise InvalidInput(
-                f"The param {param.key!r} of run {run_id} is already {_short(before)} and cannot "
-                f"become {_short(param.value)}: params never change once logged. Log under another "
+                f"The param {param.key!r} of run {run_id} is already {short(before)} and cannot "
+                f"become {short(param.value)}: params never change once logged. Log under another "
                 "key, or in a run of its own (start_run(nested=True))."
             )
     if fresh:
@@ -128,12 +128,11 @@ def _write_run_tags(connection: Connection, run: Any, given: Sequence[RunTag]) -
 
 
 def _write_metrics(connection: Connection, run: Any, given: Sequence[Metric]) -> None:
-    rows, latest = [], []
-    for metric in given:
-        value, special = encode_value(metric.value)
-        rows.append((metric.key, metric.timestamp, metric.step, value, special, run.id))
-        shown = None if special == NAN else value
-        latest.append((*rows[-1][:3], shown, special, run.id, run.experiment))
+    rows = [(m.key, m.timestamp, m.step, *encode_value(m.value), run.id) for m in given]
+    latest = [
+        (*row[:3], None if row[4] == NAN else row[3], *row[4:], run.experiment)
+        for row in _last_of_each(rows)
+    ]
     dialect = connection.dialect.name
     if dialect == "sqlite":
         cursor: Any = connection.connection.cursor()
@@ -141,7 +140,7 @@ def _write_metrics(connection: Connection, run: Any, given: Sequence[Metric]) ->
         cursor.executemany(_KEEP_LATEST, latest)
         return
     connection.execute(insert_or_ignore(metrics, dialect), _named(_COLUMNS, rows))
-    connection.execute(keep_later(latest_metrics, dialect), _named(_LATEST, _last_of_each(latest)))
+    connection.execute(keep_later(latest_metrics, dialect), _named(_LATEST, latest))
 
 
 def _named(columns: str, rows: Iterable[tuple[Any, ...]]) -> list[dict[str, Any]]:
@@ -149,7 +148,7 @@ def _named(columns: str, rows: Iterable[tuple[Any, ...]]) -> list[dict[str, Any]
     return [dict(zip(names, row, strict=True)) for row in rows]
 
 
-def _last_of_each(rows: list[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
+def _last_of_each(rows: Iterable[tuple[Any, ...]]) -> Iterable[tuple[Any, ...]]:
     """One row a key is enough: the one that remains in the end."""
     last: dict[str, tuple[Any, ...]] = {}
     for row in rows:
@@ -157,8 +156,9 @@ def _last_of_each(rows: list[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
         before = last.get(key)
         if before is None or (step, timestamp) >= (before[2], before[1]):
             last[key] = row
-    return list(last.values())
+    return last.values()
 
 
-def _short(text: str) -> str:
+def short(text: str) -> str:
+    """A value as messages show it."""
     return repr(text) if len(text) <= 60 else repr(text[:57] + "…")

@@ -53,6 +53,7 @@ class Experiments:
             row = connection.execute(query).first()
             return self._experiments(connection, [row])[0] if row else None
 
+    @repeated
     def rename_experiment(self, experiment_id: str, name: str) -> None:
         with self.database.write() as connection:
             row = active_experiment_row(connection, experiment_id, self.database.name)

@@ -12,6 +12,7 @@ from sqlalchemy.engine import Connection
 from ...errors import InvalidInput, NotFound
 from ..entities import LifecycleStage, LoggedModel, ModelStatus, Param, RunTag
 from ..validate import now
+from .data import short
 from .engine import repeated
 from .experiments import active_experiment_row
 from .history import History
@@ -24,7 +25,7 @@ from .tables import (
     logged_models,
     runs,
 )
-from .upsert import insert_or_ignore, upsert
+from .upsert import upsert
 
 MODEL_COLUMNS = (logged_models, runs.c.run_id, experiments.c.artifact_location)
 JOINED_MODELS = logged_models.join(experiments).outerjoin(
@@ -71,7 +72,7 @@ class Models(History):
         self, model_id: str, status: str, digest: str | None = None
     ) -> LoggedModel:
         with self.database.write() as connection:
-            row = _model_row(connection, model_id, self.database.name)
+            row = _model_row(connection, model_id, self.database.name, lock=True)
             if digest is not None and row.digest not in (None, digest):
                 raise InvalidInput(
                     f"The digest of model {model_id} is on record and never changes; log the "
@@ -90,22 +91,23 @@ class Models(History):
                 0
             ]
 
+    @repeated
     def log_logged_model_params(self, model_id: str, params: Sequence[Param]) -> None:
         with self.database.write() as connection:
-            row = _model_row(connection, model_id, self.database.name)
+            row = _model_row(connection, model_id, self.database.name, lock=True)
             _write_params(connection, row.id, params)
 
     @repeated
     def set_logged_model_tags(self, model_id: str, tags: Sequence[RunTag]) -> None:
         with self.database.write() as connection:
-            row = _model_row(connection, model_id, self.database.name)
+            row = _model_row(connection, model_id, self.database.name, lock=True)
             _write_tags(connection, row.id, tags)
             self._touch(connection, row.id)
 
     @repeated
     def delete_logged_model_tag(self, model_id: str, key: str) -> None:
         with self.database.write() as connection:
-            row = _model_row(connection, model_id, self.database.name)
+            row = _model_row(connection, model_id, self.database.name, lock=True)
             gone = logged_model_tags.delete().where(
                 logged_model_tags.c.model == row.id, logged_model_tags.c.key == key
             )
@@ -116,7 +118,7 @@ class Models(History):
     @repeated
     def delete_logged_model(self, model_id: str) -> None:
         with self.database.write() as connection:
-            row = _model_row(connection, model_id, self.database.name)
+            row = _model_row(connection, model_id, self.database.name, lock=True)
             self._touch(connection, row.id, lifecycle_stage=LifecycleStage.DELETED)
 
     def _touch(self, connection: Connection, key: int, **values: Any) -> None:
@@ -159,8 +161,8 @@ def _values(connection: Connection, table: sa.Table, keys: list[int]) -> dict[in
     return found
 
 
-def _model_row(connection: Connection, model_id: str, place: str) -> Any:
-    """The row of a model that is not deleted."""
+def _model_row(connection: Connection, model_id: str, place: str, lock: bool = False) -> Any:
+    """The row of a model that is not deleted; locked, others wait for our transaction's end."""
     query = (
         sa.select(*MODEL_COLUMNS)
         .select_from(JOINED_MODELS)
@@ -169,6 +171,8 @@ def _model_row(connection: Connection, model_id: str, place: str) -> Any:
             logged_models.c.lifecycle_stage == LifecycleStage.ACTIVE,
         )
     )
+    if lock:
+        query = query.with_for_update(key_share=True, of=logged_models)
     row = connection.execute(query).first()
     if row is None:
         raise NotFound(
@@ -179,17 +183,19 @@ def _model_row(connection: Connection, model_id: str, place: str) -> Any:
 
 def _write_params(connection: Connection, model: int, given: Sequence[Param]) -> None:
     known = _values(connection, logged_model_params, [model])[model]
+    fresh: dict[str, str] = {}
     for param in given:
+        if param.key not in known:
+            fresh[param.key] = param.value
         before = known.setdefault(param.key, param.value)
         if before != param.value:
             raise InvalidInput(
-                f"The param {param.key!r} of the model is already {before!r} and cannot become "
-                f"{param.value!r}: params never change once logged."
+                f"The param {param.key!r} of the model is already {short(before)} and cannot "
+                f"become {short(param.value)}: params never change once logged."
             )
-    rows = [{"model": model, "key": key, "value": value} for key, value in known.items()]
+    rows = [{"model": model, "key": key, "value": value} for key, value in fresh.items()]
     if rows:
-        statement = insert_or_ignore(logged_model_params, connection.dialect.name)
-        connection.execute(statement, rows)
+        connection.execute(logged_model_params.insert(), rows)
 
 
 def _write_tags(connection: Connection, model: int, given: Sequence[RunTag]) -> None:

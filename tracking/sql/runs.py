@@ -23,7 +23,7 @@ from ..entities import (
     Tags,
 )
 from .engine import repeated
-from .experiments import active_experiment_row, stage_values
+from .experiments import active_experiment_row, experiment_row, stage_values
 from .input_rows import read_inputs, read_outputs
 from .search_experiments import ExperimentSearch
 from .tables import START, decode_value, experiments, latest_metrics, params, runs, tags
@@ -106,6 +106,8 @@ class Runs(ExperimentSearch):
     def set_run_stage(self, run_id: str, stage: str) -> None:
         with self.database.write() as connection:
             row = run_row(connection, run_id, self.database.name)
+            if stage == LifecycleStage.ACTIVE:
+                _check_experiment(connection, row, self.database.name)
             change = runs.update().where(runs.c.id == row.id).values(stage_values(stage))
             connection.execute(change)
 
@@ -190,6 +192,16 @@ def active_run(connection: Connection, run_id: str, place: str) -> Any:
             f"MlpackClient().restore_run('{run_id}')."
         )
     return row
+
+
+def _check_experiment(connection: Connection, run: Any, place: str) -> None:
+    """Runs of a deleted experiment stay deleted with it."""
+    experiment = experiment_row(connection, str(run.experiment), place, lock=True)
+    if experiment.lifecycle_stage != LifecycleStage.ACTIVE:
+        raise InvalidInput(
+            f"The run {run.run_id} is in the deleted experiment {experiment.name!r}. Restore that "
+            f"first, its runs come with it: MlpackClient().restore_experiment('{experiment.id}')."
+        )
 
 
 def write_tags(connection: Connection, run: int, experiment: int, values: dict[str, str]) -> None:
