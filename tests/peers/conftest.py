@@ -84,6 +84,7 @@ def _live(day: str, generation: int, server: str, folder: Path) -> dict[str, Any
         "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
         "MLFLOW_DISABLE_TELEMETRY": "true",
         "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
+        "MLFLOW_REQUIREMENTS_INFERENCE_TIMEOUT": "1",  # else it loads each model anew
         "DO_NOT_TRACK": "true",
         "PYTHONWARNINGS": "ignore",
     }
