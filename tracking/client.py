@@ -300,7 +300,7 @@ class MlpackClient(ArtifactsClient):
             self.store,
             run_id,
             synchronous,
-            [_checked(metric) for metric in metrics],
+            [validate.as_logged(metric) for metric in metrics],
             [validate.param(param.key, param.value) for param in params],
             [validate.tag(tag.key, tag.value) for tag in tags],
         )
@@ -321,18 +321,6 @@ class MlpackClient(ArtifactsClient):
     def log_outputs(self, run_id: str, models: Sequence[ModelOutput]) -> None:
         """Record logged models that a run made: all of them or, on any error, none."""
         self.store.log_outputs(run_id, models)
-
-
-def _checked(metric: Metric) -> Metric:
-    checked = validate.metric(metric.key, metric.value, metric.timestamp, metric.step)
-    if not (metric.model_id or metric.dataset_name or metric.dataset_digest):
-        return checked
-    return replace(
-        checked,
-        model_id=metric.model_id,
-        dataset_name=metric.dataset_name,
-        dataset_digest=metric.dataset_digest,
-    )
 
 
 def _location(location: str | Path) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import time
+from dataclasses import replace
 from functools import lru_cache
 from posixpath import normpath
 from typing import Any
@@ -73,6 +74,22 @@ def metric(name: str, value: Any, timestamp: int | None = None, step: int | None
         value if type(value) is float else _number(name, value),
         _integer("timestamp", name, timestamp) if timestamp is not None else now(),
         _integer("step", name, step) if step is not None else 0,
+    )
+
+
+def as_logged(given: Metric) -> Metric:
+    """A metric as a run may log it, checked like `metric`; whose it was before is left out."""
+    value, timestamp, step = given.value, given.timestamp, given.step
+    plain = type(value) is float and type(timestamp) is int and type(step) is int
+    if plain and timestamp in _INT64 and step in _INT64 and given.run_id is None:
+        key("metric", given.key)
+        return given  # most are right already, and come by the thousand
+    checked = metric(given.key, value, timestamp, step)
+    return replace(
+        checked,
+        model_id=given.model_id,
+        dataset_name=given.dataset_name,
+        dataset_digest=given.dataset_digest,
     )
 
 
@@ -176,6 +193,8 @@ def _number(name: str, value: Any) -> float:
 
 
 def _integer(what: str, name: str, value: Any) -> int:
+    if type(value) is int and value in _INT64:
+        return value
     try:
         number = int(value)
         exact = bool(number == value)

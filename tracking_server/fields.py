@@ -11,6 +11,7 @@ import re
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from ..errors import InvalidInput
@@ -61,6 +62,8 @@ class Schema:
             (name, (_camel_case(name), *f.aliases) if "_" in name else f.aliases, f)
             for name, f in fields.items()
         ]
+        self._required = {name for name, f in fields.items() if f.required}
+        self._defaults = {name: f.default for name, f in fields.items()}
 
     def read(self, body: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
         """Every field of the schema: as given, or its default.
@@ -68,19 +71,31 @@ class Schema:
         Raises:
             InvalidInput: a required one is missing, or one has the wrong type.
         """
-        message = {}
-        plainly_named = body.keys() <= self.fields.keys()
-        for name, others, wanted in self._plan:
-            value = body.get(name)
-            if value is None and not plainly_named:
-                value = next((body[o] for o in others if body.get(o) is not None), None)
+        keys = body.keys()
+        if not keys <= self._defaults.keys():
+            body = self._named(body)
+            keys = body.keys()
+        message = self._defaults.copy()
+        for name, value in body.items():
+            wanted = self.fields[name]
             if value is None or (wanted.required and value == ""):
                 if wanted.required:
-                    raise InvalidInput(f"Missing value for required parameter '{prefix}{name}'.")
-                message[name] = wanted.default
+                    raise _missing(prefix + name)
             else:
-                message[name] = wanted.read(value, f"{prefix}{name}" if prefix else name)
+                message[name] = wanted.read(value, prefix + name)
+        if not self._required <= keys:
+            raise _missing(prefix + next(n for n in self.fields if n in self._required - keys))
         return message
+
+    def _named(self, body: Mapping[str, Any]) -> dict[str, Any]:
+        """What of a body the schema knows, by the names that it has here."""
+        known = {}
+        for name, others, _ in self._plan:
+            values = (body.get(each) for each in (name, *others))
+            value = next((value for value in values if value is not None), None)
+            if value is not None:
+                known[name] = value
+        return known
 
     def read_query(self, arguments: Any, path: Mapping[str, Any]) -> dict[str, Any]:
         """The same from a query string; ``path`` holds what the address itself says."""
@@ -139,6 +154,8 @@ def choice(names: Mapping[str, Any], numbers: Mapping[int, Any], default: Any = 
 def many(item: Field | Schema, *, required: bool = False, limit: int | None = None) -> Field:
     """A list of one kind of thing."""
 
+    read_one: Reader = item.read if isinstance(item, Field) else partial(_record, item)
+
     def read(value: Any, path: str) -> list[Any]:
         if not isinstance(value, list):
             raise _wrong(value, path, "a list")
@@ -147,10 +164,11 @@ def many(item: Field | Schema, *, required: bool = False, limit: int | None = No
                 f"The parameter '{path}' has {len(value)} items; at most {limit} are allowed."
             )
         if required and not value:
-            raise InvalidInput(f"Missing value for required parameter '{path}'.")
-        if isinstance(item, Field):
-            return [item.read(one, f"{path}[{i}]") for i, one in enumerate(value)]
-        return [_record(item, one, f"{path}[{i}]") for i, one in enumerate(value)]
+            raise _missing(path)
+        try:
+            return [read_one(one, path) for one in value]
+        except InvalidInput:  # again, to say in which
+            return [read_one(one, f"{path}[{i}]") for i, one in enumerate(value)]
 
     return Field(read, required, (), repeated=True)
 
@@ -220,6 +238,10 @@ def _from_query(wanted: Field, found: list[str]) -> Any:
     if wanted.kind == "flag" and found[0].lower() in ("true", "false"):
         return found[0].lower() == "true"
     return found[0]
+
+
+def _missing(path: str) -> InvalidInput:
+    return InvalidInput(f"Missing value for required parameter '{path}'.")
 
 
 def _wrong(value: Any, path: str, expected: str) -> InvalidInput:

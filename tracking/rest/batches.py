@@ -59,8 +59,5 @@ def batches(
 
 def _names(metric: Metric) -> int:
     """Characters of what is not a number."""
-    return sum(
-        len(text)
-        for text in (metric.key, metric.model_id, metric.dataset_name, metric.dataset_digest)
-        if text
-    )
+    about = (metric.model_id or "", metric.dataset_name or "", metric.dataset_digest or "")
+    return len(metric.key) + sum(map(len, about))

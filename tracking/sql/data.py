@@ -72,7 +72,7 @@ class Data(Runs):
         tags: Sequence[RunTag] = (),
     ) -> None:
         with self.database.write() as connection:
-            run = active_run(connection, run_id, self.database.name)
+            run = active_run(connection, run_id, self.place)
             if params:
                 _write_params(connection, run, run_id, params)
             if tags:
@@ -84,7 +84,7 @@ class Data(Runs):
     @repeated
     def delete_tag(self, run_id: str, key: str) -> None:
         with self.database.write() as connection:
-            run = active_run(connection, run_id, self.database.name)
+            run = active_run(connection, run_id, self.place)
             gone = tags.delete().where(tags.c.run == run.id, tags.c.key == key)
             if not connection.execute(gone).rowcount:
                 raise NotFound(f"The run {run_id} has no tag {key!r}.")
@@ -95,7 +95,7 @@ class Data(Runs):
             return
         cursor.execute("ROLLBACK")
         with self.database.read() as connection:
-            active_run(connection, run_id, self.database.name)
+            active_run(connection, run_id, self.place)
 
 
 def _write_params(connection: Connection, run: Any, run_id: str, given: Sequence[Param]) -> None:
