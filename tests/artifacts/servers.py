@@ -149,15 +149,20 @@ def gcs(folder: Path) -> Iterator[Server]:
 
 @contextmanager
 def tracking(
-    folder: Path, destination: str, environment: dict[str, str], workers: int = 1
+    folder: Path,
+    destination: str,
+    environment: dict[str, str],
+    workers: int = 1,
+    options: Sequence[str] = (),
 ) -> Iterator[Server]:
-    """Our own tracking server."""
+    """Our own tracking server; ``{port}`` in an option stands for its port."""
     folder.mkdir(parents=True, exist_ok=True)
     [port] = free_ports(1)
     url = f"http://127.0.0.1:{port}"
     command = [sys.executable, "-m", "mlpack", "server", "--port", str(port)]
     command += ["--backend-store-uri", str(folder / "runs"), "--workers", str(workers)]
     command += ["--artifacts-destination", destination]
+    command += [option.format(port=port) for option in options]
     with _running(command, folder, environment) as process:
         _wait(process, lambda: _answers(f"{url}/health"), folder)
         yield Server(url, {"MLPACK_TRACKING_URI": url}, process)
