@@ -21,6 +21,7 @@ class Experiments:
 
     database: Database
     proxied: bool
+    place: str
 
     @repeated
     def create_experiment(
@@ -44,7 +45,7 @@ class Experiments:
 
     def get_experiment(self, experiment_id: str) -> Experiment:
         with self.database.read() as connection:
-            row = experiment_row(connection, experiment_id, self.database.name)
+            row = experiment_row(connection, experiment_id, self.place)
             return self._experiments(connection, [row])[0]
 
     def get_experiment_by_name(self, name: str) -> Experiment | None:
@@ -56,7 +57,7 @@ class Experiments:
     @repeated
     def rename_experiment(self, experiment_id: str, name: str) -> None:
         with self.database.write() as connection:
-            row = active_experiment_row(connection, experiment_id, self.database.name)
+            row = active_experiment_row(connection, experiment_id, self.place)
             if row.name != name:
                 _check_name_is_free(connection, name)
             self._update(connection, row.id, name=name)
@@ -64,7 +65,7 @@ class Experiments:
     @repeated
     def set_experiment_stage(self, experiment_id: str, stage: str) -> None:
         with self.database.write() as connection:
-            row = experiment_row(connection, experiment_id, self.database.name)
+            row = experiment_row(connection, experiment_id, self.place)
             if row.id == 0 and stage == LifecycleStage.DELETED:
                 raise InvalidInput("The experiment 'Default' cannot be deleted.")
             self._update(connection, row.id, lifecycle_stage=stage)
@@ -75,14 +76,14 @@ class Experiments:
     @repeated
     def set_experiment_tag(self, experiment_id: str, tag: RunTag) -> None:
         with self.database.write() as connection:
-            row = active_experiment_row(connection, experiment_id, self.database.name)
+            row = active_experiment_row(connection, experiment_id, self.place)
             _set_tag(connection, row.id, tag)
             self._update(connection, row.id)
 
     @repeated
     def delete_experiment_tag(self, experiment_id: str, key: str) -> None:
         with self.database.write() as connection:
-            row = active_experiment_row(connection, experiment_id, self.database.name)
+            row = active_experiment_row(connection, experiment_id, self.place)
             gone = experiment_tags.delete().where(
                 experiment_tags.c.experiment == row.id, experiment_tags.c.key == key
             )

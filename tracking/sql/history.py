@@ -24,7 +24,11 @@ from .tables import decode_value, metrics
 _COLUMNS = (metrics.c.step, metrics.c.timestamp, metrics.c.value, metrics.c.special)
 _ALL = 2**31 - 2  # points on a page; more than one run ever has
 _SEEKS = 200  # in one statement
-_BY_TIME = (SortKey(metrics.c.timestamp, True, int), SortKey(metrics.c.id, True, int))
+_BY_TIME = (
+    SortKey(metrics.c.timestamp, True, int),
+    SortKey(metrics.c.step, True, int),  # calls of one millisecond may arrive in any order
+    SortKey(metrics.c.id, True, int),
+)
 
 
 class History(Inputs):
@@ -40,7 +44,7 @@ class History(Inputs):
         asked = ["history", run_id, key]
         start = read_token(page_token, asked)
         with self.database.read() as connection:
-            run = run_row(connection, run_id, self.database.name).id
+            run = run_row(connection, run_id, self.place).id
             query = sa.select(*_COLUMNS).where(metrics.c.run == run, metrics.c.key == key)
             if max_results is None and start is None:
                 query = query.order_by(*(by.order for by in _BY_TIME))
@@ -64,7 +68,7 @@ class History(Inputs):
         found = {}
         with self.database.read() as connection:
             for run_id in run_ids:
-                run = run_row(connection, run_id, self.database.name).id
+                run = run_row(connection, run_id, self.place).id
                 rows = _sample(connection, _range(run, key, start_step, end_step), max_points)
                 if rows:
                     found[run_id] = _points(key, rows)

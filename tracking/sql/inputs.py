@@ -27,7 +27,7 @@ class Inputs(Data):
         models: Sequence[ModelInput] = (),
     ) -> None:
         with self.database.write() as connection:
-            run = active_run(connection, run_id, self.database.name)
+            run = active_run(connection, run_id, self.place)
             for given in datasets:
                 _write_dataset(connection, run, given)
             rows = [{"run": run.id, "model_id": model.model_id} for model in models]
@@ -38,7 +38,7 @@ class Inputs(Data):
     @repeated
     def log_outputs(self, run_id: str, models: Sequence[ModelOutput]) -> None:
         with self.database.write() as connection:
-            run = active_run(connection, run_id, self.database.name)
+            run = active_run(connection, run_id, self.place)
             rows = [{"run": run.id, "model_id": m.model_id, "step": m.step} for m in models]
             if rows:
                 dialect = connection.dialect.name

@@ -57,7 +57,7 @@ class Models(History):
             "lifecycle_stage": LifecycleStage.ACTIVE,
         }
         with self.database.write() as connection:
-            place = self.database.name
+            place = self.place
             row["experiment"] = active_experiment_row(connection, experiment_id, place).id
             if source_run_id is not None:
                 row["source_run"] = active_run(connection, source_run_id, place).id
@@ -72,7 +72,7 @@ class Models(History):
         self, model_id: str, status: str, digest: str | None = None
     ) -> LoggedModel:
         with self.database.write() as connection:
-            row = _model_row(connection, model_id, self.database.name, lock=True)
+            row = _model_row(connection, model_id, self.place, lock=True)
             if digest is not None and row.digest not in (None, digest):
                 raise InvalidInput(
                     f"The digest of model {model_id} is on record and never changes; log the "
@@ -81,33 +81,33 @@ class Models(History):
             change = logged_models.update().where(logged_models.c.id == row.id)
             values = {"status": status, "digest": digest or row.digest, "last_update_time": now()}
             connection.execute(change.values(values))
-            return self._models(connection, [_model_row(connection, model_id, self.database.name)])[
+            return self._models(connection, [_model_row(connection, model_id, self.place)])[
                 0
             ]
 
     def get_logged_model(self, model_id: str) -> LoggedModel:
         with self.database.read() as connection:
-            return self._models(connection, [_model_row(connection, model_id, self.database.name)])[
+            return self._models(connection, [_model_row(connection, model_id, self.place)])[
                 0
             ]
 
     @repeated
     def log_logged_model_params(self, model_id: str, params: Sequence[Param]) -> None:
         with self.database.write() as connection:
-            row = _model_row(connection, model_id, self.database.name, lock=True)
+            row = _model_row(connection, model_id, self.place, lock=True)
             _write_params(connection, row.id, params)
 
     @repeated
     def set_logged_model_tags(self, model_id: str, tags: Sequence[RunTag]) -> None:
         with self.database.write() as connection:
-            row = _model_row(connection, model_id, self.database.name, lock=True)
+            row = _model_row(connection, model_id, self.place, lock=True)
             _write_tags(connection, row.id, tags)
             self._touch(connection, row.id)
 
     @repeated
     def delete_logged_model_tag(self, model_id: str, key: str) -> None:
         with self.database.write() as connection:
-            row = _model_row(connection, model_id, self.database.name, lock=True)
+            row = _model_row(connection, model_id, self.place, lock=True)
             gone = logged_model_tags.delete().where(
                 logged_model_tags.c.model == row.id, logged_model_tags.c.key == key
             )
@@ -118,7 +118,7 @@ class Models(History):
     @repeated
     def delete_logged_model(self, model_id: str) -> None:
         with self.database.write() as connection:
-            row = _model_row(connection, model_id, self.database.name, lock=True)
+            row = _model_row(connection, model_id, self.place, lock=True)
             self._touch(connection, row.id, lifecycle_stage=LifecycleStage.DELETED)
 
     def _touch(self, connection: Connection, key: int, **values: Any) -> None:

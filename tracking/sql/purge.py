@@ -146,14 +146,14 @@ def remove_garbage(store: SqlStore, garbage: Garbage) -> None:
 
 
 def _deleted_run(connection: Connection, store: SqlStore, run_id: str) -> int:
-    row = run_row(connection, run_id, store.database.name)
+    row = run_row(connection, run_id, store.place)
     if row.lifecycle_stage != LifecycleStage.DELETED:
         raise InvalidInput(f"The run {run_id} is not deleted; delete it first.")
     return int(row.id)
 
 
 def _deleted_experiment(connection: Connection, store: SqlStore, experiment_id: str) -> int:
-    row = experiment_row(connection, experiment_id, store.database.name)
+    row = experiment_row(connection, experiment_id, store.place)
     if row.lifecycle_stage != LifecycleStage.DELETED:
         raise InvalidInput(f"The experiment {experiment_id} is not deleted; delete it first.")
     return int(row.id)

@@ -63,7 +63,7 @@ class Runs(ExperimentSearch):
         }
         all_tags = {tag.key: tag.value for tag in tags} | {Tags.RUN_NAME: run_name}
         with self.database.write() as connection:
-            experiment = active_experiment_row(connection, experiment_id, self.database.name)
+            experiment = active_experiment_row(connection, experiment_id, self.place)
             inserted = connection.execute(
                 runs.insert(), row | {"experiment": experiment.id}
             ).inserted_primary_key
@@ -79,7 +79,7 @@ class Runs(ExperimentSearch):
 
     def get_run(self, run_id: str) -> Run:
         with self.database.read() as connection:
-            return self.load_runs(connection, [run_row(connection, run_id, self.database.name)])[0]
+            return self.load_runs(connection, [run_row(connection, run_id, self.place)])[0]
 
     @repeated
     def update_run(
@@ -96,7 +96,7 @@ class Runs(ExperimentSearch):
         if name is not None:
             values["run_name"] = name
         with self.database.write() as connection:
-            run = active_run(connection, run_id, self.database.name)
+            run = active_run(connection, run_id, self.place)
             if values:
                 connection.execute(runs.update().where(runs.c.id == run.id).values(**values))
             if name is not None:
@@ -105,9 +105,9 @@ class Runs(ExperimentSearch):
     @repeated
     def set_run_stage(self, run_id: str, stage: str) -> None:
         with self.database.write() as connection:
-            row = run_row(connection, run_id, self.database.name)
+            row = run_row(connection, run_id, self.place)
             if stage == LifecycleStage.ACTIVE:
-                _check_experiment(connection, row, self.database.name)
+                _check_experiment(connection, row, self.place)
             change = runs.update().where(runs.c.id == row.id).values(stage_values(stage))
             connection.execute(change)
 

@@ -30,6 +30,8 @@ class SqlStore(RunSearch):
     ) -> None:
         self.database = open_database(str(uri), artifact_root, patience)
         self.proxied = proxied
+        # how messages call it; where the server's disk has it is not for its clients
+        self.place = "this server" if proxied else self.database.name
 
     @property
     def uri(self) -> str:
