@@ -43,6 +43,9 @@ lock: $(VENV)/.dev  ## write the lock files anew (hashes, no addresses)
 	  --no-header --all-extras --group demo --group dev pyproject.toml -o requirements-dev.lock
 	$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	  --no-header --group pyproject.toml:peer -o requirements-peer.lock
+	for generation in 1 2; do \
+	  $(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+	    --no-header --group pyproject.toml:peer-$$generation -o requirements-peer-$$generation.lock; done
 
 clean:           ## remove what make made (never mlruns/)
 	rm -rf $(VENV) $(PEER) $(PEER1) $(PEER2) .cache build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache
@@ -78,9 +81,10 @@ $(VENV)/.dev: requirements-dev.lock pyproject.toml | $(VENV)/bin/python
 	@touch $@ $(VENV)/.demo
 
 # The peer lives in environments of its own, one a generation; nothing of ours is installed there.
+# Python 3.11, because the oldest has no wheels for a later one.
 define peer
 	@echo "Installing the MLflow package in $(@D) (for the compatibility tests) …"
-	@$(BIN)/uv venv -q --clear --python $(VENV)/bin/python $(@D)
+	@$(BIN)/uv venv -q --clear --python 3.11 $(@D)
 	@$(BIN)/uv pip install -q --python $(@D)/bin/python --require-hashes -r $<
 	@touch $@
 endef
