@@ -11,27 +11,17 @@ import re
 import weakref
 from base64 import b64encode
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from typing import IO, Any, cast
 from urllib.parse import quote, unquote, urlencode, urljoin, urlsplit
 from urllib.request import getproxies, proxy_bypass
 
 import urllib3
-from urllib3 import exceptions as kinds
-from urllib3.exceptions import HTTPError, MaxRetryError
+from urllib3.exceptions import HTTPError, InsecureRequestWarning
 from urllib3.util import Retry, Timeout
 
-from .errors import (
-    AlreadyExists,
-    DeadlineExceeded,
-    InvalidInput,
-    InvalidState,
-    MlpackError,
-    NotFound,
-    PayloadTooLarge,
-    StorageFailed,
-    UnsupportedMediaType,
-)
+from .errors import InvalidInput, StorageFailed
+from .http_failures import failure, refusal
 
 Query = Mapping[str, Any]
 Body = Iterable[bytes] | IO[bytes] | None
@@ -44,27 +34,6 @@ _TRANSIENT = frozenset({429, 502, 503, 504})
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _IDEMPOTENT = frozenset({"GET", "HEAD", "PUT"})
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
-
-_KINDS = (InvalidInput, NotFound, AlreadyExists, InvalidState, DeadlineExceeded)
-_BY_CODE: dict[str, type[MlpackError]] = {kind.error_code: kind for kind in _KINDS}
-_BY_CODE["BAD_REQUEST"] = InvalidInput
-_BY_STATUS: dict[int, type[MlpackError]] = {413: PayloadTooLarge, 415: UnsupportedMediaType}
-# the first that fits; the last always does
-_FAILURES: list[tuple[Any, str]] = [
-    (kinds.NameResolutionError, "No machine is known by the name in {where}. Check "
-     "MLPACK_TRACKING_URI, or the network."),
-    (kinds.ProxyError, "The proxy in the environment does not lead to {where}. Check HTTP_PROXY "
-     "and HTTPS_PROXY, or name the server in NO_PROXY."),
-    (kinds.SSLError, "No secure connection to {where}: {why}. Does it speak https? If so, name the "
-     "certificate of its authority in MLPACK_TRACKING_SERVER_CERT_PATH."),
-    (kinds.ReadTimeoutError, "{where} did not answer within {seconds:g} s. "
-     "MLPACK_HTTP_REQUEST_TIMEOUT sets another limit, in seconds."),
-    ((kinds.NewConnectionError, kinds.ConnectTimeoutError), "No tracking server answers at "
-     "{where}: is it running? `mlpack server` starts one; MLPACK_TRACKING_URI or set_tracking_uri "
-     "names it."),
-    (HTTPError, "The connection to {where} broke before the answer was complete. If the call was "
-     "to change something, look whether it did before you repeat it."),
-]  # fmt: skip
 
 
 class _OneWrite:
@@ -128,7 +97,6 @@ class HttpClient:
         self._origin = f"{parts.scheme}://{host}{port}"
         self._prefix = parts.path.rstrip("/")
         self.base_url = self._origin + self._prefix
-        self._credentials = credentials
         self._own_auth = None
         if parts.username:
             self._own_auth = _basic(unquote(parts.username), unquote(parts.password or ""))
@@ -259,6 +227,7 @@ class HttpClient:
             url += "?" + urlencode(given, doseq=True)
         if auth := self._own_auth or (self._from_environment and _auth_from_environment()):
             headers["Authorization"] = auth
+        kept = body is None or isinstance(body, bytes)  # a file is at its end once it was sent
         safe = method in _IDEMPOTENT if repeat is None else repeat
         retries = self._repeatable if safe else self._unrepeatable
         if not self._answered:
@@ -275,16 +244,23 @@ class HttpClient:
                 return response
             with _released(response):
                 if response.status not in _REDIRECTS:
-                    raise self._refusal(method, path, response)
-                url = self._redirected(method, url, response)
+                    raise refusal(self.base_url, f"{method} {path}", response)
+                again = kept and (method in ("GET", "HEAD") or response.status in (307, 308))
+                url = self._redirected(url, response, again)
         raise StorageFailed(f"{self.base_url} redirects {path} in circles.")
 
-    def _redirected(self, method: str, url: str, response: urllib3.BaseHTTPResponse) -> str:
-        """Where to, if that is the same server: credentials and data go to no other."""
+    def _redirected(self, url: str, response: urllib3.BaseHTTPResponse, again: bool) -> str:
+        """Where to, if that is the same server (credentials and data go to no other).
+
+        Args:
+            url: what was asked.
+            response: where it leads.
+            again: whether the same request can be sent again.
+        """
         target = urljoin(self._origin + url, response.headers.get("Location", ""))
         parts = urlsplit(target)
         same = target.startswith((self._origin + "/", self._origin + "?"))
-        if same and (method in ("GET", "HEAD") or response.status in (307, 308)):
+        if same and again:
             return target.removeprefix(self._origin)
         place = f"{parts.scheme}://{parts.hostname}" if parts.hostname else "nowhere"
         raise StorageFailed(
@@ -292,56 +268,12 @@ class HttpClient:
             "server, use its address; if it is a login page, set MLPACK_TRACKING_TOKEN."
         )
 
-    def _refusal(self, method: str, path: str, response: urllib3.BaseHTTPResponse) -> MlpackError:
-        """The error that an answer with a status of 400 and more means."""
-        status = response.status
-        answer = None
-        with suppress(HTTPError, ValueError, RecursionError):
-            answer = json.loads(response.read(_MAX_ERROR))
-        told = answer if isinstance(answer, dict) else {}
-        code, message = str(told.get("error_code") or ""), str(told.get("message") or "")
-        call = f"{method} {path} ({status})"
-        kind = _BY_STATUS.get(status, StorageFailed)
-        if status in (401, 403):
-            what = "asks who you are" if status == 401 else "does not allow you"
-            kind, code = MlpackError, ("UNAUTHENTICATED" if status == 401 else "PERMISSION_DENIED")
-            message = (
-                f"{self.base_url} {what}: {call}. Set MLPACK_TRACKING_TOKEN, or "
-                f"MLPACK_TRACKING_USERNAME and MLPACK_TRACKING_PASSWORD. {message}"
-            ).strip()
-        elif code and message:
-            kind = _BY_STATUS.get(status) or _BY_CODE.get(code, MlpackError)
-        elif status in (404, 405, 501):
-            kind, code = MlpackError, "ENDPOINT_NOT_FOUND"
-            message = (
-                f"{self.base_url} does not know {call}. Is it the address of a tracking server, "
-                "and is that new enough for this?"
-            )
-        else:
-            code = kind.error_code
-            message = (
-                f"{self.base_url} refuses {call} without a reason that can be read; a proxy in "
-                "front of it may be what answers."
-            )
-        error = kind(message)
-        error.error_code, error.http_status = code, status
-        return error
-
     @contextmanager
     def _in_our_words(self) -> Iterator[None]:
         try:
             yield
         except HTTPError as error:
-            raise self._failure(error) from None
-
-    def _failure(self, error: BaseException) -> MlpackError:
-        """What a failure to get an answer means. Never the library's text: it may hold secrets."""
-        if isinstance(error, MaxRetryError) and error.reason is not None:
-            error = error.reason
-        kind = DeadlineExceeded if isinstance(error, kinds.ReadTimeoutError) else StorageFailed
-        text = next(text for causes, text in _FAILURES if isinstance(error, causes))
-        seconds = self._timeout.read_timeout
-        return kind(text.format(where=self.base_url, seconds=seconds, why=_tls_reason(error)))
+            raise failure(self.base_url, error, self._timeout.read_timeout) from None
 
 
 class Response:
@@ -432,15 +364,10 @@ def _tls() -> dict[str, Any]:
                 "MLPACK_TRACKING_INSECURE_TLS and MLPACK_TRACKING_SERVER_CERT_PATH contradict each "
                 "other (or their MLFLOW_ twins do). Unset one."
             )
-        urllib3.disable_warnings(kinds.InsecureRequestWarning)
+        urllib3.disable_warnings(InsecureRequestWarning)
         options["cert_reqs"] = "CERT_NONE"
     elif authority:
         options["ca_cert_dir" if os.path.isdir(authority) else "ca_certs"] = authority  # noqa: PTH112
     if client := setting("TRACKING_CLIENT_CERT_PATH"):
         options["cert_file"] = client
     return options
-
-
-def _tls_reason(error: BaseException) -> str:
-    cause = error.args[0] if error.args else error
-    return str(getattr(cause, "verify_message", "") or getattr(cause, "reason", "")) or "it failed"

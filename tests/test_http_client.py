@@ -451,6 +451,17 @@ def test_a_redirect_that_would_lose_the_body_is_not_followed(serve):
         HttpClient(server.url).json("POST", "/old", body={})
 
 
+@pytest.mark.parametrize("body", [io.BytesIO(b"abc"), iter([b"abc"])], ids=["file", "pieces"])
+def test_a_redirect_of_a_file_that_was_sent_is_not_followed(serve, body):
+    server = serve(lambda handler: answer(handler, 307, Location="/new"))
+    with (
+        pytest.raises(errors.StorageFailed, match="is not followed"),
+        HttpClient(server.url).stream("PUT", "/old", body=body),
+    ):
+        pass
+    assert len(server.requests) == 1
+
+
 def test_redirects_in_circles_end(serve):
     server = serve(lambda handler: answer(handler, 302, Location="/again"))
     with pytest.raises(errors.StorageFailed, match="circles"):

@@ -15,7 +15,7 @@ ROOT = Path(mlpack.__file__).parent
 # Later layers may import earlier ones, never the other way round.
 ORDER = [
     {"errors", "uris"},
-    {"flavors", "http_client", "progress"},
+    {"flavors", "http_client", "http_failures", "progress"},
     {"serve", "artifacts"},
     {"tracking"},
     {"registry"},
