@@ -1,7 +1,7 @@
 """How runs are sorted: in phases, each of which an index can serve.
 
-When runs are sorted by a metric, a param or a tag, an index holds its values in order. The first
-phase walks along it; the next ones find the runs with NaN, and those without the value.
+When runs are sorted by a metric, a param, a tag or their end, an index holds its values in order.
+The first phase walks along it; the next ones find the runs with NaN, and those without the value.
 """
 
 from __future__ import annotations
@@ -54,7 +54,15 @@ def phases(
         dialect: of the database.
     """
     if not orders or orders[0].field.kind == "attribute":
-        return [_phase(runs, runs, orders, [], [condition(clause) for clause in clauses])]
+        fit = [condition(clause) for clause in clauses]
+        if not orders or orders[0].field.key != "end_time":
+            return [_phase(runs, runs, orders, [], fit)]
+        end, goes_on = runs.c.end_time, runs.c.end_time.is_(None)
+        keys = [SortKey(end, orders[0].ascending, int)]
+        return [
+            _phase(runs, runs, orders[1:], keys, [~goes_on, *fit]),
+            _phase(runs, runs, orders[1:], [], [goes_on, *fit]),
+        ]
     first, rest = orders[0], orders[1:]
     table = TABLES[first.field.kind].alias()
     joined = table.join(runs, runs.c.id == table.c.run)

@@ -146,21 +146,35 @@ class Runs(ExperimentSearch):
 
 def _load_data(connection: Connection, keys: list[int], data: dict[int, RunData]) -> None:
     for table, pick in ((params, "params"), (tags, "tags")):
+        of_run = {run: getattr(data[run], pick) for run in keys}
         query = (
             sa.select(table.c.run, table.c.key, table.c.value)
             .where(table.c.run.in_(keys))
             .order_by(table.c.run, table.c.key)
         )
-        for run, key, value in connection.execute(query):
-            getattr(data[run], pick)[key] = value
+        for run, key, value in plain_rows(connection, query):
+            of_run[run][key] = value
     columns = latest_metrics.c
     latest = sa.select(
         columns.run, columns.key, columns.value, columns.special, columns.timestamp, columns.step
     )
     latest = latest.where(columns.run.in_(keys)).order_by(columns.run, columns.key)
-    for run, key, value, special, timestamp, step in connection.execute(latest):
-        data[run].metrics[key] = decode_value(value, special)
-        data[run].moments[key] = (timestamp, step)
+    both = {run: (data[run].metrics, data[run].moments) for run in keys}
+    for run, key, value, special, timestamp, step in plain_rows(connection, latest):
+        values, moments = both[run]
+        values[key] = decode_value(value, special) if special else value
+        moments[key] = (timestamp, step)
+
+
+def plain_rows(connection: Connection, query: Any) -> Sequence[Any]:
+    """The rows of a query as the driver gives them, where there are thousands.
+
+    Integers, finite numbers and texts come the same way from every driver.
+    """
+    with connection.execute(query) as result:
+        cursor: Any = result.cursor
+        rows: Sequence[Any] = cursor.fetchall()
+    return rows
 
 
 def run_row(connection: Connection, run_id: str, place: str) -> Any:

@@ -19,11 +19,11 @@ from ..filters import Clause, Order, parse_filter, parse_order
 from .paging import Place, after, check_max_results, check_place, read_token, write_token
 from .run_filters import condition, matches
 from .run_phases import Phase, phases
-from .runs import RUN_COLUMNS
+from .runs import RUN_COLUMNS, plain_rows
 from .search_models import ModelSearch
 from .tables import experiments, runs
 
-FEW = 2000  # so many runs are looked at one by one
+FEW = 4000  # so many runs are looked at one by one
 _MANY = 20  # more parts than that are not searched each by its own stretch of an index
 
 _STAGES = {
@@ -88,8 +88,8 @@ class _Part:
         at_stage = _is_one_of(runs.c.lifecycle_stage, self.stages)
         if self.few is None:
             return [at_stage, self.inside(experiment)]
-        keys: Any = sa.bindparam(None, self.few, expanding=True, literal_execute=True)
-        return [at_stage, runs.c.id.in_(keys)]
+        keys = sa.literal_column(f"({', '.join(map(str, self.few))})")
+        return [at_stage, runs.c.id.bool_op("IN")(keys)]
 
 
 class _Search:
@@ -127,11 +127,14 @@ class _Search:
                 conditions.append(after(phase.keys, start.values))
             queries = [_query(phase, part, conditions, limit - len(found)) for part in parts]
             query = queries[0] if len(queries) == 1 else _together(queries, phase, limit)
-            found += [(number, row) for row in self.connection.execute(query)]
+            # a statement with the keys of runs in it will not come again
+            options = {"compiled_cache": None} if any(part.few for part in parts) else {}
+            rows = self.connection.execute(query, execution_options=options)
+            found += [(number, row) for row in rows]
         return found
 
     def _narrowed(self, part: _Part) -> _Part:
-        """The same part, or the few runs of it that one clause leaves."""
+        """The same part, or the few runs of it that clauses leave."""
         everything = sa.select(runs.c.id).where(*part.conditions(runs.c.experiment))
         queries = [everything]
         for clause in self.clauses:
@@ -140,11 +143,13 @@ class _Search:
                 named = everything.where(self.condition(clause))
             if named is not None:
                 queries.append(named)
+        few: set[int] | None = None
         for query in queries:
-            some = tuple(self.connection.execute(query.limit(FEW + 1)).scalars())
-            if len(some) <= FEW:
-                return replace(part, few=some)
-        return part
+            named_runs = plain_rows(self.connection, query.limit(FEW + 1))
+            if len(named_runs) <= FEW:
+                some = {run for (run,) in named_runs}
+                few = some if few is None else few & some
+        return part if few is None else replace(part, few=tuple(sorted(few)))
 
 
 def _is_one_of(column: Any, values: tuple[Any, ...]) -> Any:

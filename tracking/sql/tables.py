@@ -90,6 +90,7 @@ runs = Table(
     Column("lifecycle_stage", String(20), nullable=False),
     Column("deleted_time", BigInteger),
     Index("ix_runs_experiment", "experiment", "lifecycle_stage", "start_time", "id"),
+    Index("ix_runs_end", "experiment", "lifecycle_stage", "end_time", "start_time", "id"),
     sqlite_autoincrement=True,
 )
 

@@ -19,6 +19,8 @@ _NAN = 1
 def upgrade() -> None:
     op.add_column("runs", sa.Column("deleted_time", sa.BigInteger))
     _index_anew("runs", "ix_runs_experiment", "experiment lifecycle_stage start_time id")
+    by_end = ["experiment", "lifecycle_stage", "end_time", "start_time", "id"]
+    op.create_index("ix_runs_end", "runs", by_end)
     op.add_column(
         "logged_models",
         sa.Column("lifecycle_stage", _stage, nullable=False, server_default="active"),
