@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+import math
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
@@ -109,10 +110,10 @@ class NumpyDataset(Dataset):
     ) -> None:
         for role, given in (("features", features), ("targets", targets)):
             for array in given.values() if isinstance(given, Mapping) else [given]:
-                if array is not None and not hasattr(array, "flatten"):
+                if array is not None and not (hasattr(array, "flatten") or hasattr(array, "tocsr")):
                     raise InvalidInput(
-                        f"The {role} of a dataset must be a numpy array or a dict of arrays; "
-                        f"got {type(array).__name__}."
+                        f"The {role} of a dataset must be a numpy array, a sparse matrix or a dict "
+                        f"of arrays; got {type(array).__name__}."
                     )
         self.features = features
         self.targets = targets
@@ -140,13 +141,13 @@ class NumpyDataset(Dataset):
 
     @property
     def profile(self) -> dict[str, Any]:
-        """Shape, size and bytes of features and targets."""
+        """Shape, size and bytes of features and targets; zeros of a sparse matrix count, too."""
         parts = {"features": self.features, "targets": self.targets}
         return {
-            f"{role}_{what}": _each(given, what)
+            f"{role}_{what}": _each(given, measure)
             for role, given in parts.items()
             if given is not None
-            for what in ("shape", "size", "nbytes")
+            for what, measure in _MEASURES.items()
         }
 
 
@@ -258,7 +259,14 @@ def _schema(data: Any) -> Any:
     return None
 
 
-def _each(given: Any, what: str) -> Any:
+_MEASURES: dict[str, Callable[[Any], Any]] = {
+    "shape": lambda array: array.shape,
+    "size": lambda array: math.prod(array.shape),
+    "nbytes": lambda array: math.prod(array.shape) * array.dtype.itemsize,
+}
+
+
+def _each(given: Any, measure: Callable[[Any], Any]) -> Any:
     if isinstance(given, Mapping):
-        return {name: getattr(array, what) for name, array in given.items()}
-    return getattr(given, what)
+        return {name: measure(array) for name, array in given.items()}
+    return measure(given)

@@ -49,7 +49,13 @@ def _array(array: Any) -> list[Any]:
     import numpy as np
     import pandas as pd
 
-    first = array.reshape(-1)[:_MOST] if array.flags.c_contiguous else array.flatten()[:_MOST]
+    if hasattr(array, "tocsr"):  # as of the array that it stands for, which may fit nowhere
+        rows = -(-_MOST // max(1, array.shape[1]))
+        first = array.tocsr()[:rows].toarray().reshape(-1)[:_MOST]
+    elif array.flags.c_contiguous:
+        first = array.reshape(-1)[:_MOST]
+    else:
+        first = array.flatten()[:_MOST]
     try:
         hashed = pd.util.hash_array(first)
     except TypeError:  # elements that cannot be hashed, such as lists

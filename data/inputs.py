@@ -105,9 +105,7 @@ def dataset_of(data: Any, name: str | None = None, targets: Any = None) -> Datas
         return data
     if hasattr(data, "columns") and hasattr(data, "iloc"):
         return from_pandas(data, targets=targets if isinstance(targets, str) else None, name=name)
-    if hasattr(data, "toarray"):
-        data = data.toarray()
-    if hasattr(data, "flatten") or isinstance(data, Mapping):
+    if hasattr(data, "flatten") or hasattr(data, "tocsr") or isinstance(data, Mapping):
         import numpy as np
 
         labels = None if targets is None else np.asarray(targets)

@@ -42,6 +42,15 @@ def test_plain_data_is_a_dataset_too(data):
     assert "mlflow.source.name" in mlpack.data.get_source(found.dataset).tags
 
 
+def test_a_sparse_matrix_is_never_filled_with_its_zeros():
+    small = scipy.sparse.random(300, 70, 0.1, format="coo", random_state=0)
+    sparse, dense = mlpack.data.from_numpy(small), mlpack.data.from_numpy(small.toarray())
+    assert (sparse.digest, sparse.profile) == (dense.digest, dense.profile)
+    huge = scipy.sparse.csr_matrix((10**6, 10**6))  # 8 TB of zeros
+    described = mlpack.data.from_numpy(huge).to_dict()
+    assert json.loads(described["profile"])["features_nbytes"] == 8 * 10**12
+
+
 def test_several_inputs_at_once():
     with mlpack.start_run() as run:
         mlpack.log_inputs([FRAME, None, FRAME.x.to_numpy()], ["training", None, "testing"])
