@@ -19,12 +19,21 @@ from .errors import (
     NotFound,
     PayloadTooLarge,
     StorageFailed,
+    StorageUnavailable,
     UnsupportedMediaType,
 )
 
 _MAX_ERROR = 1 << 16
+_NO_ROUTE = "ENDPOINT_NOT_FOUND"
 
-_KINDS = (InvalidInput, NotFound, AlreadyExists, InvalidState, DeadlineExceeded)
+_KINDS = (
+    InvalidInput,
+    NotFound,
+    AlreadyExists,
+    InvalidState,
+    DeadlineExceeded,
+    StorageUnavailable,
+)
 _BY_CODE: dict[str, type[MlpackError]] = {kind.error_code: kind for kind in _KINDS}
 _BY_CODE["BAD_REQUEST"] = InvalidInput
 _BY_STATUS: dict[int, type[MlpackError]] = {413: PayloadTooLarge, 415: UnsupportedMediaType}
@@ -69,10 +78,10 @@ def refusal(where: str, call: str, response: urllib3.BaseHTTPResponse) -> Mlpack
             f"{where} {what}: {call}. Set MLPACK_TRACKING_TOKEN, or MLPACK_TRACKING_USERNAME and "
             f"MLPACK_TRACKING_PASSWORD. {message}"
         ).strip()
-    elif code and message:
+    elif code and message and code != _NO_ROUTE:
         kind = _BY_STATUS.get(status) or _BY_CODE.get(code, MlpackError)
     elif status in (404, 405, 501):
-        kind, code = MlpackError, "ENDPOINT_NOT_FOUND"
+        kind, code = MlpackError, _NO_ROUTE
         message = (
             f"{where} does not know {call}. Is it the address of a tracking server, and is that "
             "new enough for this?"

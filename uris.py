@@ -22,6 +22,7 @@ from .errors import InvalidInput
 _SCHEME = re.compile(r"^([A-Za-z][A-Za-z0-9+.-]+):")
 _RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,255}")
 _MODEL_ID = re.compile(r"m-[0-9a-f]{32}")
+_LONGEST_NAME = 255  # bytes, in the file systems of every machine
 OBJECT_STORES = frozenset({"s3", "gs", "wasbs", "abfss", "az", "http", "https", "mlflow-artifacts"})
 
 
@@ -149,8 +150,9 @@ def safe_relative(path: str) -> str:
         The path with ``.`` segments and doubled slashes removed.
 
     Raises:
-        InvalidInput: it is absolute, empty, climbs out, or carries a NUL, a backslash
-            or a URI fragment or query that would be read differently further on.
+        InvalidInput: it is absolute, empty, climbs out, has a name that is too long for a
+            file, or carries a NUL, a backslash or a URI fragment or query that would be read
+            differently further on.
     """
     decoded = path
     while (once := unquote(decoded)) != decoded:
@@ -167,7 +169,17 @@ def safe_relative(path: str) -> str:
     clean = PurePosixPath(path).as_posix()
     if clean in ("", "."):
         raise InvalidInput("A path is empty.")
+    long = next((name for name in clean.split("/") if _bytes(name) > _LONGEST_NAME), None)
+    if long is not None:
+        raise InvalidInput(
+            f"The name {long[:40] + '…'!r} in a path takes {_bytes(long)} bytes; "
+            f"at most {_LONGEST_NAME} are allowed."
+        )
     return clean
+
+
+def _bytes(name: str) -> int:
+    return len(name.encode(errors="surrogatepass"))
 
 
 def safe_join(root: Path, relative: str) -> Path:

@@ -284,6 +284,7 @@ def test_a_server_that_is_too_slow(serve, monkeypatch):
         (400, "INVALID_PARAMETER_VALUE", errors.InvalidInput),
         (404, "RESOURCE_DOES_NOT_EXIST", errors.NotFound),
         (400, "RESOURCE_ALREADY_EXISTS", errors.AlreadyExists),
+        (500, "TEMPORARILY_UNAVAILABLE", errors.StorageUnavailable),
         (400, "INVALID_STATE", errors.InvalidState),
         (413, "BAD_REQUEST", errors.PayloadTooLarge),
         (400, "BAD_REQUEST", errors.InvalidInput),
@@ -313,8 +314,11 @@ def test_a_page_of_html_is_no_explanation(serve):
         HttpClient(server.url).json("GET", "/x")
 
 
-def test_a_route_that_is_not_there_is_no_missing_run(serve):
-    server = serve(lambda handler: answer(handler, 404, b"<html>Not Found</html>"))
+@pytest.mark.parametrize(
+    "body", [b"<html>Not Found</html>", b'{"error_code": "ENDPOINT_NOT_FOUND", "message": "No."}']
+)
+def test_a_route_that_is_not_there_is_no_missing_run(serve, body):
+    server = serve(lambda handler: answer(handler, 404, body))
     with pytest.raises(errors.MlpackError, match="does not know GET /x") as caught:
         HttpClient(server.url).json("GET", "/x")
     assert not isinstance(caught.value, errors.NotFound)

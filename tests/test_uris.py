@@ -107,6 +107,12 @@ def test_ordinary_names_pass(path, clean):
     assert safe_relative(path) == clean
 
 
+def test_a_name_longer_than_files_have_is_refused():
+    assert safe_relative("a/" + "ü" * 127) == "a/" + "ü" * 127
+    with pytest.raises(InvalidInput, match="takes 256 bytes"):
+        safe_relative("a/" + "ü" * 128 + "/b")
+
+
 def test_a_link_out_of_the_root_is_refused(tmp_path):
     root = tmp_path / "root"
     root.mkdir()
