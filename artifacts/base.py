@@ -51,8 +51,11 @@ class ArtifactStore(Protocol):
     def read(self, path: str, offset: int = 0) -> Iterator[bytes]:
         """The bytes of a file from an offset on, in pieces; `NotFound` comes before the first."""
 
-    def write(self, path: str, chunks: Iterable[bytes]) -> None:
-        """Make a file of pieces as they come; it appears whole or not at all."""
+    def write(self, path: str, chunks: Iterable[bytes], size: int | None = None) -> None:
+        """Make a file of pieces as they come; it appears whole or not at all.
+
+        Some places need less memory when they are told its ``size``; it may be wrong.
+        """
 
     def delete(self, path: str) -> None:
         """Remove a file or folder ('' for everything); nothing happens when there is none."""

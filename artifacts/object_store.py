@@ -20,7 +20,8 @@ from .transfer import in_parallel, prefix
 _PIECE = 8 << 20  # of what is read, and of a part; S3 takes no parts under 5 MiB
 _PARTS_AT_A_TIME = 4
 _MOST_PARTS = 9_000  # S3 takes 10,000
-_STREAM_PIECE = 16 << 20  # a stream does not tell its length: 144 GiB at most
+_SMALLEST_PIECE = 5 << 20
+_STREAM_PIECE = 16 << 20  # of a stream that does not tell its length: 144 GiB at most
 _DELETE_AT_A_TIME = 250
 
 _large_files = threading.BoundedSemaphore(2)  # at a time: each holds several parts in memory
@@ -103,30 +104,33 @@ class ObjectArtifacts(RemoteArtifacts):
 
         return pieces()
 
-    def write(self, path: str, chunks: Iterable[bytes]) -> None:
+    def write(self, path: str, chunks: Iterable[bytes], size: int | None = None) -> None:
         """Make a file of pieces as they come; if they break off, nothing of it is kept.
+
+        Memory is that of a few parts, which are small where ``size`` is known. The pieces must not
+        come from an object store in the same thread.
 
         Raises:
             InvalidInput: the path leaves the root.
             StorageFailed: the service does not answer or does not allow it.
         """
-        key = self._key(safe_relative(path))
-        rest = iter(chunks)
-        head = bytearray()
+        key, store = self._key(safe_relative(path)), self._use()
+        piece = _STREAM_PIECE if size is None else max(_SMALLEST_PIECE, -(-size // _MOST_PARTS))
+        rest, head, length = iter(chunks), [], 0
         for chunk in rest:
-            head += chunk
-            if len(head) > _STREAM_PIECE:
+            head.append(chunk)
+            length += len(chunk)
+            if length > piece:
                 break
-        store = self._use()
         with in_our_words(self._place, path):
-            if len(head) <= _STREAM_PIECE:
-                store.put(key, bytes(head))
+            if length <= piece:
+                store.put(key, b"".join(head))
             else:
                 store.put(
                     key,
-                    chain([bytes(head)], rest),
+                    chain(head, rest),
                     use_multipart=True,
-                    chunk_size=_STREAM_PIECE,
+                    chunk_size=piece,
                     max_concurrency=_PARTS_AT_A_TIME,
                 )
 
@@ -171,8 +175,8 @@ class ObjectArtifacts(RemoteArtifacts):
         size = source.stat().st_size
         with source.open("rb") as file, in_our_words(self._place, path):
             if size <= _PIECE:
+                advance(size)  # before: what was put is not given up any more
                 store.put(key, file.read())
-                advance(size)
                 return
             piece = max(_PIECE, -(-size // _MOST_PARTS))
 

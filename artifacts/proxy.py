@@ -100,7 +100,7 @@ class ProxiedArtifacts(RemoteArtifacts):
 
         return pieces(skip)
 
-    def write(self, path: str, chunks: Iterable[bytes]) -> None:
+    def write(self, path: str, chunks: Iterable[bytes], size: int | None = None) -> None:
         """Make a file of pieces as they come; if they break off, nothing of it is kept.
 
         Raises:

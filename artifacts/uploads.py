@@ -16,7 +16,8 @@ import re
 import secrets
 import shutil
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from itertools import chain
 from pathlib import Path
@@ -83,8 +84,10 @@ class Uploads:
         self.forget(self.abandoned())
         return upload
 
-    def put(self, upload: str, number: int, pieces: Iterable[bytes]) -> str:
-        """Take a part, which may come again.
+    def put(
+        self, upload: str, number: int, pieces: Iterable[bytes], size: int | None = None
+    ) -> str:
+        """Take a part, which may come again; ``size`` is a hint.
 
         Returns:
             Its tag, by which `finish` names what was sent.
@@ -100,7 +103,7 @@ class Uploads:
         if not 1 <= number <= manifest["parts"]:
             raise InvalidInput(f"This upload has parts 1 to {manifest['parts']}, not {number}.")
         tag = _stamped(12)
-        self._place.write(f"{_parts(upload)}/{number}.{tag}", pieces)
+        self._place.write(f"{_parts(upload)}/{number}.{tag}", pieces, size)
         return tag
 
     def finish(self, upload: str, path: str, tags: Sequence[tuple[int, str]]) -> None:
@@ -124,9 +127,9 @@ class Uploads:
             raise InvalidInput(f"Name each part from 1 to {manifest['parts']} once.")
         names = [f"{_parts(upload)}/{number}.{tag}" for number, tag in tags]
         if not _is_joined(manifest, names):
-            self._check_received(upload, tags)
+            size = self._size_received(upload, tags)
             try:
-                self._join(manifest["path"], names)
+                self._join(manifest["path"], names, size)
             except NotFound:
                 # another call may have been faster
                 if not _is_joined(self._manifest(upload), names):
@@ -171,23 +174,28 @@ class Uploads:
             raise InvalidInput(f"This upload was not begun for {path!r}.")
         return manifest
 
-    def _check_received(self, upload: str, tags: Iterable[tuple[int, str]]) -> None:
-        received = {entry.path for entry in self._place.list(_parts(upload))}
+    def _size_received(self, upload: str, tags: Iterable[tuple[int, str]]) -> int:
+        received = {entry.path: entry.size or 0 for entry in self._place.list(_parts(upload))}
+        size = 0
         for number, tag in tags:
-            if f"{_parts(upload)}/{number}.{tag}" not in received:
+            name = f"{_parts(upload)}/{number}.{tag}"
+            if name not in received:
                 raise InvalidInput(
                     f"Part {number} was not received with that ETag. Send it again and name the "
                     "ETag of the answer."
                 )
+            size += received[name]
+        return size
 
-    def _join(self, path: str, names: Iterable[str]) -> None:
+    def _join(self, path: str, names: Iterable[str], size: int) -> None:
         place = self._place
         if isinstance(place, LocalArtifacts):
             with place.new_file(path) as temporary, temporary.open("wb") as file:
                 for name in names:
                     _append(file, place.fetch(name))
         else:
-            place.write(path, chain.from_iterable(map(place.read, names)))
+            pieces = chain.from_iterable(map(place.read, names))
+            place.write(path, _read_aside(pieces), size)
 
     def _manifest(self, upload: str) -> dict[str, Any]:
         if _ID.fullmatch(upload):
@@ -226,6 +234,16 @@ def _stamped(count: int) -> str:
 
 def _time(stamped: str) -> int:
     return int(stamped[:8], 16)
+
+
+def _read_aside(pieces: Iterable[bytes]) -> Iterator[bytes]:
+    """Read in another thread: where the object-store library writes, it cannot read."""
+    source = iter(pieces)
+    with ThreadPoolExecutor(1, thread_name_prefix="mlpack-join") as reader:
+        upcoming = reader.submit(next, source, None)
+        while (piece := upcoming.result()) is not None:
+            upcoming = reader.submit(next, source, None)
+            yield piece
 
 
 def _append(file: IO[bytes], part: Path) -> None:

@@ -13,7 +13,7 @@ from flask import Request, Response, send_file
 from ..artifacts.base import ArtifactStore, Entry
 from ..artifacts.local import LocalArtifacts
 from ..errors import InvalidInput, NotFound
-from .requests import refuse_compressed
+from .requests import refuse_compressed, tell_worker
 
 T = TypeVar("T")
 
@@ -44,11 +44,12 @@ def send(store: ArtifactStore, path: str) -> Response:
     return response
 
 
-def take(write: Callable[[Iterator[bytes]], T], request: Request) -> T:
+def take(write: Callable[[Iterator[bytes], int | None], T], request: Request) -> T:
     """Hand the body of a request on, piece by piece.
 
     Args:
-        write: makes a file of the pieces, which appears whole or not at all.
+        write: makes a file of the pieces, which appears whole or not at all; it is told, too, how
+            long they will be if the client says so.
         request: of Flask.
 
     Raises:
@@ -56,14 +57,16 @@ def take(write: Callable[[Iterator[bytes]], T], request: Request) -> T:
         UnsupportedMediaType: the body is compressed.
     """
     refuse_compressed(request)
-    return write(_pieces(request))
+    return write(_pieces(request), request.content_length)
 
 
 def _pieces(request: Request) -> Iterator[bytes]:
     expected, received = request.content_length, 0
     while True:
         try:
+            tell_worker(request, "receiving")
             piece = request.stream.read(_PIECE)
+            tell_worker(request, "received")
         except Exception as error:  # werkzeug's, gunicorn's and the socket's own
             raise InvalidInput(f"The upload broke off after {received} bytes: {error}") from None
         if not piece:

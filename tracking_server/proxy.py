@@ -38,7 +38,8 @@ def blueprint(service: Service) -> Blueprint:
     @routes.put("/mlflow-artifacts/artifacts/<path:path>")
     def upload(path: str) -> Response:
         target = visible_path(path)
-        take(lambda pieces: service.places.destination.write(target, pieces), request)
+        destination = service.places.destination
+        take(lambda pieces, size: destination.write(target, pieces, size), request)
         return _json({})
 
     @routes.delete("/mlflow-artifacts/artifacts/<path:path>")

@@ -50,7 +50,7 @@ def add_routes(routes: Blueprint, service: Service) -> None:
 
     @routes.put(f"{_PART}<upload>/<int:number>")
     def part(upload: str, number: int) -> Response:
-        tag = take(lambda pieces: uploads().put(upload, number, pieces), request)
+        tag = take(lambda pieces, size: uploads().put(upload, number, pieces, size), request)
         response = json_answer({})
         response.set_etag(tag)
         return response
