@@ -46,13 +46,18 @@ class InFlight:
     Args:
         limit: seconds that a request may take from its headers to its answer; 0: no limit.
         clock: for tests.
+        patience: where there is no limit, seconds that a client may take for its body, or for
+            each piece of one that the application reads in pieces; 0: no limit either.
 
     Attributes:
         stuck: threads whose request was given up while the model was at work.
     """
 
-    def __init__(self, limit: float, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, limit: float, clock: Callable[[], float] = time.monotonic, patience: float = 0
+    ) -> None:
         self.limit = limit
+        self.patience = patience
         self.stuck = 0
         self._clock = clock
         self._lock = threading.Lock()
@@ -74,8 +79,9 @@ class InFlight:
             request = self._requests.get(threading.get_ident())
             if request is None:
                 return False
-            if phase is not Phase.WORK:  # body and work together have the limit
-                request.due = self._clock() + self.limit if self.limit else float("inf")
+            if phase is not Phase.WORK or not self.limit:  # body and work together have the limit
+                seconds = self.limit or (self.patience if phase is Phase.BODY else 0)
+                request.due = self._clock() + seconds if seconds else float("inf")
             request.phase = phase
             return True
 
@@ -130,7 +136,9 @@ def write_json(sock: socket.socket, status: int, reason: str, content: dict[str,
     body = json.dumps(content).encode("ascii")
     head = (
         f"HTTP/1.1 {status} {reason}\r\nConnection: close\r\n"
-        f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+        f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n"
+        "Content-Security-Policy: default-src 'none'; frame-ancestors 'none'\r\n"
+        "X-Content-Type-Options: nosniff\r\n\r\n"
     )
     with contextlib.suppress(OSError):
         sock.send(head.encode("latin-1") + body, socket.MSG_DONTWAIT)

@@ -91,7 +91,11 @@ def exit_on_signal(signum: int, frame: FrameType | None) -> None:
 
 
 def serve(
-    make_app: Callable[[], Flask], options: dict[str, Any], timeout: float, welcome: str
+    make_app: Callable[[], Flask],
+    options: dict[str, Any],
+    timeout: float,
+    welcome: str,
+    client_patience: float = 0,
 ) -> NoReturn:
     """Run gunicorn until it is told to stop; ends the process.
 
@@ -100,6 +104,8 @@ def serve(
         options: of gunicorn.
         timeout: seconds that a request may take; 0 for no limit.
         welcome: printed to standard error when the first worker is up.
+        client_patience: where requests have no limit, seconds for each thing that a client is to
+            send or to take; 0 for no limit either.
     """
     from gunicorn.app.base import BaseApplication
     from gunicorn.errors import HaltServer
@@ -110,6 +116,7 @@ def serve(
         """gunicorn, told everything in code: no configuration file, no arguments of ours."""
 
         request_timeout = timeout
+        patience = client_patience
 
         def load_config(self) -> None:
             for setting, value in options.items():

@@ -46,7 +46,7 @@ class ThreadedWorker(gthread.ThreadWorker):  # type: ignore[misc]
 
     def init_process(self) -> None:
         """In the new process: threads do not survive a fork, so ours start here."""
-        self.in_flight = InFlight(self.app.request_timeout)
+        self.in_flight = InFlight(self.app.request_timeout, patience=self.app.patience)
         self.closer = Closer()
         util.write_error = write_error
         super().init_process()
@@ -65,11 +65,16 @@ class ThreadedWorker(gthread.ThreadWorker):  # type: ignore[misc]
     def load_wsgi(self) -> None:
         super().load_wsgi()
         app = self.wsgi
-        enter = self.in_flight.enter
+        enter, patience = self.in_flight.enter, self.app.patience
 
         def watched(environ: dict[str, Any], start_response: Any) -> Any:
+            environ["mlpack.receiving"] = lambda: enter(Phase.BODY)
             environ["mlpack.received"] = lambda: enter(Phase.WORK)
             enter(Phase.BODY)
+            if patience:  # for each thing that is sent or received; gunicorn takes it back
+                environ["gunicorn.socket"].settimeout(patience)
+                if not _has_body(environ):
+                    enter(Phase.WORK)
             answer = app(environ, start_response)
             if not enter(Phase.SEND):
                 answer.close()
@@ -146,6 +151,13 @@ def write_error(sock: socket.socket, status: int, reason: str, message: str) -> 
     """What gunicorn sends when a request cannot be parsed, as JSON instead of HTML."""
     code = "BAD_REQUEST" if status < 500 else "INTERNAL_ERROR"
     write_json(sock, status, reason, {"error_code": code, "message": message or reason})
+
+
+def _has_body(environ: dict[str, Any]) -> bool:
+    return "HTTP_TRANSFER_ENCODING" in environ or environ.get("CONTENT_LENGTH", "0") not in (
+        "",
+        "0",
+    )
 
 
 def _already_closed(graceful: bool = False) -> None:

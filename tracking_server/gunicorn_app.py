@@ -17,6 +17,10 @@ from typing import Any, NoReturn
 from ..serve.process import bind, exit_on_signal, heartbeat_folder, listen, serve, set_up_logging
 from .settings import ServerSettings
 
+# Seconds for a message or for each megabyte of a file, so that clients which went to sleep in the
+# middle do not keep threads.
+_CLIENT_PATIENCE = 60
+
 
 def run(settings: ServerSettings, *, open_browser: bool = False) -> NoReturn:
     """Serve until told to stop; ends the process.
@@ -53,6 +57,7 @@ def run(settings: ServerSettings, *, open_browser: bool = False) -> NoReturn:
         options,
         0,  # no limit on a request: a large file takes as long as it takes
         banner(url, backend.store_name, backend.files_name, settings),
+        _CLIENT_PATIENCE,
     )
 
 
@@ -90,6 +95,8 @@ def _gunicorn_settings(settings: ServerSettings, listener: socket.socket) -> dic
         "keepalive": 60,
         "worker_tmp_dir": heartbeat_folder(),
         "control_socket_disable": True,
+        "limit_request_line": 8190,  # gunicorn's most: a hundred runs named in a query
+        "forwarder_headers": "",  # nobody else says which path was asked for
         "accesslog": "-" if settings.access_log else None,
         "access_log_format": '%(t)s [%(p)s] %(h)s "%(r)s" %(s)s %(B)s %(M)sms',
         "loglevel": "warning",

@@ -86,7 +86,7 @@ def blueprint(service: Service) -> Blueprint:
 
     @routes.get("/static/<name>")
     def static(name: str) -> Response:
-        return send_from_directory(_HERE / "static", name, max_age=3600)
+        return send_from_directory(_HERE / "static", name)
 
     return routes
 

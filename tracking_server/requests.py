@@ -69,10 +69,23 @@ def read_body(request: Request, limit: int) -> bytes:
         except Exception as error:  # the server's parser has errors of its own for bad chunks
             raise InvalidInput(f"The request's body cannot be read: {error}") from None
         if len(body) <= limit:
+            tell_worker(request, "received")
             return body
     raise PayloadTooLarge(
         f"The body is larger than {limit // _MEGABYTE} MB; send it in several requests."
     )
+
+
+def tell_worker(request: Request, what: str) -> None:
+    """Tell who watches over slow clients (see `serve.worker`) that one has sent what it should.
+
+    Args:
+        request: of Flask.
+        what: "received", or "receiving" when more is to come.
+    """
+    tell = request.environ.get(f"mlpack.{what}")
+    if tell is not None:  # there are other servers, and tests
+        tell()
 
 
 def refuse_compressed(request: Request) -> None:

@@ -98,6 +98,23 @@ def test_a_client_that_does_not_read_is_cut_without_a_word(pair, clock):
     assert everything(pair[1]) == b""
 
 
+def test_without_a_limit_clients_have_to_keep_sending(pair, clock):
+    flight = InFlight(0, clock, patience=60)
+    flight.begin(pair[0])
+    for _ in range(3):  # pieces of a large file
+        flight.enter(Phase.BODY)
+        clock.now += 59
+        assert flight.expire() == []
+        flight.enter(Phase.WORK)
+        clock.now += 1e6
+        assert flight.expire() == []
+    flight.enter(Phase.BODY)
+    clock.now += 60
+    assert flight.expire() == [] and flight.stuck == 0
+    assert answer(pair[1])[0] == 408
+    flight.end()
+
+
 def test_no_limit(pair, clock):
     flight = InFlight(0, clock)
     flight.begin(pair[0])

@@ -353,7 +353,20 @@ def test_what_is_no_request(serve_once, head):
     connection.sendall(head)
     answer = _read_all(connection)
     assert re.match(rb"HTTP/1.1 [45]0\d ", answer) and b'"error_code"' in answer
+    assert b"\r\nX-Content-Type-Options: nosniff\r\n" in answer
     assert serve_once.request("GET", "/health") == (200, b"OK")
+
+
+def test_headers_do_not_change_the_path(serve_once):
+    """As gunicorn lets a proxy on the same machine do."""
+    for headers in ({"SCRIPT_NAME": "/x"}, {"PATH_INFO": "/nothing"}):
+        assert serve_once.request("GET", "/health", headers=headers) == (200, b"OK")
+
+
+def test_as_many_runs_in_a_query_as_are_allowed(serve_once):
+    runs = "&".join(f"run_ids={number:032x}" for number in range(100))
+    path = f"metrics/get-history-bulk-interval?metric_key=m&{runs}"
+    assert serve_once.get(path)[0] in (200, 404)
 
 
 @pytest.fixture(scope="module")
