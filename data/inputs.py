@@ -85,7 +85,7 @@ def dataset_input(
 ) -> DatasetInput:
     """A checked input."""
     all_tags = dict(tags or {}) | ({CONTEXT: context} if context else {})
-    checked = {key: validate.tag(key, value).value for key, value in all_tags.items()}
+    checked = {key: validate.input_tag(key, value).value for key, value in all_tags.items()}
     return DatasetInput(dataset_of(dataset).to_entity(), checked)
 
 

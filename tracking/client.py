@@ -62,7 +62,9 @@ class MlpackClient(ArtifactsClient):
             AlreadyExists: the name is taken.
             InvalidInput: the name, a tag or the location is not allowed.
         """
-        checked = {key: validate.tag(key, value).value for key, value in (tags or {}).items()}
+        checked = {
+            key: validate.experiment_tag(key, value).value for key, value in (tags or {}).items()
+        }
         location = None if artifact_location is None else _location(artifact_location)
         return self.store.create_experiment(validate.experiment_name(name), location, checked)
 
@@ -116,7 +118,7 @@ class MlpackClient(ArtifactsClient):
 
     def set_experiment_tag(self, experiment_id: str | int, key: str, value: Any) -> None:
         """Set or overwrite a tag of an experiment."""
-        self.store.set_experiment_tag(str(experiment_id), validate.tag(key, value))
+        self.store.set_experiment_tag(str(experiment_id), validate.experiment_tag(key, value))
 
     def delete_experiment_tag(self, experiment_id: str | int, key: str) -> None:
         """Remove a tag of an experiment; `NotFound` when it has none of that key."""

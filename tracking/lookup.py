@@ -124,7 +124,7 @@ def set_experiment_tag(key: str, value: Any) -> None:
 
 def set_experiment_tags(tags: Mapping[str, Any]) -> None:
     """Set or overwrite several tags of the experiment that new runs go to."""
-    checked = [validate.tag(key, value) for key, value in tags.items()]
+    checked = [validate.experiment_tag(key, value) for key, value in tags.items()]
     for tag in checked:
         set_experiment_tag(tag.key, tag.value)
 

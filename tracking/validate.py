@@ -15,8 +15,13 @@ from .entities import Metric, Param, RunStatus, RunTag
 MAX_KEY = 250
 MAX_PARAM_VALUE = 6000
 MAX_TAG_VALUE = 8000
+MAX_EXPERIMENT_TAG_VALUE = 20_000
+MAX_INPUT_TAG_KEY = 255
 MAX_EXPERIMENT_NAME = 500
 MAX_MODEL_NAME = 256
+# of one request to a server
+MAX_BATCH = 1000  # metrics, params and tags together
+MAX_BATCH_PAIRS = 100  # params, and tags, each
 _INT64 = range(-(2**63), 2**63)
 
 _KEY = re.compile(r"[/\w.\- :]+")
@@ -109,6 +114,31 @@ def tag(name: str, value: Any) -> RunTag:
         InvalidInput: a bad key, or a value over 8,000 characters.
     """
     return RunTag(key("tag", name), _text("tag", name, value, MAX_TAG_VALUE))
+
+
+def experiment_tag(name: str, value: Any) -> RunTag:
+    """A checked tag of an experiment, its value as a string.
+
+    Raises:
+        InvalidInput: a bad key, or a value over 20,000 characters.
+    """
+    return RunTag(key("tag", name), _text("tag", name, value, MAX_EXPERIMENT_TAG_VALUE))
+
+
+def input_tag(name: object, value: Any) -> RunTag:
+    """A checked tag of a dataset's use, its value as a string; any character may be in its key.
+
+    Raises:
+        InvalidInput: a key that is empty or over 255 characters, a value over 8,000.
+    """
+    if not isinstance(name, str) or not 1 <= len(name) <= MAX_INPUT_TAG_KEY:
+        raise InvalidInput(
+            f"The key of an input's tag must be a string of 1 to {MAX_INPUT_TAG_KEY} characters; "
+            f"got {_short(name)}."
+        )
+    return RunTag(
+        _text("key", name, name, MAX_INPUT_TAG_KEY), _text("tag", name, value, MAX_TAG_VALUE)
+    )
 
 
 def experiment_name(name: object) -> str:

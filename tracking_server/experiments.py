@@ -34,7 +34,7 @@ _SEARCH = Schema(
 
 
 def create(service: Service, message: Message) -> dict[str, Any]:
-    tags = [validate.tag(tag["key"], tag["value"]) for tag in message["tags"]]
+    tags = [validate.experiment_tag(tag["key"], tag["value"]) for tag in message["tags"]]
     experiment_id = service.store.create_experiment(
         validate.experiment_name(message["name"]),
         check_location(message["artifact_location"]) if message["artifact_location"] else None,
@@ -83,7 +83,7 @@ def restore(service: Service, message: Message) -> dict[str, Any]:
 
 
 def set_tag(service: Service, message: Message) -> dict[str, Any]:
-    tag: RunTag = validate.tag(message["key"], message["value"])
+    tag: RunTag = validate.experiment_tag(message["key"], message["value"])
     service.store.set_experiment_tag(message["experiment_id"], tag)
     return {}
 

@@ -22,10 +22,6 @@ from .routes import Message, Route
 from .runs import RUN_ID
 from .service import Service
 
-MAX_METRICS = 1000
-MAX_PARAMS = 100
-MAX_TAGS = 100
-
 _METRIC = {
     "key": text(required=True),
     "value": number(required=True),
@@ -70,6 +66,11 @@ def tag_of(message: Message) -> RunTag:
     return validate.tag(message["key"], message["value"])
 
 
+def _input_tag(message: Message) -> tuple[str, str]:
+    tag = validate.input_tag(message["key"], message["value"])
+    return tag.key, tag.value
+
+
 def log_metric(service: Service, message: Message) -> dict[str, Any]:
     service.store.log_metric(message["run_id"], metric_of(message))
     return {}
@@ -93,10 +94,10 @@ def delete_tag(service: Service, message: Message) -> dict[str, Any]:
 def log_batch(service: Service, message: Message) -> dict[str, Any]:
     metrics, params, tags = message["metrics"], message["params"], message["tags"]
     total = len(metrics) + len(params) + len(tags)
-    if total > MAX_METRICS:
+    if total > validate.MAX_BATCH:
         raise InvalidInput(
-            f"A batch may contain at most {MAX_METRICS} metrics, params and tags together; got "
-            f"{total}. Send it in several requests."
+            f"A batch may contain at most {validate.MAX_BATCH} metrics, params and tags together; "
+            f"got {total}. Send it in several requests."
         )
     service.store.log_batch(
         message["run_id"],
@@ -109,7 +110,7 @@ def log_batch(service: Service, message: Message) -> dict[str, Any]:
 
 def log_inputs(service: Service, message: Message) -> dict[str, Any]:
     datasets = [
-        DatasetInput(Dataset(**one["dataset"]), {tag["key"]: tag["value"] for tag in one["tags"]})
+        DatasetInput(Dataset(**one["dataset"]), dict(_input_tag(tag) for tag in one["tags"]))
         for one in message["datasets"]
     ]
     models = [ModelInput(one["model_id"]) for one in message["models"]]
@@ -171,9 +172,9 @@ ROUTES = (
         "/runs/log-batch",
         Schema(
             run_id=RUN_ID,
-            metrics=many(Schema(**_METRIC), limit=MAX_METRICS),
-            params=many(_PARAM, limit=MAX_PARAMS),
-            tags=many(TAG, limit=MAX_TAGS),
+            metrics=many(Schema(**_METRIC), limit=validate.MAX_BATCH),
+            params=many(_PARAM, limit=validate.MAX_BATCH_PAIRS),
+            tags=many(TAG, limit=validate.MAX_BATCH_PAIRS),
         ),
         log_batch,
     ),

@@ -6,10 +6,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from ..entities import Metric, Param, RunTag
+from ..validate import MAX_BATCH, MAX_BATCH_PAIRS
 
-MAX_METRICS = 1000
-MAX_PAIRS = 100  # params, and tags, each
-MAX_ITEMS = 1000
 _MAX_BYTES = 900_000  # of the contract's 1 MB, what surrounds the items taken off
 _BYTES_A_CHARACTER = 12  # at worst, as two \uXXXX
 _BYTES_A_METRIC = 200  # its numbers, and the names of the fields
@@ -37,13 +35,13 @@ def batches(
     everything: tuple[Param | RunTag | Metric, ...] = (*params, *tags, *metrics)
     for item in everything:
         if isinstance(item, Metric):
-            full = len(batch.metrics) >= MAX_METRICS
+            full = len(batch.metrics) >= MAX_BATCH
             more = _BYTES_A_METRIC + _BYTES_A_CHARACTER * _names(item)
         else:
             same = batch.params if isinstance(item, Param) else batch.tags
-            full = len(same) >= MAX_PAIRS
+            full = len(same) >= MAX_BATCH_PAIRS
             more = _BYTES_A_PAIR + _BYTES_A_CHARACTER * (len(item.key) + len(item.value))
-        if full or items >= MAX_ITEMS or size + more > _MAX_BYTES:
+        if full or items >= MAX_BATCH or size + more > _MAX_BYTES:
             yield batch
             batch, size, items = Batch(), 0, 0
         size += more

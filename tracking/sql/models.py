@@ -81,15 +81,11 @@ class Models(History):
             change = logged_models.update().where(logged_models.c.id == row.id)
             values = {"status": status, "digest": digest or row.digest, "last_update_time": now()}
             connection.execute(change.values(values))
-            return self._models(connection, [_model_row(connection, model_id, self.place)])[
-                0
-            ]
+            return self._models(connection, [_model_row(connection, model_id, self.place)])[0]
 
     def get_logged_model(self, model_id: str) -> LoggedModel:
         with self.database.read() as connection:
-            return self._models(connection, [_model_row(connection, model_id, self.place)])[
-                0
-            ]
+            return self._models(connection, [_model_row(connection, model_id, self.place)])[0]
 
     @repeated
     def log_logged_model_params(self, model_id: str, params: Sequence[Param]) -> None:

@@ -233,7 +233,7 @@ dataset_input_tags = Table(
     metadata,
     Column("run", ForeignKey(runs.c.id), primary_key=True),
     Column("dataset", ForeignKey(datasets.c.id), primary_key=True),
-    Column("key", _key, primary_key=True),
+    Column("key", String(255), primary_key=True),
     Column("value", Text, nullable=False),
     sqlite_with_rowid=False,
 )

@@ -122,7 +122,7 @@ def _add_tables() -> None:
         "dataset_input_tags",
         sa.Column("run", _big, sa.ForeignKey("runs.id"), primary_key=True),
         sa.Column("dataset", _big, sa.ForeignKey("datasets.id"), primary_key=True),
-        sa.Column("key", _key, primary_key=True),
+        sa.Column("key", sa.String(255), primary_key=True),
         sa.Column("value", sa.Text, nullable=False),
         sqlite_with_rowid=False,
     )
