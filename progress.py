@@ -17,8 +17,20 @@ _OFF = frozenset({"0", "false", "no", "off"})
 class Transfer:
     """Counts bytes; any thread may."""
 
+    _stopped = False
+
     def advance(self, count: int) -> None:
-        """So many bytes more are across."""
+        """So many bytes more are across.
+
+        Raises:
+            KeyboardInterrupt: `stop` was called.
+        """
+        if self._stopped:
+            raise KeyboardInterrupt
+
+    def stop(self) -> None:
+        """Let the threads at work give up with their next piece: Ctrl-C reaches only one thread."""
+        self._stopped = True
 
 
 class _Bar(Transfer):
@@ -33,6 +45,7 @@ class _Bar(Transfer):
         self._bar: Any = None
 
     def advance(self, count: int) -> None:
+        super().advance(count)
         with self._lock:
             self._done += count
             if self._bar is not None:
@@ -53,7 +66,7 @@ class _Bar(Transfer):
             dynamic_ncols=True,
         )
 
-    def stop(self) -> None:
+    def close(self) -> None:
         with self._lock:
             self._show_at = float("inf")
             if self._bar is not None:
@@ -77,7 +90,7 @@ def transfer(description: str, total_bytes: int | None) -> Iterator[Transfer]:
     try:
         yield bar
     finally:
-        bar.stop()
+        bar.close()
 
 
 def _wanted() -> bool:

@@ -101,7 +101,7 @@ class RemoteArtifacts(ABC):
                 sent.append(below + name)
 
             try:
-                in_parallel(send, names, self.workers)
+                in_parallel(send, names, self.workers, progress.stop)
             except BaseException:
                 if before is not None:
                     for path in set(sent) - before:
@@ -167,7 +167,7 @@ class RemoteArtifacts(ABC):
                     made.append(entry.path)
 
             try:
-                in_parallel(receive, files, self.workers)
+                in_parallel(receive, files, self.workers, progress.stop)
             except BaseException:
                 if destination is None:
                     shutil.rmtree(base, ignore_errors=True)

@@ -14,16 +14,30 @@ from ..uris import safe_relative
 T = TypeVar("T")
 
 
-def in_parallel(work: Callable[[T], Any], items: Iterable[T], workers: int) -> None:
+def in_parallel(
+    work: Callable[[T], Any],
+    items: Iterable[T],
+    workers: int,
+    stop: Callable[[], None] = lambda: None,
+) -> None:
     """Call ``work`` for every item, in a few threads.
 
     When one call fails, those that have not begun never do; the error is raised when those that
     have begun are over.
+
+    Args:
+        work: done for each.
+        items: what it is done for.
+        workers: how many at a time.
+        stop: called on Ctrl-C, to end the calls that have begun soon.
     """
     with ThreadPoolExecutor(workers, thread_name_prefix="mlpack-transfer") as pool:
         calls = [pool.submit(work, item) for item in items]
         try:
             wait(calls, return_when=FIRST_EXCEPTION)
+        except BaseException:
+            stop()
+            raise
         finally:
             pool.shutdown(cancel_futures=True)
     for call in calls:

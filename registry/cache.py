@@ -40,10 +40,10 @@ def model_folder(place: ArtifactStore, digest: str | None) -> Path:
     if digest is None or root is None:
         return temporary_copy(place, "")
     kept = root / digest.replace(":", "-")
-    if kept.is_dir():
+    if kept.exists():
         try:
             verify_digest(kept, digest)
-        except (ModelChanged, BadModel):
+        except (ModelChanged, BadModel, StorageFailed):
             _discard(kept, root)
         else:
             return kept

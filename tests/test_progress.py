@@ -1,12 +1,15 @@
 """A bar for long transfers, and nothing for the others."""
 
 import io
+import signal
 import subprocess
 import sys
+import threading
 
 import pytest
 
 from mlpack import progress
+from mlpack.artifacts.transfer import in_parallel
 
 
 class Terminal(io.StringIO):
@@ -37,6 +40,16 @@ def test_a_long_transfer_shows_a_bar(terminal, monkeypatch):
         bar.advance(2_000_000)
     # drawn at the first piece; what follows at once is not drawn again
     assert "Uploading [x] to y" in stream.getvalue() and "1.00M/3.00M" in stream.getvalue()
+
+
+def test_ctrl_c_ends_transfers_that_have_begun():
+    def work(item):
+        signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
+        while True:
+            bar.advance(item)
+
+    with pytest.raises(KeyboardInterrupt), progress.transfer("x", None) as bar:
+        in_parallel(work, [1], 1, bar.stop)
 
 
 def test_a_short_one_does_not(terminal):

@@ -110,6 +110,14 @@ def test_a_damaged_copy_is_fetched_again(elsewhere, tmp_path, downloads):
     assert len(downloads) == 2 and len(cached(tmp_path)) == 1
 
 
+def test_a_file_in_the_place_of_a_copy_makes_way(elsewhere, tmp_path):
+    _, info = log()
+    folder = resolve(info.model_uri).path
+    folder.rename(tmp_path / "aside")
+    folder.write_text("no folder")
+    assert (resolve(info.model_uri).path / "MLmodel").is_file()
+
+
 def test_files_that_were_changed_in_the_store_are_refused(elsewhere, tmp_path):
     _, info = log()
     place = MlpackClient().model_files(MlpackClient().get_logged_model(info.model_id))
