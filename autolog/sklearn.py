@@ -71,6 +71,7 @@ def autolog(
     disable_for_unsupported_versions: bool = False,
     silent: bool = False,
     max_tuning_runs: int | None = 5,
+    log_post_training_metrics: bool = True,
     serialization_format: str | None = None,
     registered_model_name: str | None = None,
     pos_label: Any = None,
@@ -89,6 +90,8 @@ def autolog(
         silent: no warnings about what could not be recorded.
         max_tuning_runs: how many of a search's trials become child runs, the best first; None:
             all of them.
+        log_post_training_metrics: accepted; metrics that you compute yourself after the training
+            are not recorded: see `mlpack.evaluate`.
         serialization_format: of the model; see `mlpack.sklearn.log_model`.
         registered_model_name: not yet; there is no registry.
         pos_label: of two labels the one that metrics are about; default: weighted means.

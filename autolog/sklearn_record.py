@@ -120,14 +120,21 @@ class Recording:
             with self.apart("The model"):
                 best = sklearn_search.best_params(self.model) if self.searches else {}
                 self.model_id = self._log_model(self.model, "model", self.params | best)
-        with self.apart("The training metrics"):
-            self.log_metrics(self._metrics())
-        with self.apart("The pictures"):
-            self._log_pictures()
+        if not self.searches or hasattr(self.model, "best_estimator_"):
+            self._judge()
         with self.apart("The estimator's page"):
             self._log_page()
         if self.searches:
             sklearn_search.record(self)
+
+    def _judge(self) -> None:
+        trained = sklearn_metrics.Trained(
+            self.model, self.features, self.labels, self.weights, self.options.pos_label
+        )
+        with self.apart("The training metrics"):
+            self.log_metrics(self._metrics(trained))
+        with self.apart("The pictures"):
+            self._log_pictures(trained)
 
     def log_metrics(self, metrics: Mapping[str, Any]) -> None:
         """Metrics of the trained model, measured on the training data."""
@@ -146,10 +153,8 @@ class Recording:
             dataset_digest=self.dataset.digest if self.dataset else None,
         )
 
-    def _metrics(self) -> dict[str, float]:
-        found, problems = sklearn_metrics.training_metrics(
-            self.model, self.features, self.labels, self.weights, self.options.pos_label
-        )
+    def _metrics(self, trained: sklearn_metrics.Trained) -> dict[str, float]:
+        found, problems = sklearn_metrics.training_metrics(trained)
         for problem in problems:
             self.warn(problem)
         return {_PREFIX + key: value for key, value in found.items()}
@@ -199,14 +204,12 @@ class Recording:
                 signature = infer_signature(self.example, method(deepcopy(self.example)))
         return signature
 
-    def _log_pictures(self) -> None:
+    def _log_pictures(self, trained: sklearn_metrics.Trained) -> None:
         from sklearn.base import is_classifier
 
-        if not is_classifier(self.model) or self.labels is None or not pictures.available():
+        if not trained.is_judged_by(is_classifier) or not pictures.available():
             return
-        for name, figure in sklearn_metrics.pictures_of(
-            self.model, self.features, self.labels, self.weights, self.options.pos_label
-        ):
+        for name, figure in sklearn_metrics.pictures_of(trained):
             self.run.client.log_figure(self.run.info.run_id, figure, f"{_PREFIX}{name}.png")
 
     def _log_page(self) -> None:

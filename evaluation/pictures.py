@@ -13,6 +13,7 @@ from .numbers import Scored
 _INK, _LINE = "#333333", "#1f77b4"
 _MOST_POINTS = 5_000  # a scatter of more is a blot and a large file
 _MOST_CLASSES = 10  # more curves in one picture cannot be told apart
+_MOST_NUMBERS = 20  # rows of a matrix with a number in each cell, and labels along its sides
 
 
 def available() -> bool:
@@ -30,18 +31,19 @@ def confusion_matrix(true: Any, predicted: Any, labels: Any, weights: Any = None
     side = min(max(3.6, 1.6 + 0.55 * many), 12)
     figure, axes = _new(side + 1, side)
     picture = axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
-    size = max(4.0, min(9.0, 90 / many))
-    if many <= 30:
+    size = max(6.0, min(9.0, 90 / many))
+    if many <= _MOST_NUMBERS:
         for (row, column), share in np.ndenumerate(shares):
             color = "white" if share > 0.55 else _INK
             text = f"{share:.2f}"
             axes.text(column, row, text, ha="center", va="center", color=color, fontsize=size)
-    names = [_short(label) for label in labels]
+    named = range(0, many, -(-many // _MOST_NUMBERS))
+    names = [_short(labels[at]) for at in named]
     turned = 45 if max(map(len, names)) > 4 and many > 2 else 0
     axes.set_xticks(
-        range(many), names, fontsize=size, rotation=turned, ha="right" if turned else "center"
+        named, names, fontsize=size, rotation=turned, ha="right" if turned else "center"
     )
-    axes.set_yticks(range(many), names, fontsize=size)
+    axes.set_yticks(named, names, fontsize=size)
     axes.set(xlabel="Predicted", ylabel="True", title="Confusion matrix, as shares of each row")
     figure.colorbar(picture, ax=axes, fraction=0.046)
     return figure
@@ -184,4 +186,4 @@ def _thinned(true: Any, predicted: Any) -> tuple[Any, Any]:
 
 def _short(label: Any) -> str:
     text = str(label)
-    return text if len(text) <= 16 else f"{text[:15]}…"
+    return text if len(text) <= 16 else f"{text[:8]}…{text[-7:]}"  # names often differ at the end

@@ -236,6 +236,49 @@ def test_weights_and_a_positive_label():
     assert runs()[0].data.metrics["training_precision_score"] == expected
 
 
+def test_predictions_are_made_once(monkeypatch):
+    asked = []
+    predict = RandomForestClassifier.predict
+
+    def counted(self, features):
+        asked.append(len(features))
+        return predict(self, features)
+
+    monkeypatch.setattr(RandomForestClassifier, "predict", counted)
+    mlpack.sklearn.autolog(**FAST)
+    RandomForestClassifier(2).fit(X, Y)
+    assert asked.count(len(X)) == 1
+    [run] = runs()
+    assert run.data.metrics["training_score"] == run.data.metrics["training_accuracy_score"]
+
+
+@pytest.mark.parametrize("shape", [(-1, 1), (-1, 2)])
+def test_labels_of_several_columns(shape, caplog):
+    mlpack.sklearn.autolog(**FAST)
+    labels = Y.to_numpy()[:568].reshape(shape)
+    RandomForestClassifier(2).fit(X.iloc[: len(labels)], labels)
+    [run] = runs()
+    assert "training_accuracy_score" in run.data.metrics
+    assert ("training_confusion_matrix.png" in files(run)) == (shape == (-1, 1))
+    assert caplog.text == ""
+
+
+def test_many_classes_cost_no_comparison_of_each_with_each():
+    mlpack.sklearn.autolog(**FAST)
+    RandomForestClassifier(1, max_depth=3).fit(X, np.arange(len(X)) % 50)
+    [run] = runs()
+    assert "training_log_loss" in run.data.metrics
+    assert "training_roc_auc" not in run.data.metrics
+
+
+def test_a_search_without_a_winner_is_not_measured(caplog):
+    mlpack.sklearn.autolog(**FAST)
+    search = GridSearchCV(LogisticRegression(), {"C": [1, 2]}, cv=2, refit=False)
+    search.fit(X, Y)
+    assert len(runs()) == 3
+    assert caplog.text == ""
+
+
 def test_data_that_the_estimator_overwrites_is_measured_as_it_was():
     data, target = load_diabetes(return_X_y=True)
     kept = data.copy()
