@@ -13,7 +13,7 @@ from ..errors import InvalidInput, NotFound, StorageFailed
 from ..http_client import client_for, setting
 from ..uris import safe_relative
 from .base import Entry
-from .proxy_parts import Slice, send_in_parts
+from .proxy_parts import Slice, fetch_signed, send_in_parts
 from .remote import Advance, RemoteArtifacts
 
 _ROUTE = "/api/2.0/mlflow-artifacts/artifacts"
@@ -135,8 +135,11 @@ class ProxiedArtifacts(RemoteArtifacts):
 
     def _receive(self, path: str, size: int, target: Path, advance: Advance) -> None:
         received = 0
-        with target.open("wb") as file:
-            for chunk in self.read(path):
+        with (
+            fetch_signed(self._client, self._below(path), size) as signed,
+            target.open("wb") as file,
+        ):
+            for chunk in signed.chunks() if signed else self.read(path):
                 file.write(chunk)
                 received += len(chunk)
                 advance(len(chunk))

@@ -1,17 +1,21 @@
-"""Large files to a tracking server in parts: several at a time, each sent again by itself."""
+"""Large files and a tracking server: sent in parts, fetched from its object store if it signs.
+
+Several parts go at a time, and each is sent again by itself when it breaks.
+"""
 
 from __future__ import annotations
 
 import os
 import posixpath
 import threading
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from ..errors import MlpackError, StorageFailed
-from ..http_client import HttpClient, client_for, number, setting
+from ..http_client import HttpClient, Response, client_for, number, setting
 from .remote import Advance
 from .transfer import in_parallel
 
@@ -92,17 +96,34 @@ def _addresses(begun: dict[str, Any], count: int) -> dict[int, str]:
 
 def _put(client: HttpClient, address: str, body: Any) -> str:
     """Send one part; its ETag."""
-    parts = urlsplit(address)
-    _, own, rest = parts.path.partition(_PART)
-    if own:
+    query: dict[str, str] = {}
+    if own := address.partition(_PART)[2]:
         # the way to the server is known here, and may differ from the one it knows
-        target, path = client, f"/api/2.0{_PART}{rest}"
+        target, path = client, f"/api/2.0{_PART}{own}"
     else:
-        target = client_for(f"{parts.scheme}://{parts.netloc}", credentials=False)
-        path = unquote(parts.path)
-    query = dict(parse_qsl(parts.query, keep_blank_values=True))
+        target, path, query = _elsewhere(address)
     with target.stream("PUT", path, body=body, query=query) as response:
         return response.headers.get("ETag", "")
+
+
+@contextmanager
+def fetch_signed(client: HttpClient, path: str, size: int) -> Iterator[Response | None]:
+    """A large file as it comes from the server's object store; None when that gives none out."""
+    with ExitStack() as stack:
+        response = None
+        if size >= number("MULTIPART_DOWNLOAD_MINIMUM_FILE_SIZE", _MINIMUM):
+            with suppress(MlpackError):  # the server sends it, too
+                signed = client.json("GET", f"{_ROUTE}/presigned/{path}")
+                store, path, query = _elsewhere(str(signed.get("url")))
+                response = stack.enter_context(store.stream("GET", path, query=query))
+        yield response
+
+
+def _elsewhere(address: str) -> tuple[HttpClient, str, dict[str, str]]:
+    """Whom to ask for an address, and what; without credentials."""
+    parts = urlsplit(address)
+    store = client_for(f"{parts.scheme}://{parts.netloc}", credentials=False)
+    return store, unquote(parts.path), dict(parse_qsl(parts.query, keep_blank_values=True))
 
 
 def _bytes(name: str, default: int) -> int:

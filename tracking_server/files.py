@@ -8,7 +8,8 @@ from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
 from urllib.parse import quote
 
-from flask import Request, Response, send_file
+from flask import Request, Response, request, send_file
+from werkzeug.exceptions import RequestedRangeNotSatisfiable
 
 from ..artifacts.base import ArtifactStore, Entry
 from ..artifacts.local import LocalArtifacts
@@ -23,10 +24,11 @@ _SANDBOX = "default-src 'none'; sandbox"
 
 
 def send(store: ArtifactStore, path: str) -> Response:
-    """A file as a download; parts of it when the client asks for a range and it lies on a disk.
+    """A file as a download; a part of it when the client asks for a range.
 
     Raises:
         NotFound: there is none of that name.
+        RequestedRangeNotSatisfiable: it has no such range.
     """
     name = posixpath.basename(path)
     kind = mimetypes.guess_type(name)[0] or "application/octet-stream"
@@ -36,36 +38,64 @@ def send(store: ArtifactStore, path: str) -> Response:
             raise NotFound(f"The artifact {path!r} is a folder; name a file in it.")
         response = send_file(file, mimetype=kind, conditional=True)
     else:
-        size = store.size(path)
-        response = Response(store.read(path), mimetype=kind)
-        response.content_length = size
+        response = _stream(store, path, kind)
     response.headers["Content-Disposition"] = _attachment(name)
     response.headers["Content-Security-Policy"] = _SANDBOX
     return response
 
 
-def take(write: Callable[[Iterator[bytes], int | None], T], request: Request) -> T:
+def _stream(store: ArtifactStore, path: str, kind: str) -> Response:
+    """The file, or the one range of it that is asked for, as it comes from its place."""
+    size = store.size(path)
+    start, stop = 0, size
+    asked = request.range
+    # the rules allow to answer anything unusual with all of it
+    partly = asked is not None and asked.units == "bytes" and len(asked.ranges) == 1
+    if asked is not None and partly and "If-Range" not in request.headers:
+        found = asked.range_for_length(size)
+        if found is None:
+            raise RequestedRangeNotSatisfiable(size)
+        start, stop = found
+    response = Response(_first(store.read(path, start), stop - start), mimetype=kind)
+    response.content_length = stop - start
+    response.headers["Accept-Ranges"] = "bytes"
+    if (start, stop) != (0, size):
+        response.status_code = 206
+        response.headers["Content-Range"] = f"bytes {start}-{stop - 1}/{size}"
+    return response
+
+
+def _first(pieces: Iterator[bytes], count: int) -> Iterator[bytes]:
+    """So many bytes."""
+    for piece in pieces:
+        yield piece[:count]
+        count -= len(piece)
+        if count <= 0:
+            break
+
+
+def take(write: Callable[[Iterator[bytes], int | None], T], sent: Request) -> T:
     """Hand the body of a request on, piece by piece.
 
     Args:
         write: makes a file of the pieces, which appears whole or not at all; it is told, too, how
             long they will be if the client says so.
-        request: of Flask.
+        sent: the request.
 
     Raises:
         InvalidInput: the client stopped half way.
         UnsupportedMediaType: the body is compressed.
     """
-    refuse_compressed(request)
-    return write(_pieces(request), request.content_length)
+    refuse_compressed(sent)
+    return write(_pieces(sent), sent.content_length)
 
 
-def _pieces(request: Request) -> Iterator[bytes]:
-    expected, received = request.content_length, 0
+def _pieces(sent: Request) -> Iterator[bytes]:
+    expected, received = sent.content_length, 0
     while True:
         try:
             tell_worker(request, "receiving")
-            piece = request.stream.read(_PIECE)
+            piece = sent.stream.read(_PIECE)
             tell_worker(request, "received")
         except Exception as error:  # werkzeug's, gunicorn's and the socket's own
             raise InvalidInput(f"The upload broke off after {received} bytes: {error}") from None

@@ -13,6 +13,7 @@ import pytest
 from mlpack.artifacts.open import open_artifacts
 from mlpack.artifacts.proxy_parts import Slice
 from mlpack.errors import MlpackError, NotFound
+from mlpack.http_client import HttpClient
 
 MPU = "/api/2.0/mlflow-artifacts/mpu/"
 PART = "/api/2.0/mlflow-artifacts/mpu-part/"
@@ -253,3 +254,83 @@ def _peak(pid):
     with open(f"/proc/{pid}/status") as status:
         line = next(line for line in status if line.startswith("VmHWM"))
     return int(line.split()[1]) << 10
+
+
+@pytest.mark.server
+@pytest.mark.cloud
+def test_ranges_of_a_file_in_an_object_store(tracking_server):
+    place = open_artifacts("mlflow-artifacts:/ranges", tracking_uri=tracking_server("s3"))
+    content = os.urandom(3_000_000)
+    place.write("f", [content])
+    client, path = HttpClient(tracking_server("s3")), "/api/2.0/mlflow-artifacts/artifacts/ranges/f"
+    for asked, start, stop in [
+        ("bytes=0-0", 0, 1),
+        ("bytes=5-1999999", 5, 2_000_000),
+        ("bytes=2999999-", 2_999_999, 3_000_000),
+        ("bytes=-7", 2_999_993, 3_000_000),
+        ("bytes=10-99999999", 10, 3_000_000),
+    ]:
+        with client.stream("GET", path, headers={"Range": asked}) as response:
+            assert b"".join(response.chunks()) == content[start:stop]
+            assert response.status == 206
+            assert response.headers["Content-Range"] == f"bytes {start}-{stop - 1}/3000000"
+    for asked in ("bytes=0-1,5-6", "lines=1-2", "bytes=x"):  # all of it, as the rules allow
+        with client.stream("GET", path, headers={"Range": asked}) as response:
+            assert response.status == 200 and b"".join(response.chunks()) == content
+    with (
+        pytest.raises(MlpackError) as error,
+        client.stream("GET", path, headers={"Range": "bytes=3000000-"}),
+    ):
+        pass
+    assert error.value.http_status == 416
+    assert b"".join(place.read("f", 2_000_000)) == content[2_000_000:]
+
+
+@pytest.mark.server
+@pytest.mark.cloud
+def test_large_files_come_from_the_object_store(
+    source, object_server, object_servers_module, tmp_path, monkeypatch
+):
+    monkeypatch.setenv("MLPACK_MULTIPART_DOWNLOAD_MINIMUM_FILE_SIZE", "100000")
+    monkeypatch.setenv("MLPACK_TRACKING_TOKEN", "secret")
+    store = object_server("s3")
+    with object_servers_module.tracking(
+        tmp_path / "server",
+        "s3://bucket/signed ü",
+        store.environment,
+        options=["--presigned-downloads", "--access-log"],
+    ) as server:
+        place = open_artifacts("mlflow-artifacts:/a b", tracking_uri=server.url)
+        place.put_file(source)
+        (source.parent / "small").write_text("small")
+        place.put_file(source.parent / "small")
+        got = place.fetch("", tmp_path / "out")
+        assert (got / source.name).read_bytes() == source.read_bytes()
+        assert (got / "small").read_text() == "small"
+    log = (tmp_path / "server" / "server.log").read_text()
+    assert log.count("GET /api/2.0/mlflow-artifacts/presigned/") == 1
+    assert log.count("GET /api/2.0/mlflow-artifacts/artifacts/a%20b/") == 1  # the small one
+
+
+def test_a_signed_address_that_leads_nowhere(tmp_path, monkeypatch):
+    """The server sends the file itself, then."""
+    monkeypatch.setenv("MLPACK_MULTIPART_DOWNLOAD_MINIMUM_FILE_SIZE", "1")
+    monkeypatch.setenv("MLPACK_TRACKING_TOKEN", "secret")
+    monkeypatch.setenv("MLPACK_HTTP_REQUEST_MAX_RETRIES", "0")
+    elsewhere = []
+
+    def answer(method, path, body):
+        if "/presigned/" in path:
+            return 200, {}, json.dumps({"url": f"{elsewhere[0]}/x?Signature=1"}).encode()
+        if "?path=" in path:
+            listing = {"files": [{"path": "f", "is_dir": False, "file_size": 3}]}
+            return 200, {}, json.dumps(listing).encode()
+        return 200, {}, b"123"
+
+    with answering(lambda *_: (403, {}, b"expired")) as (url, seen):
+        elsewhere.append(url)
+        with answering(answer) as (url, _):
+            place = open_artifacts("mlflow-artifacts:/x", tracking_uri=url)
+            assert place.fetch("f", tmp_path / "out").read_bytes() == b"123"
+    [(_, path, headers, _)] = seen
+    assert path == "/x?Signature=1" and "Authorization" not in headers
