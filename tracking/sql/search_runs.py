@@ -88,7 +88,7 @@ class _Part:
         at_stage = _is_one_of(runs.c.lifecycle_stage, self.stages)
         if self.few is None:
             return [at_stage, self.inside(experiment)]
-        keys = sa.literal_column(f"({', '.join(map(str, self.few))})")
+        keys: Any = sa.literal_column(f"({', '.join(map(str, self.few))})")
         return [at_stage, runs.c.id.bool_op("IN")(keys)]
 
 
