@@ -44,7 +44,8 @@ def handle_errors(app: Flask) -> None:
                 f"Internal error (request {reference}); the server's log has the details."
             )
         elif error.http_status >= 500:
-            log.error("%s", error.message, exc_info=error.__cause__)
+            passing = error.http_status == 503  # it says what is wrong, at every request
+            log.error("%s", error.message, exc_info=None if passing else error.__cause__)
         if request.endpoint and request.endpoint.startswith("pages."):
             page, status = error_page(error)
             return Response(page, status, mimetype="text/html")

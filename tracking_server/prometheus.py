@@ -7,11 +7,13 @@ makes anew at every start.
 from __future__ import annotations
 
 import atexit
+import fcntl
 import os
 import re
 import shutil
 import tempfile
 import time
+from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -21,6 +23,8 @@ from ..errors import MissingDependency
 from ..serve.process import heartbeat_folder
 
 _FOLDER = "PROMETHEUS_MULTIPROC_DIR"
+_PREFIX = "mlpack-metrics-"
+_SETTLED = 60  # seconds; a younger folder may not be locked yet
 # Others are counted as one, or a client could make ever more counters.
 _METHODS = frozenset({"GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"})
 
@@ -32,7 +36,10 @@ def make_folder() -> None:
     """
     if find_spec("prometheus_client") is None:
         return
-    folder = tempfile.mkdtemp(prefix="mlpack-metrics-", dir=heartbeat_folder())
+    place = Path(heartbeat_folder())
+    _remove_abandoned(place)
+    folder = tempfile.mkdtemp(prefix=_PREFIX, dir=place)
+    _lock(Path(folder))  # by this process and its workers, until the last of them has ended
     os.environ[_FOLDER] = folder
     parent = os.getpid()
 
@@ -40,6 +47,26 @@ def make_folder() -> None:
     def remove() -> None:
         if os.getpid() == parent:  # workers inherit this
             shutil.rmtree(folder, ignore_errors=True)
+
+
+def _remove_abandoned(place: Path) -> None:
+    """Folders of servers that were killed."""
+    for folder in place.glob(f"{_PREFIX}*"):
+        with suppress(OSError):  # in use, somebody else's, or gone
+            if time.time() - folder.stat().st_mtime > _SETTLED:
+                descriptor = _lock(folder)
+                shutil.rmtree(folder, ignore_errors=True)
+                os.close(descriptor)
+
+
+def _lock(folder: Path) -> int:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(descriptor)
+        raise
+    return descriptor
 
 
 def expose(app: Flask) -> None:

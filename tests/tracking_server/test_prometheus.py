@@ -1,5 +1,7 @@
 """/metrics: on by itself, bounded whatever clients send, and plain about what is missing."""
 
+import os
+import subprocess
 import sys
 
 
@@ -34,3 +36,40 @@ def test_what_is_missing_is_told(make_app, monkeypatch):
     answer = client.get("/metrics")
     assert answer.status_code == 400
     assert "pip install 'mlpack-toolkit[prometheus]'" in answer.json["message"]
+
+
+def test_folders_of_killed_servers_go_and_those_of_running_ones_stay(tmp_path):
+    """Also of those whose parent was killed but whose workers still run."""
+    script = (
+        "import sys, mlpack.tracking_server.prometheus as p, pathlib\n"
+        "p.heartbeat_folder = lambda: sys.argv[1]\n"
+        "p.make_folder()\n"
+        "print('made', flush=True)\n"
+        "sys.stdin.read()\n"
+    )
+
+    def server():
+        command = [sys.executable, "-c", script, str(tmp_path)]
+        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+        process = subprocess.Popen(command, **pipes)
+        process.stdout.readline()
+        return process
+
+    def age():
+        folders = list(tmp_path.iterdir())
+        for folder in folders:
+            os.utime(folder, (0, 0))
+        return folders
+
+    first = server()
+    (old,) = age()
+    second = server()
+    assert old.exists() and len(list(tmp_path.iterdir())) == 2
+    first.kill()
+    first.communicate()
+    age()
+    third = server()
+    assert not old.exists() and len(list(tmp_path.iterdir())) == 2
+    for process in (second, third):
+        process.communicate()
+    assert list(tmp_path.iterdir()) == []
