@@ -66,15 +66,21 @@ def send_in_parts(client: HttpClient, source: Path, path: str, advance: Advance)
     try:
         upload, addresses = str(begun["upload_id"]), _addresses(begun, count)
         etags: dict[int, str] = {}
+        stopped = threading.Event()
+
+        def tell(count: int) -> None:
+            if stopped.is_set():
+                raise KeyboardInterrupt
+            advance(count)
 
         def send(part: int) -> None:
             with source.open("rb") as file:
                 start = length * (part - 1)
-                body: Any = Slice(file, start, min(length, size - start), advance)
+                body: Any = Slice(file, start, min(length, size - start), tell)
                 etags[part] = _put(client, addresses[part], body)
 
         with _large_files:
-            in_parallel(send, range(1, count + 1), _PARTS_AT_A_TIME)
+            in_parallel(send, range(1, count + 1), _PARTS_AT_A_TIME, stopped.set)
         parts = [{"part_number": part, "etag": etag} for part, etag in sorted(etags.items())]
         call("complete", upload_id=upload, parts=parts)
     except BaseException:

@@ -49,7 +49,7 @@ class RemoteArtifacts(ABC):
         """The bytes of a file from an offset on, in pieces."""
 
     @abstractmethod
-    def write(self, path: str, chunks: Iterable[bytes]) -> None:
+    def write(self, path: str, chunks: Iterable[bytes], size: int | None = None) -> None:
         """Make a file of pieces as they come; if they break off, nothing of it is kept."""
 
     @abstractmethod

@@ -334,3 +334,26 @@ def test_a_signed_address_that_leads_nowhere(tmp_path, monkeypatch):
             assert place.fetch("f", tmp_path / "out").read_bytes() == b"123"
     [(_, path, headers, _)] = seen
     assert path == "/x?Signature=1" and "Authorization" not in headers
+
+
+def test_ctrl_c_ends_the_parts_on_their_way_and_aborts(source, monkeypatch):
+    from mlpack.artifacts import transfer
+
+    begun = threading.Event()
+
+    def wait(calls, **_):
+        begun.wait(60)
+        raise KeyboardInterrupt
+
+    def slow(number, _):
+        begun.set()
+        return 0
+
+    monkeypatch.setattr(transfer, "wait", wait)
+    with answering(scripted(lambda n: f"{PART}id/{n}", fail=slow)) as (url, seen):
+        place = open_artifacts("mlflow-artifacts:/run", tracking_uri=url)
+        with pytest.raises(KeyboardInterrupt):
+            place.put_file(source)
+    steps = [path for method, path, *_ in seen if method == "POST"]
+    assert steps == [f"{MPU}create/run", f"{MPU}abort/run"]
+    assert len(sent_parts(seen)) < 16
