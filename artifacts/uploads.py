@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import IO, Any
 from urllib.parse import unquote
 
-from ..errors import InvalidInput, InvalidState, NotFound
+from ..errors import InvalidInput, InvalidState, NotFound, StorageFailed
 from ..uris import safe_relative
 from .base import HIDDEN, ArtifactStore
 from .local import LocalArtifacts
@@ -127,15 +127,15 @@ class Uploads:
             raise InvalidInput(f"Name each part from 1 to {manifest['parts']} once.")
         names = [f"{_parts(upload)}/{number}.{tag}" for number, tag in tags]
         if not _is_joined(manifest, names):
-            size = self._size_received(upload, tags)
             try:
-                self._join(manifest["path"], names, size)
-            except NotFound:
-                # another call may have been faster
+                self._join(manifest["path"], names, self._size_received(upload, tags))
+            except (NotFound, InvalidInput):
+                # another call may have been faster, and parts are gone
                 if not _is_joined(self._manifest(upload), names):
                     raise
             self._note(upload, {**manifest, "joined": names})
-        self._place.delete(_parts(upload))
+        with suppress(StorageFailed):  # `forget` will come by
+            self._place.delete(_parts(upload))
 
     def cancel(self, upload: str, path: str) -> None:
         """Forget an upload and its parts.
