@@ -20,7 +20,7 @@ from .transfer import in_parallel, prefix
 _PIECE = 8 << 20  # of what is read, and of a part; S3 takes no parts under 5 MiB
 _PARTS_AT_A_TIME = 4
 _MOST_PARTS = 9_000  # S3 takes 10,000
-_SMALLEST_PIECE = 5 << 20
+_SMALLEST_PIECE, _LARGEST_PIECE = 5 << 20, 32 << 20  # of a stream: whoever sends it may lie
 _STREAM_PIECE = 16 << 20  # of a stream that does not tell its length: 144 GiB at most
 _DELETE_AT_A_TIME = 250
 
@@ -115,7 +115,9 @@ class ObjectArtifacts(RemoteArtifacts):
             StorageFailed: the service does not answer or does not allow it.
         """
         key, store = self._key(safe_relative(path)), self._use()
-        piece = _STREAM_PIECE if size is None else max(_SMALLEST_PIECE, -(-size // _MOST_PARTS))
+        piece = _STREAM_PIECE
+        if size is not None:
+            piece = min(max(_SMALLEST_PIECE, -(-size // _MOST_PARTS)), _LARGEST_PIECE)
         rest, head, length = iter(chunks), [], 0
         for chunk in rest:
             head.append(chunk)

@@ -150,23 +150,19 @@ class Uploads:
     def abandoned(self, seconds: float = DAY) -> list[str]:
         """Uploads to which nothing was added for a time, those that are complete included."""
         before = time.time() - seconds
-        return [upload for upload in self._all() if self._last_change(upload, before) < before]
+        newest: dict[str, int] = {}
+        for entry in self._place.walk(_FOLDER):
+            upload, _, name = entry.path.removeprefix(f"{_FOLDER}/").partition("/")
+            if _ID.fullmatch(upload):
+                tag = _TAG.search(name)
+                changed = _time(tag[1] if tag else upload)
+                newest[upload] = max(changed, newest.get(upload, 0))
+        return sorted(upload for upload, changed in newest.items() if changed < before)
 
     def forget(self, uploads: Iterable[str]) -> None:
         """Remove what is kept of uploads."""
         for upload in uploads:
             self._place.delete(f"{_FOLDER}/{upload}")
-
-    def _all(self) -> list[str]:
-        names = (entry.path.rpartition("/")[2] for entry in self._place.list(_FOLDER))
-        return [name for name in names if _ID.fullmatch(name)]
-
-    def _last_change(self, upload: str, before: float) -> int:
-        """When something was added; of one that is not as old, when it began."""
-        if _time(upload) >= before:
-            return _time(upload)
-        tags = (_TAG.search(part.path) for part in self._place.list(_parts(upload)))
-        return max([_time(upload), *(_time(tag[1]) for tag in tags if tag)])
 
     def _checked(self, upload: str, path: str) -> dict[str, Any]:
         manifest = self._manifest(upload)
