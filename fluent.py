@@ -238,6 +238,7 @@ def log_image(
     key: str | None = None,
     step: int | None = None,
     timestamp: int | None = None,
+    synchronous: bool | None = None,
     run_id: str | None = None,
 ) -> None:
     """Write a PIL image, or an array of pixels, as a picture.
@@ -248,6 +249,7 @@ def log_image(
         key: instead of ``artifact_file``: the name of a series of pictures over the steps.
         step: of the picture in its series; default: 0.
         timestamp: of the picture in its series; default: now.
+        synchronous: accepted; the picture is always there when this returns.
         run_id: default: the active run.
 
     Raises:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -113,7 +113,7 @@ def _write(frame: Any, path: Path, suffix: str) -> None:
         if suffix == ".parquet":
             frame.to_parquet(path, index=False)
         else:
-            frame.to_json(path, orient="split", index=False, date_format="iso")
+            frame.to_json(path, orient="split", index=False, date_format="iso", double_precision=15)
     except ImportError:
         raise MissingDependency("Parquet needs pyarrow: pip install pyarrow") from None
     except (ValueError, TypeError, OverflowError, RecursionError) as error:
@@ -123,16 +123,16 @@ def _write(frame: Any, path: Path, suffix: str) -> None:
 def _read_table(client: MlpackClient, run_id: str, artifact_file: str) -> Any:
     """The table as it is now; None when there is none."""
     pandas = _pandas()
-    read: Callable[[Path], Any] = (
-        pandas.read_parquet
-        if artifact_file.endswith(".parquet")
-        else lambda path: pandas.read_json(path, orient="split")
-    )
     try:
-        return read(Path(client.download_artifacts(run_id, artifact_file)))
+        path = Path(client.download_artifacts(run_id, artifact_file))
+        if path.suffix == ".parquet":
+            return pandas.read_parquet(path)
+        # not pandas.read_json, which makes a number of "001" and a date of a text
+        written = json.loads(path.read_bytes())
+        return pandas.DataFrame(written["data"], columns=written["columns"])
     except NotFound:
         return None
-    except (ValueError, OSError) as error:
+    except (ValueError, KeyError, TypeError, OSError) as error:
         raise InvalidInput(
             f"The artifact {artifact_file!r} of run {run_id} is no table: {error}"
         ) from None

@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from ..data.inputs import CONTEXT
-from ..errors import InvalidInput
+from ..errors import InvalidInput, NotFound
 from ..tracking import validate
 from ..tracking.active import active_run, start_run
+from ..tracking.client import MlpackClient
 from ..tracking.entities import DatasetInput, ModelInput
 from . import numbers, pictures
 from .extra import ExtraMetric, compute
@@ -22,13 +23,6 @@ from .subject import EvaluationData, Subject, data_of, subject_of
 
 _log = logging.getLogger("mlpack.evaluation")
 _MOST_ROWS = 10_000  # of the table of results
-_CONFIG = {
-    "average",
-    "label_list",
-    "metric_prefix",
-    "pos_label",
-    "sample_weights",
-}
 
 
 def evaluate(
@@ -72,6 +66,8 @@ def evaluate(
     """
     _check(model_type, evaluators, extra_metrics)
     config = dict(evaluator_config or {})
+    if isinstance(config.get("default"), Mapping):  # by the name of the evaluator
+        config = dict(config["default"])
     subject = subject_of(model)
     rows = data_of(data, targets, predictions, feature_names)
     if rows.targets is None and model_type is not None:
@@ -86,7 +82,7 @@ def evaluate(
     frame = _frame(rows, predicted)
     _extra(extra_metrics or (), frame, rows, config, found)
     found.tables["eval_results_table"] = _table(rows, predicted, found.columns)
-    return _record(subject, rows, found, frame, custom_artifacts or ())
+    return _record(subject, rows, found, frame, custom_artifacts or (), model_id is not None)
 
 
 @dataclass
@@ -141,10 +137,8 @@ def _predict(subject: Subject, rows: EvaluationData) -> Any:
     predicted = np.asarray(predicted)
     if predicted.ndim == 2 and predicted.shape[1] == 1:
         predicted = predicted[:, 0]
-    if len(predicted) != len(rows.inputs):
-        raise InvalidInput(
-            f"The model made {len(predicted)} predictions for {len(rows.inputs)} rows."
-        )
+    if len(predicted) != rows.count:
+        raise InvalidInput(f"The model made {len(predicted)} predictions for {rows.count} rows.")
     return predicted
 
 
@@ -206,7 +200,8 @@ def _frame(rows: EvaluationData, predicted: Any) -> Any:
 
     columns = {"prediction": list(predicted) if np.ndim(predicted) > 1 else predicted}
     if rows.targets is not None:
-        columns["target"] = np.asarray(rows.targets)
+        labels = np.asarray(rows.targets)
+        columns["target"] = list(labels) if labels.ndim > 1 else labels
     return pd.DataFrame(columns)
 
 
@@ -243,7 +238,7 @@ def _table(rows: EvaluationData, predicted: Any, columns: Mapping[str, Any]) -> 
         names = [f"feature_{at}" for at in range(1, inputs.shape[1] + 1)]
         table = pd.DataFrame(inputs[some], columns=names)
     else:  # more dimensions than a table has
-        table = pd.DataFrame(index=range(min(len(rows.inputs), _MOST_ROWS)))
+        table = pd.DataFrame(index=range(min(rows.count, _MOST_ROWS)))
     if rows.targets is not None:
         table["target"] = list(np.asarray(rows.targets)[some])
     table["prediction"] = list(predicted[some])
@@ -258,11 +253,13 @@ def _record(
     found: _Findings,
     frame: Any,
     custom: Sequence[Callable[..., Mapping[str, Any]]],
+    asked: bool,
 ) -> EvaluationResult:
     current = active_run()
     with nullcontext(current) if current else start_run() as run:
         run_id, client = run.info.run_id, run.client
         recorded = rows.dataset.to_entity()
+        subject = replace(subject, model_id=_known(client, subject.model_id, asked))
         read = [ModelInput(subject.model_id)] if subject.model_id else []
         client.store.log_inputs(run_id, [DatasetInput(recorded, {CONTEXT: "eval"})], read)
         moment = validate.now()
@@ -292,6 +289,16 @@ def _record(
             for name, content in _made_by(function, frame, found.plain()):
                 keep(name, content)
     return EvaluationResult(found.metrics, artifacts, found.tables, run_id)
+
+
+def _known(client: MlpackClient, model_id: str | None, asked: bool) -> str | None:
+    """The id of a model, None for a model whose files came from another store."""
+    if model_id is None or asked:
+        return model_id
+    try:
+        return client.get_logged_model(model_id).model_id
+    except NotFound:
+        return None
 
 
 def _drawn(drawings: Mapping[str, Callable[[], Any]]) -> list[tuple[str, Any]]:

@@ -51,11 +51,26 @@ def scored_classes(
     """Labels and predictions of a classifier, checked.
 
     Raises:
-        InvalidInput: fewer than two labels, or a positive label that is none of them.
+        InvalidInput: fewer than two labels, or a positive label that is none of them; several
+            labels a row; predictions of another kind than the labels.
     """
     import numpy as np
 
     true, predicted = np.asarray(true), np.asarray(predicted)
+    if true.ndim == 2 and true.shape[1] == 1:
+        true = true[:, 0]
+    if true.ndim != 1 or predicted.ndim != 1:
+        raise InvalidInput(
+            "A classifier is evaluated on one label and one prediction a row; evaluate each "
+            "column of several by itself."
+        )
+    kinds = [isinstance(array.tolist()[0], str) for array in (true, predicted)]
+    if kinds[0] != kinds[1]:
+        raise InvalidInput(
+            f"The targets (such as {true.tolist()[0]!r}) and the predictions (such as "
+            f"{predicted.tolist()[0]!r}) are of different kinds; give the targets as the model "
+            "predicts them."
+        )
     labels = np.unique(np.concatenate([true, predicted]) if label_list is None else label_list)
     if len(labels) < 2:
         raise InvalidInput(

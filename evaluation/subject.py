@@ -82,6 +82,11 @@ class EvaluationData:
     predictions: Any
     dataset: Dataset
 
+    @property
+    def count(self) -> int:
+        """How many rows."""
+        return _count(self.inputs)
+
 
 def data_of(
     data: Any, targets: Any, predictions: str | None, feature_names: list[str] | None
@@ -112,8 +117,10 @@ def data_of(
         dataset = dataset_of(frame, targets=targets)
     made = _column(frame, predictions, "predictions") if predictions is not None else None
     labels = _column(frame, targets, "targets") if isinstance(targets, str) else targets
-    if labels is not None and len(labels) != len(frame):
-        raise InvalidInput(f"There are {len(frame)} rows of data and {len(labels)} targets.")
+    if _count(frame) == 0:
+        raise InvalidInput("The data has no rows to evaluate a model on.")
+    if labels is not None:
+        _check_labels(labels, _count(frame))
     inputs = frame
     if hasattr(frame, "drop"):
         taken = [name for name in (targets, predictions) if isinstance(name, str)]
@@ -123,6 +130,19 @@ def data_of(
 
         inputs = pd.DataFrame(frame, columns=feature_names)
     return EvaluationData(inputs, labels, made, dataset)
+
+
+def _count(data: Any) -> int:
+    return int(data.shape[0]) if hasattr(data, "shape") else len(data)
+
+
+def _check_labels(labels: Any, rows: int) -> None:
+    import pandas as pd
+
+    if len(labels) != rows:
+        raise InvalidInput(f"There are {rows} rows of data and {len(labels)} targets.")
+    if missing := int(pd.DataFrame(labels).isna().any(axis=1).sum()):
+        raise InvalidInput(f"{missing} of {rows} targets are missing (NaN); leave those rows out.")
 
 
 def _rows(data: Any) -> Any:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
@@ -207,7 +207,8 @@ def search_logged_models(
         return found
     import pandas as pd
 
-    return pd.DataFrame([asdict(model) for model in found])
+    names = [one.name for one in fields(LoggedModel)]
+    return pd.DataFrame([asdict(model) for model in found], columns=names)
 
 
 def last_logged_model() -> LoggedModel | None:

@@ -24,6 +24,16 @@ def test_tables_grow(file):
     assert json.loads(tag) == [{"path": file, "type": "table"}]
 
 
+def test_rows_stay_as_they_were_written():
+    row = {"id": ["007"], "date": ["2020-01-01"], "part": [1 / 3], "timestamp": [5]}
+    with mlpack.start_run() as run:
+        mlpack.log_table(row, "rows.json")
+        mlpack.log_table(row, "rows.json")
+    table = mlpack.load_table("rows.json", [run.info.run_id])
+    assert table.iloc[0].to_dict() == table.iloc[1].to_dict()
+    assert table.iloc[0].tolist() == ["007", "2020-01-01", pytest.approx(1 / 3, abs=1e-15), 5]
+
+
 def test_tables_of_several_runs():
     ids = []
     for at in range(3):

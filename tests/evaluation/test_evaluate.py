@@ -3,9 +3,10 @@
 import numpy as np
 import pandas as pd
 import pytest
+import scipy.sparse
 from matplotlib.figure import Figure
 from sklearn.datasets import load_breast_cancer, load_diabetes, load_iris
-from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.linear_model import LinearRegression, LogisticRegression, Ridge
 
 import mlpack
 from mlpack.errors import InvalidInput, InvalidState, NotFound
@@ -173,6 +174,9 @@ def test_without_matplotlib_there_are_numbers(monkeypatch, caplog):
         ({"model_type": "classifier", "targets": np.zeros(569)}, "at least two labels"),
         ({"model_type": "regressor", "targets": "y", "evaluators": "shap"}, "no evaluator 'shap'"),
         ({"model_type": "regressor", "targets": "y", "extra_metrics": [len]}, "make_metric"),
+        ({"model_type": "classifier", "targets": np.ones((569, 2))}, "one label .* a row"),
+        ({"model_type": "classifier", "targets": np.full(569, "a")}, "of different kinds"),
+        ({"model_type": "regressor", "targets": np.full(569, np.nan)}, "569 of 569 targets"),
         (
             {"model_type": "classifier", "targets": "y", "evaluator_config": {"pos_label": 7}},
             "positive label 7 is none of",
@@ -187,6 +191,47 @@ def test_mistakes(arguments, message):
     with pytest.raises(InvalidInput, match=message):
         mlpack.evaluate(model, data, **arguments)
     assert mlpack.search_runs(output_format="list") == []  # nothing was begun
+
+
+def test_no_rows_at_all():
+    with pytest.raises(InvalidInput, match="no rows"):
+        mlpack.evaluate(MODEL, DATA[:0], targets="y", model_type="classifier")
+
+
+def test_a_sparse_matrix_and_several_targets_a_row():
+    sparse = scipy.sparse.csr_matrix(X.to_numpy())
+    model = LogisticRegression(max_iter=5000).fit(sparse, Y)
+    result = mlpack.evaluate(model, sparse, targets=Y, model_type="classifier")
+    assert result.metrics["accuracy_score"] == model.score(sparse, Y)
+    features, target = REGRESSION
+    both = np.c_[target, target]
+    result = mlpack.evaluate(
+        LinearRegression().fit(features, both), features, targets=both, model_type="regressor"
+    )
+    assert result.metrics["r2_score"] > 0.4
+
+
+def test_settings_by_the_name_of_the_evaluator():
+    options = {"default": {"pos_label": 0, "metric_prefix": "val_"}}
+    result = mlpack.evaluate(
+        MODEL, DATA, targets="y", model_type="classifier", evaluator_config=options
+    )
+    assert result.metrics["val_true_positives"] < len(Y) / 2  # label 0 is the rarer one
+
+
+def test_a_model_whose_files_came_from_another_store(tmp_path):
+    with mlpack.start_run():
+        logged = mlpack.sklearn.log_model(MODEL, name="model")
+    folder = mlpack.artifacts.download_artifacts(logged.model_uri, dst_path=tmp_path)
+    before = mlpack.get_tracking_uri()
+    mlpack.set_tracking_uri(tmp_path / "other")
+    try:
+        result = mlpack.evaluate(
+            mlpack.load_model(folder), DATA, targets="y", model_type="classifier"
+        )
+        assert mlpack.get_run(result.run_id).inputs.model_inputs == []
+    finally:
+        mlpack.set_tracking_uri(before)
 
 
 def test_a_model_that_is_not_there():

@@ -63,6 +63,7 @@ def test_logged_models():
     frame = mlpack.search_logged_models(order_by=order)
     assert frame.model_id.tolist() == [first.model_id, second.model_id]
     assert set(frame.source_run_id) == {run.info.run_id}
+    assert "model_id" in mlpack.search_logged_models(filter_string="name = 'none'")
     with pytest.raises(InvalidInput, match="output_format"):
         mlpack.search_logged_models(output_format="csv")
 
