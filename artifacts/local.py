@@ -25,10 +25,13 @@ class LocalArtifacts:
 
     Args:
         root: the folder.
+        database: a file that is no artifact though it lies here, nor is what begins with its name
+            beside it, as a database keeps journals and copies there.
     """
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, database: Path | None = None) -> None:
         self.root = root
+        self._database = database.resolve() if database else None
 
     def put_file(self, source: Path, folder: str = "") -> None:
         """Copy a file into a folder; whole or not at all.
@@ -189,6 +192,8 @@ class LocalArtifacts:
             StorageFailed: a folder is not writable.
         """
         target = self._path(path) if path else self.root.resolve()
+        if self._database is not None and self._database.is_relative_to(target.resolve()):
+            raise InvalidInput(f"Cannot delete {path or 'everything'!r}: the database is in it.")
         try:
             if target.is_dir() and not target.is_symlink():
                 shutil.rmtree(target)
@@ -217,13 +222,34 @@ class LocalArtifacts:
                 return
 
     def _path(self, relative: str) -> Path:
-        return safe_join(self.root, relative)
+        found = safe_join(self.root, relative)
+        if self._database is not None and self._is_of_database(found):
+            raise InvalidInput(f"The path {relative!r} is not allowed: it is the database's.")
+        return found
+
+    def _is_of_database(self, path: Path) -> bool:
+        assert self._database is not None
+        resolved, folder = path.resolve(), self._database.parent
+        if resolved == folder or not resolved.is_relative_to(folder):
+            return False
+        return self._is_named_like_it(resolved.relative_to(folder).parts[0])
+
+    def _is_named_like_it(self, name: str) -> bool:
+        """Also by a spelling that some file systems take for the same."""
+        assert self._database is not None
+        own = self._database.name.casefold().lstrip(".")
+        return name.casefold().lstrip(".").startswith(own)
 
     def _is_ours(self, entry: os.DirEntry[str]) -> bool:
         """Not a file on its way, not a link that dangles or leads out of the root."""
         if entry.name.startswith(HIDDEN):
             return False
-        if not entry.is_symlink():
+        link = entry.is_symlink()
+        if self._database is not None:
+            suspect = link or self._is_named_like_it(entry.name)
+            if suspect and self._is_of_database(Path(entry.path)):
+                return False
+        if not link:
             return True
         target = Path(entry.path).resolve()
         return target.exists() and target.is_relative_to(self.root.resolve())

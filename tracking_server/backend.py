@@ -5,14 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from ..artifacts.local import LocalArtifacts
 from ..artifacts.open import open_artifacts
 from ..errors import InvalidInput
 from ..tracking.sql.store import SqlStore
-from ..tracking.uri import family, redact
+from ..tracking.uri import family, redact, sqlite_file
 from ..uris import LocalUri, parse
 from .places import Places
 
 if TYPE_CHECKING:
+    from ..artifacts.base import ArtifactStore
     from .settings import ServerSettings
 
 DEFAULT_STORE = "mlruns"
@@ -62,7 +64,7 @@ def open_backend(settings: ServerSettings) -> Backend:
     root = store.artifact_root
     _check_root(settings, root)
     destination = settings.artifacts_destination or root
-    transfers = open_artifacts(destination) if settings.serve_artifacts else None
+    transfers = _destination(destination, uri) if settings.serve_artifacts else None
     if settings.presigned_downloads and not hasattr(transfers, "signed_url"):
         raise InvalidInput(
             "--presigned-downloads needs an object store as --artifacts-destination: s3://…, "
@@ -74,6 +76,14 @@ def open_backend(settings: ServerSettings) -> Backend:
         redact(destination) if settings.serve_artifacts else f"{redact(root)} (not through here)"
     )
     return Backend(store, places, redact(store.uri), files)
+
+
+def _destination(address: str, store_uri: str) -> ArtifactStore:
+    """The place of files; a database file in it stays out of reach."""
+    found = parse(address)
+    if isinstance(found, LocalUri) and family(store_uri) == "sqlite":
+        return LocalArtifacts(found.path, database=sqlite_file(store_uri)[0])
+    return open_artifacts(address)
 
 
 def _check_root(settings: ServerSettings, root: str) -> None:

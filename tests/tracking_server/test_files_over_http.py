@@ -253,3 +253,43 @@ def test_without_transfer_of_files(make_app, tmp_path):
     assert "--no-serve-artifacts" in answer.json["message"]
     run = client.post("/api/2.0/mlflow/runs/create", json={"experiment_id": "0"}).json["run"]
     assert run["info"]["artifact_uri"].startswith(str(tmp_path / "mlruns"))
+
+
+@pytest.mark.parametrize("place", ["mlruns", "."])
+def test_the_database_is_out_of_reach(make_app, tmp_path, place):
+    """It lies where the files are, and may lie deeper."""
+    client = make_app(artifacts_destination=str(tmp_path / place)).test_client()
+    assert (
+        client.post("/api/2.0/mlflow/runs/create", json={"experiment_id": "0"}).status_code == 200
+    )
+    (tmp_path / "mlruns" / "mlpack.db.version-1.20260101T000000").write_bytes(b"old")
+    before = sorted(tmp_path.rglob("mlpack.db*"))
+    assert len(before) >= 2
+    inside = "" if place == "mlruns" else "mlruns/"
+    names = ["", "-wal", "-shm", "-journal", ".version-1.20260101T000000"]
+    paths = [f"{inside}mlpack.db{name}" for name in names]
+    paths += [f"{inside}MLPACK.DB", f"{inside}mlpack.db/x", f"{inside}.mlpack.db.version-1.partial"]
+    if inside:
+        assert client.delete(f"{FILES}/mlruns").status_code == 400
+    for path in paths:
+        assert client.get(f"{FILES}/{path}").status_code in (400, 404), path
+        assert client.delete(f"{FILES}/{path}").status_code in (200, 400), path
+        assert client.put(f"{FILES}/{path}", data=b"mine").status_code in (400, 500), path
+        body = {"path": path, "num_parts": 1}
+        answer = client.post(
+            f"/api/2.0/mlflow-artifacts/mpu/create/{path.rpartition('/')[0]}", json=body
+        )
+        if answer.status_code == 200:
+            begun = answer.json
+            part = client.put(begun["credentials"][0]["url"], data=b"mine")
+            parts = [{"part_number": 1, "etag": part.headers["ETag"]}]
+            end = {"path": path, "upload_id": begun["upload_id"], "parts": parts}
+            address = f"/api/2.0/mlflow-artifacts/mpu/complete/{path.rpartition('/')[0]}"
+            assert client.post(address, json=end).status_code == 400 or path.endswith("/x")
+    assert sorted(tmp_path.rglob("mlpack.db*")) == before
+    listed = client.get(FILES, query_string={"path": inside.rstrip("/")}).json["files"]
+    assert not [file for file in listed if "mlpack.db" in file["path"]]
+    assert (
+        client.post("/api/2.0/mlflow/runs/create", json={"experiment_id": "0"}).status_code == 200
+    )
+    assert client.put(f"{FILES}/{inside}0/mlpack.db", data=b"an artifact").status_code == 200
