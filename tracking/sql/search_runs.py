@@ -24,6 +24,7 @@ from .search_models import ModelSearch
 from .tables import experiments, runs
 
 FEW = 4000  # so many runs are looked at one by one
+_WIDE = 20_000  # so many of each clause are compared
 _MANY = 20  # more parts than that are not searched each by its own stretch of an index
 
 _STAGES = {
@@ -143,13 +144,17 @@ class _Search:
                 named = everything.where(self.condition(clause))
             if named is not None:
                 queries.append(named)
-        few: set[int] | None = None
-        for query in queries:
-            named_runs = plain_rows(self.connection, query.limit(FEW + 1))
-            if len(named_runs) <= FEW:
-                some = {run for (run,) in named_runs}
-                few = some if few is None else few & some
-        return part if few is None else replace(part, few=tuple(sorted(few)))
+        # one clause may leave few; or several clauses together, each of which leaves more
+        for limit in (FEW, _WIDE) if len(queries) > 2 else (FEW,):
+            left: set[int] | None = None
+            for query in queries:
+                rows = plain_rows(self.connection, query.limit(limit + 1))
+                if len(rows) <= limit:
+                    some = {run for (run,) in rows}
+                    left = some if left is None else left & some
+            if left is not None and len(left) <= FEW:
+                return replace(part, few=tuple(sorted(left)))
+        return part
 
 
 def _is_one_of(column: Any, values: tuple[Any, ...]) -> Any:
