@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import importlib.util
 from collections.abc import Mapping, Sequence
 from itertools import zip_longest
 from typing import Any
 
-from ..errors import InvalidInput
+from ..errors import InvalidInput, MissingDependency
 from ..tracking import validate
 from ..tracking.active import require_run
 from ..tracking.client import MlpackClient
@@ -103,6 +104,8 @@ def dataset_of(data: Any, name: str | None = None, targets: Any = None) -> Datas
     """
     if isinstance(data, Dataset):
         return data
+    if importlib.util.find_spec("pandas") is None:
+        raise MissingDependency("Datasets of arrays and tables need pandas: pip install pandas")
     if hasattr(data, "columns") and hasattr(data, "iloc"):
         return from_pandas(data, targets=targets if isinstance(targets, str) else None, name=name)
     if hasattr(data, "flatten") or hasattr(data, "tocsr") or isinstance(data, Mapping):

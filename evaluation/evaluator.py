@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
@@ -10,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from ..data.inputs import CONTEXT
-from ..errors import InvalidInput, NotFound
+from ..errors import InvalidInput, MissingDependency, NotFound
 from ..tracking import validate
 from ..tracking.active import active_run, start_run
 from ..tracking.client import MlpackClient
@@ -63,7 +64,11 @@ def evaluate(
     Raises:
         InvalidInput: arguments that do not go together, or data that does not fit.
         NotFound: no such model.
+        MissingDependency: pandas or scikit-learn is not installed.
     """
+    for package in ("pandas", "sklearn"):
+        if importlib.util.find_spec(package) is None:
+            raise MissingDependency("evaluate needs more: pip install 'mlpack-toolkit[evaluation]'")
     _check(model_type, evaluators, extra_metrics)
     config = dict(evaluator_config or {})
     if isinstance(config.get("default"), Mapping):  # by the name of the evaluator
@@ -304,7 +309,9 @@ def _known(client: MlpackClient, model_id: str | None, asked: bool) -> str | Non
 def _drawn(drawings: Mapping[str, Callable[[], Any]]) -> list[tuple[str, Any]]:
     """The pictures that come out; one that fails takes nothing else with it."""
     if drawings and not pictures.available():
-        _log.warning("No pictures were made: pip install matplotlib")
+        _log.warning(
+            "No pictures were made: pip install matplotlib"
+        )
         return []
     drawn = []
     for name, draw in drawings.items():

@@ -1,5 +1,7 @@
 """`mlpack.evaluate`: what it takes, what it computes, what it leaves in the run."""
 
+import importlib.util
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -9,7 +11,7 @@ from sklearn.datasets import load_breast_cancer, load_diabetes, load_iris
 from sklearn.linear_model import LinearRegression, LogisticRegression, Ridge
 
 import mlpack
-from mlpack.errors import InvalidInput, InvalidState, NotFound
+from mlpack.errors import InvalidInput, InvalidState, MissingDependency, NotFound
 
 X, Y = load_breast_cancer(return_X_y=True, as_frame=True)
 X = X.iloc[:, :5]
@@ -191,6 +193,16 @@ def test_mistakes(arguments, message):
     with pytest.raises(InvalidInput, match=message):
         mlpack.evaluate(model, data, **arguments)
     assert mlpack.search_runs(output_format="list") == []  # nothing was begun
+
+
+@pytest.mark.parametrize("package", ["pandas", "sklearn"])
+def test_what_to_install(package, monkeypatch):
+    find = importlib.util.find_spec
+    monkeypatch.setattr(
+        importlib.util, "find_spec", lambda name: None if name == package else find(name)
+    )
+    with pytest.raises(MissingDependency, match=r"mlpack-toolkit\[evaluation\]"):
+        mlpack.evaluate(MODEL, DATA, targets="y", model_type="classifier")
 
 
 def test_no_rows_at_all():
