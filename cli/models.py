@@ -161,7 +161,6 @@ def example(uri: str, output_path: Path | None) -> None:
     help="Some rows as .csv or .json: they become the input example and give the signature.",
 )
 @click.option(
-    "-r",
     "--requirements",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="Take the requirements from this file instead of reading them off the model.",
