@@ -70,12 +70,13 @@ def list_files(run_id: str, path: str | None, as_json: bool) -> None:
 @click.option(
     "-d",
     "--dst",
+    "folder",
     type=click.Path(file_okay=False, path_type=Path),
     required=True,
     metavar="FOLDER",
     help="Where to put them; made if it is not there.",
 )
-def download(run_id: str | None, path: str, uri: str | None, dst: Path) -> None:
+def download(run_id: str | None, path: str, uri: str | None, folder: Path) -> None:
     """Copy files of a run, or of an address, into a folder, and print where they are."""
     from ..registry.files import download_artifacts
 
@@ -86,7 +87,7 @@ def download(run_id: str | None, path: str, uri: str | None, dst: Path) -> None:
             artifact_uri=uri,
             run_id=run_id,
             artifact_path=path or None if run_id else None,
-            dst_path=dst,
+            dst_path=folder,
         )
     )
 

@@ -54,6 +54,8 @@ class ActiveRun(Run):
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        if self.process != os.getpid():
+            return  # a forked child that leaves the block; the run goes on in the parent
         # runs started inside the block and left open end with it
         while any(run.info.run_id == self.info.run_id for run in _stack()):
             end_run(_status_of(kind, error))

@@ -102,24 +102,29 @@ def expose(app: Flask) -> None:
         registry=registry,
     )
 
+    # a counter whose file cannot be made (folder gone, disk full) fails no request
+
     @app.before_request
     def begin() -> None:
         g.begun = time.perf_counter()
-        in_flight.inc()
+        with suppress(OSError):
+            in_flight.inc()
 
     @app.after_request
     def count(response: Response) -> Response:
         route = request.url_rule.rule if request.url_rule else "none"
         method = request.method if request.method in _METHODS else "other"
-        requests.labels(method, route, response.status_code).inc()
-        if "begun" in g:
-            seconds.labels(method, route).observe(time.perf_counter() - g.begun)
+        with suppress(OSError):
+            requests.labels(method, route, response.status_code).inc()
+            if "begun" in g:
+                seconds.labels(method, route).observe(time.perf_counter() - g.begun)
         return response
 
     @app.teardown_request
     def end(error: BaseException | None) -> None:
         if g.pop("begun", None) is not None:
-            in_flight.dec()
+            with suppress(OSError):
+                in_flight.dec()
 
     @app.get("/metrics")
     def metrics() -> Response:

@@ -249,6 +249,24 @@ assert status == "RUNNING", status
     assert {"before", "after"} <= set(run.data.metrics)
 
 
+def test_a_forked_child_that_leaves_the_block_does_not_end_the_run():
+    done, [run] = script(
+        """
+import os, sys
+with mlpack.start_run() as run:
+    if os.fork() == 0:
+        mlpack.log_metric("child", 1)
+        sys.exit()
+    os.wait()
+    status = mlpack.get_run(run.info.run_id).info.status
+    assert status == "RUNNING", status
+"""
+    )
+    assert done.returncode == 0, done.stderr.decode()
+    assert run.info.status == "FINISHED"
+    assert run.data.metrics == {"child": 1}
+
+
 # --- experiments ---
 
 

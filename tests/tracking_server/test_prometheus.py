@@ -25,6 +25,18 @@ def test_addresses_and_methods_of_clients_make_no_counters(client):
     assert len(counts) == 1 and 'method="other",route="none"' in counts[0]
 
 
+def test_a_counter_that_cannot_be_kept_fails_no_request(client, monkeypatch):
+    from prometheus_client import Counter, Gauge
+
+    def broken(*_args, **_kwargs):
+        raise FileNotFoundError("the folder is gone")
+
+    monkeypatch.setattr(Counter, "inc", broken)
+    monkeypatch.setattr(Gauge, "inc", broken)
+    monkeypatch.setattr(Gauge, "dec", broken)
+    assert client.get("/health").status_code == 200
+
+
 def test_it_can_be_switched_off(make_app):
     assert make_app(expose_prometheus=False).test_client().get("/metrics").status_code == 404
 
