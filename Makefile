@@ -18,10 +18,10 @@ test: $(VENV)/.dev $(PEER)/.done $(PEER1)/.done $(PEER2)/.done .cache/azurite/.d
 	@$(BIN)/python .ci/require.py
 	MLPACK_PEER_PYTHON="$(CURDIR)/$(PEER)/bin/python" \
 	MLPACK_PEER1_PYTHON="$(CURDIR)/$(PEER1)/bin/python" \
-	MLPACK_PEER2_PYTHON="$(CURDIR)/$(PEER2)/bin/python" $(BIN)/python -m pytest $(ARGS)
+	MLPACK_PEER2_PYTHON="$(CURDIR)/$(PEER2)/bin/python" $(BIN)/python -m pytest -n auto --dist loadfile $(ARGS)
 
 test-fast: $(VENV)/.dev  ## the unit tests alone, which need no engine and no server
-	$(BIN)/python -m pytest -m "not docker and not peer and not server and not fresh_env and not db and not cloud" $(ARGS)
+	$(BIN)/python -m pytest -n auto -m "not docker and not peer and not server and not fresh_env and not db and not cloud" $(ARGS)
 
 lint: $(VENV)/.dev  ## ruff (lint and format) and mypy
 	$(BIN)/ruff check .
