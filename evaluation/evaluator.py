@@ -309,9 +309,7 @@ def _known(client: MlpackClient, model_id: str | None, asked: bool) -> str | Non
 def _drawn(drawings: Mapping[str, Callable[[], Any]]) -> list[tuple[str, Any]]:
     """The pictures that come out; one that fails takes nothing else with it."""
     if drawings and not pictures.available():
-        _log.warning(
-            "No pictures were made: pip install matplotlib"
-        )
+        _log.warning("No pictures were made: pip install matplotlib")
         return []
     drawn = []
     for name, draw in drawings.items():
