@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -26,7 +25,7 @@ from .tracking.active import (
 )
 from .tracking.async_logging import RunOperations, asynchronous, submit, write
 from .tracking.client import MlpackClient
-from .tracking.entities import Metric, ModelOutput
+from .tracking.entities import ModelOutput
 from .tracking.uri import get_tracking_uri, set_tracking_uri
 from .uris import safe_relative
 
@@ -99,7 +98,8 @@ def log_metric(
     """
     metric = validate.metric(key, value, timestamp, step)
     if model_id is not None or dataset is not None:
-        metric = _measured_on(metric, model_id, dataset)
+        name, digest = _name_and_digest(dataset)
+        metric = metric._replace(model_id=model_id, dataset_name=name, dataset_digest=digest)
     client, run = _target(run_id)
     if asynchronous(synchronous):
         return submit(client.store, run, metrics=[metric])
@@ -117,11 +117,8 @@ def log_metrics(
     dataset: Any = None,
 ) -> RunOperations | None:
     """Log several metrics at one step: all of them or, on any error, none; see `log_metric`."""
-    moment = timestamp if timestamp is not None else validate.now()
-    checked = [
-        _measured_on(validate.metric(key, value, moment, step), model_id, dataset)
-        for key, value in _items(metrics)
-    ]
+    measured = (model_id, *_name_and_digest(dataset))
+    checked = validate.metrics(_items(metrics), timestamp, step, *measured)
     client, run = _target(run_id)
     return write(client.store, run, synchronous, metrics=checked)
 
@@ -365,8 +362,5 @@ def _items(values: Mapping[str, Any]) -> list[tuple[str, Any]]:
     return list(values.items())
 
 
-def _measured_on(metric: Metric, model_id: str | None, dataset: Any) -> Metric:
-    if model_id is None and dataset is None:
-        return metric
-    name, digest = (dataset.name, dataset.digest) if dataset is not None else (None, None)
-    return replace(metric, model_id=model_id, dataset_name=name, dataset_digest=digest)
+def _name_and_digest(dataset: Any) -> tuple[str | None, str | None]:
+    return (None, None) if dataset is None else (dataset.name, dataset.digest)

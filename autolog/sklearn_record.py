@@ -8,7 +8,6 @@ import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from copy import deepcopy
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from ..data import dataset_of
@@ -146,8 +145,7 @@ class Recording:
 
     def metric(self, key: str, value: Any, moment: int, model_id: str | None = None) -> Any:
         """A metric that says which model and data it is about."""
-        return replace(
-            validate.metric(key, value, moment, 0),
+        return validate.metric(key, value, moment, 0)._replace(
             model_id=model_id or self.model_id,
             dataset_name=self.dataset.name if self.dataset else None,
             dataset_digest=self.dataset.digest if self.dataset else None,

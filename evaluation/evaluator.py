@@ -267,16 +267,8 @@ def _record(
         subject = replace(subject, model_id=_known(client, subject.model_id, asked))
         read = [ModelInput(subject.model_id)] if subject.model_id else []
         client.store.log_inputs(run_id, [DatasetInput(recorded, {CONTEXT: "eval"})], read)
-        moment = validate.now()
-        metrics = [
-            replace(
-                validate.metric(key, value, moment, 0),
-                model_id=subject.model_id,
-                dataset_name=recorded.name,
-                dataset_digest=recorded.digest,
-            )
-            for key, value in found.metrics.items()
-        ]
+        measured = (subject.model_id, recorded.name, recorded.digest)
+        metrics = validate.metrics(found.metrics.items(), None, 0, *measured)
         client.store.log_batch(run_id, metrics=metrics)
         artifacts: dict[str, EvaluationArtifact] = {}
 

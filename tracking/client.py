@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -257,8 +256,7 @@ class MlpackClient(ArtifactsClient):
         """
         metric = validate.metric(key, value, timestamp, step)
         if model_id or dataset_name or dataset_digest:
-            metric = replace(
-                metric,
+            metric = metric._replace(
                 model_id=model_id,
                 dataset_name=dataset_name,
                 dataset_digest=dataset_digest,

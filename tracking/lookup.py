@@ -208,7 +208,8 @@ def search_logged_models(
     import pandas as pd
 
     names = [one.name for one in fields(LoggedModel)]
-    return pd.DataFrame([asdict(model) for model in found], columns=names)
+    rows = [asdict(model) | {"metrics": [m._asdict() for m in model.metrics]} for model in found]
+    return pd.DataFrame(rows, columns=names)
 
 
 def last_logged_model() -> LoggedModel | None:

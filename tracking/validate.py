@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import time
-from dataclasses import replace
+from collections.abc import Iterable
 from functools import lru_cache
 from posixpath import normpath
 from typing import Any
@@ -82,6 +82,30 @@ def metric(name: str, value: Any, timestamp: int | None = None, step: int | None
     )
 
 
+def metrics(
+    values: Iterable[tuple[str, Any]],
+    timestamp: int | None,
+    step: int | None,
+    model_id: str | None = None,
+    dataset_name: str | None = None,
+    dataset_digest: str | None = None,
+) -> list[Metric]:
+    """Checked metrics of one moment and step, each as by `metric`; they come by the thousand.
+
+    Raises:
+        InvalidInput: as `metric`.
+    """
+    made: list[Metric] = []
+    moment, at = now() if timestamp is None else timestamp, 0 if step is None else step
+    for name, value in values:
+        if not made:
+            moment, at = _integer("timestamp", name, moment), _integer("step", name, at)
+        number = value if type(value) is float else _number(name, value)
+        checked = key("metric", name)
+        made.append(Metric(checked, number, moment, at, model_id, dataset_name, dataset_digest))
+    return made
+
+
 def as_logged(given: Metric) -> Metric:
     """A metric as a run may log it, checked like `metric`; whose it was before is left out."""
     value, timestamp, step = given.value, given.timestamp, given.step
@@ -90,8 +114,7 @@ def as_logged(given: Metric) -> Metric:
         key("metric", given.key)
         return given  # most are right already, and come by the thousand
     checked = metric(given.key, value, timestamp, step)
-    return replace(
-        checked,
+    return checked._replace(
         model_id=given.model_id,
         dataset_name=given.dataset_name,
         dataset_digest=given.dataset_digest,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 from ...errors import InvalidInput, NotFound
@@ -230,7 +229,7 @@ class RestStore(RestLoggedModels):
                 metric = wire.metric_from_json(data)
                 if metric.run_id is None:
                     raise InvalidInput(f"The server does not say whose value of {key!r} it sends.")
-                found.setdefault(metric.run_id, []).append(replace(metric, run_id=None))
+                found.setdefault(metric.run_id, []).append(metric._replace(run_id=None))
         return found
 
     # --- what runs read and made ---

@@ -26,17 +26,21 @@ _MYSQL_LOCK = sa.text("SELECT GET_LOCK(CONCAT('mlpack ', MD5(DATABASE())), :seco
 
 def read_facts(connection: Connection) -> dict[str, str] | None:
     """What the database says about itself; None where there is no schema, or half of one."""
-    query = sa.select(tables.meta.c.key, tables.meta.c.value)
     try:
-        with connection.begin():
-            facts: dict[str, str] = {row.key: row.value for row in connection.execute(query)}
+        facts = _facts(connection)
     except sa.exc.DBAPIError:
         with connection.begin():
-            if sa.inspect(connection).has_table(tables.meta.name):
-                raise
-        return None
+            if not sa.inspect(connection).has_table(tables.meta.name):
+                return None
+        facts = _facts(connection)  # another process made it just now; or the same error again
     # the last thing written, for databases that cannot make a schema in one transaction
     return facts if "schema_version" in facts else None
+
+
+def _facts(connection: Connection) -> dict[str, str]:
+    query = sa.select(tables.meta.c.key, tables.meta.c.value)
+    with connection.begin():
+        return {row.key: row.value for row in connection.execute(query)}
 
 
 def make(connection: Connection, database: Database) -> None:
