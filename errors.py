@@ -12,6 +12,10 @@ what to do next. The CLI prints the message as one line; the servers send
     ├── PayloadTooLarge            BAD_REQUEST              413
     ├── NotFound                   RESOURCE_DOES_NOT_EXIST  404
     ├── AlreadyExists              RESOURCE_ALREADY_EXISTS  400
+    ├── Conflict                   RESOURCE_CONFLICT        409  somebody else was faster
+    ├── Unauthenticated            UNAUTHENTICATED          401  no token, or a wrong one
+    ├── Busy                       RESOURCE_EXHAUSTED       429  come back in a moment
+    ├── Unavailable                TEMPORARILY_UNAVAILABLE  503  starting or stopping
     ├── InvalidState               INVALID_STATE            400
     │   ├── BadModel                                             a folder that is no usable model
     │   │   ├── ModelChanged                                     a file differs from its checksum
@@ -92,6 +96,34 @@ class AlreadyExists(MlpackError):
 
     error_code = "RESOURCE_ALREADY_EXISTS"
     http_status = 400
+
+
+class Conflict(MlpackError):
+    """What the caller expected to change was changed by somebody else in the meantime."""
+
+    error_code = "RESOURCE_CONFLICT"
+    http_status = 409
+
+
+class Unauthenticated(MlpackError):
+    """The caller did not say who it is, or not truly."""
+
+    error_code = "UNAUTHENTICATED"
+    http_status = 401
+
+
+class Busy(MlpackError):
+    """More is waiting than the server takes in; the same request works later."""
+
+    error_code = "RESOURCE_EXHAUSTED"
+    http_status = 429
+
+
+class Unavailable(MlpackError):
+    """The server does not answer with a model now: it is starting or stopping."""
+
+    error_code = "TEMPORARILY_UNAVAILABLE"
+    http_status = 503
 
 
 class InvalidState(MlpackError):

@@ -1,0 +1,1 @@
+"""The registry in SQL: SQLite, PostgreSQL, MySQL and MariaDB."""
