@@ -1,1 +1,1 @@
-"""The registry behind a tracking server: ours, or any that speaks the registry part of MLflow's REST API."""
+"""The registry behind a tracking server: ours, or any that speaks MLflow's REST API."""
