@@ -30,8 +30,12 @@ if not shutil.which("mariadbd") and not Path("/usr/sbin/mariadbd").exists():
     missing.append("mariadb-server")
 if not shutil.which("npm"):
     missing.append("npm")
+if not shutil.which("chromium"):
+    missing.append("chromium")
+if not shutil.which("openssl"):
+    missing.append("openssl")
 if missing:
     sys.exit(
-        "make test starts databases and object stores of its own and misses some programs. "
+        "make test starts databases, object stores and a browser and misses some programs. "
         f"Debian: apt-get install --no-install-recommends {' '.join(missing)}; {FAST}"
     )
