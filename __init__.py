@@ -100,9 +100,9 @@ _HOME = {
         "mlpack.evaluation",
     ),
     "flush_async_logging": "mlpack.tracking.async_logging",
-    "MlflowClient": "mlpack.tracking",
+    "MlflowClient": "mlpack.registry.client",
     "MlflowException": "mlpack.errors",
-    "MlpackClient": "mlpack.tracking.client",
+    "MlpackClient": "mlpack.registry.client",
     "MlpackError": "mlpack.errors",
     "infer_signature": "mlpack.flavors",
 }
@@ -112,6 +112,7 @@ _ALIASES = {
     "models": "mlpack.flavors",
     "types": "mlpack.flavors.schema",
     "entities": "mlpack.tracking.entities",
+    "entities.model_registry": "mlpack.registry.entities",
     "exceptions": "mlpack.errors",
     "config": "mlpack.tracking.config",
 }
@@ -136,6 +137,18 @@ _LENT = {
             ("flavors", "make_metric"),
         ),
         "mlpack.evaluation",
+    ),
+    **{
+        (module, name): "mlpack.registry.client"
+        for module in ("tracking", "tracking.client")
+        for name in ("MlflowClient", "MlpackClient")
+    },
+    **dict.fromkeys(
+        (
+            ("tracking.entities", "ModelVersion"),
+            ("tracking.entities", "RegisteredModel"),
+        ),
+        "mlpack.registry.entities",
     ),
     ("sklearn", "autolog"): "mlpack.autolog.sklearn",
 }
@@ -182,20 +195,24 @@ class _VirtualSubmodules(Loader):
     def find_spec(
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
-        package, _, name = fullname.rpartition(".")
+        package, _, name = fullname.partition(".")
         if package != "mlpack":
             return None
-        if name in _ALIASES or import_module("mlpack.flavors.discovery").is_flavor(name):
+        if name in _ALIASES or (
+            "." not in name and import_module("mlpack.flavors.discovery").is_flavor(name)
+        ):
             return ModuleSpec(fullname, self)
         return None
 
     def create_module(self, spec: ModuleSpec) -> ModuleType:
-        name = spec.name.rpartition(".")[2]
+        name = spec.name.partition(".")[2]
         if name not in _ALIASES:
             module: ModuleType = import_module("mlpack.flavor_modules").build(name)
             module.__dict__["__getattr__"] = lambda key: _lend(spec.name, key)
             return module
         real = import_module(_ALIASES[name])
+        if any(alias.startswith(f"{name}.") for alias in _ALIASES):
+            real.__path__ = []  # a package, as far as the import system is concerned
         spec.loader_state = real.__spec__
         return real
 

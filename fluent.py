@@ -24,7 +24,7 @@ from .tracking.active import (
     start_run,
 )
 from .tracking.async_logging import RunOperations, asynchronous, submit, write
-from .tracking.client import MlpackClient
+from .tracking.client import TrackingClient
 from .tracking.entities import ModelOutput
 from .tracking.uri import get_tracking_uri, set_tracking_uri
 from .uris import safe_relative
@@ -349,9 +349,9 @@ def load_model(uri: str | Path, *, trust: Trust | None = None) -> LoadedModel:
 # --- helpers ---
 
 
-def _target(run_id: str | None) -> tuple[MlpackClient, str]:
+def _target(run_id: str | None) -> tuple[TrackingClient, str]:
     if run_id is not None:
-        return MlpackClient(), run_id
+        return TrackingClient(), run_id
     run = require_run()
     return run.client, run.info.run_id
 

@@ -39,9 +39,9 @@ _run = click.option("-r", "--run-id", required=True, metavar="ID", help="The run
 @json_option
 def list_files(run_id: str, path: str | None, as_json: bool) -> None:
     """List what a run has directly in the folder PATH; default: in its root."""
-    from ..tracking.client import MlpackClient
+    from ..tracking.client import TrackingClient
 
-    found = MlpackClient().list_artifacts(run_id, path)
+    found = TrackingClient().list_artifacts(run_id, path)
     if as_json:
         print_json([{"path": f.path, "is_dir": f.is_dir, "file_size": f.file_size} for f in found])
     elif found:
@@ -105,8 +105,8 @@ def download(run_id: str | None, path: str, uri: str | None, folder: Path) -> No
 )
 def log(run_id: str, path: str | None, files: tuple[Path, ...]) -> None:
     """Add files and whole folders to a run."""
-    from ..tracking.client import MlpackClient
+    from ..tracking.client import TrackingClient
 
-    client = MlpackClient()
+    client = TrackingClient()
     for file in files:
         client.log_artifact(run_id, file, path)

@@ -51,9 +51,9 @@ def list_runs(
 ) -> None:
     """List runs, newest first."""
     from ..errors import NotFound
-    from ..tracking.client import MlpackClient
+    from ..tracking.client import TrackingClient
 
-    client = MlpackClient()
+    client = TrackingClient()
     experiments = {e.experiment_id: e.name for e in client.search_experiments()}
     if experiment_name is not None:
         experiments = {i: name for i, name in experiments.items() if name == experiment_name}
@@ -94,9 +94,9 @@ def list_runs(
 @json_option
 def show(run_id: str, as_json: bool) -> None:
     """Show what the run RUN_ID recorded."""
-    from ..tracking.client import MlpackClient
+    from ..tracking.client import TrackingClient
 
-    client = MlpackClient()
+    client = TrackingClient()
     run = client.get_run(run_id)
     described = _as_dict(run)
     described["artifacts"] = [file.path for file in client.list_artifacts(run_id)]

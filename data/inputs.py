@@ -10,7 +10,7 @@ from typing import Any
 from ..errors import InvalidInput, MissingDependency
 from ..tracking import validate
 from ..tracking.active import require_run
-from ..tracking.client import MlpackClient
+from ..tracking.client import TrackingClient
 from ..tracking.entities import DatasetInput, ModelInput
 from .datasets import Dataset, from_numpy, from_pandas
 
@@ -78,7 +78,7 @@ def log_inputs(
         run = require_run()
         run.client.store.log_inputs(run.info.run_id, inputs, read)
     else:
-        MlpackClient().store.log_inputs(run_id, inputs, read)
+        TrackingClient().store.log_inputs(run_id, inputs, read)
 
 
 def dataset_input(

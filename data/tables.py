@@ -10,7 +10,7 @@ from typing import Any
 
 from ..errors import InvalidInput, MissingDependency, NotFound
 from ..tracking.active import current_experiment_id, require_run
-from ..tracking.client import MlpackClient
+from ..tracking.client import TrackingClient
 from ..tracking.entities import Run, ViewType
 
 LOGGED_ARTIFACTS = "mlflow.loggedArtifacts"
@@ -36,7 +36,7 @@ def log_table(data: Any, artifact_file: str, run_id: str | None = None) -> None:
         active = require_run()
         client, run_id = active.client, active.info.run_id
     else:
-        client = MlpackClient()
+        client = TrackingClient()
     before = _read_table(client, run_id, artifact_file)
     if before is not None:
         frame = _pandas().concat([before, frame], ignore_index=True)
@@ -61,7 +61,7 @@ def load_table(
         NotFound: no run has such a table.
     """
     _check_path(artifact_file)
-    client = MlpackClient()
+    client = TrackingClient()
     found: list[Run] = (
         [client.get_run(run_id) for run_id in run_ids]
         if run_ids
@@ -120,7 +120,7 @@ def _write(frame: Any, path: Path, suffix: str) -> None:
         raise InvalidInput(f"The table cannot be written as {suffix}: {error}") from None
 
 
-def _read_table(client: MlpackClient, run_id: str, artifact_file: str) -> Any:
+def _read_table(client: TrackingClient, run_id: str, artifact_file: str) -> Any:
     """The table as it is now; None when there is none."""
     pandas = _pandas()
     try:
@@ -150,14 +150,14 @@ def _has_table(run: Run, artifact_file: str) -> bool:
     return {"path": artifact_file, "type": "table"} in _tables(run)
 
 
-def _remember(client: MlpackClient, run_id: str, artifact_file: str) -> None:
+def _remember(client: TrackingClient, run_id: str, artifact_file: str) -> None:
     run = client.get_run(run_id)
     if not _has_table(run, artifact_file):
         listed = [*_tables(run), {"path": artifact_file, "type": "table"}]
         client.set_tag(run_id, LOGGED_ARTIFACTS, json.dumps(listed))
 
 
-def _runs_with_tables(client: MlpackClient, experiment_id: str) -> list[Run]:
+def _runs_with_tables(client: TrackingClient, experiment_id: str) -> list[Run]:
     found: list[Run] = []
     token = None
     while True:

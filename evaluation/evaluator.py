@@ -14,7 +14,7 @@ from ..data.inputs import CONTEXT
 from ..errors import InvalidInput, MissingDependency, NotFound
 from ..tracking import validate
 from ..tracking.active import active_run, start_run
-from ..tracking.client import MlpackClient
+from ..tracking.client import TrackingClient
 from ..tracking.entities import DatasetInput, ModelInput
 from . import numbers, pictures
 from .extra import ExtraMetric, compute
@@ -288,7 +288,7 @@ def _record(
     return EvaluationResult(found.metrics, artifacts, found.tables, run_id)
 
 
-def _known(client: MlpackClient, model_id: str | None, asked: bool) -> str | None:
+def _known(client: TrackingClient, model_id: str | None, asked: bool) -> str | None:
     """The id of a model, None for a model whose files came from another store."""
     if model_id is None or asked:
         return model_id

@@ -7,10 +7,10 @@ from typing import Any
 
 from ..artifacts.render import write_dict, write_figure
 from ..errors import InvalidInput
-from ..tracking.client import MlpackClient
+from ..tracking.client import TrackingClient
 
 
-def log_object(client: MlpackClient, run_id: str, name: str, value: Any) -> str:
+def log_object(client: TrackingClient, run_id: str, name: str, value: Any) -> str:
     """Write a figure as PNG, a table as CSV, an array as NPY, plain values as JSON.
 
     Args:

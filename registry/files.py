@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import InvalidInput, MissingDependency, NotFound
-from ..tracking.client import MlpackClient
+from ..tracking.client import TrackingClient
 from ..tracking.entities import FileInfo
 from ..uris import RunUri, parse
 from .resolve import resolve
@@ -36,7 +36,7 @@ def download_artifacts(
     """
     given = _one_of(artifact_uri, run_id, artifact_path)
     if isinstance(given, RunUri):
-        client = MlpackClient(tracking_uri)
+        client = TrackingClient(tracking_uri)
         return client.download_artifacts(given.run_id, given.path, dst_path)
     found = resolve(given, tracking_uri=tracking_uri).path
     if dst_path is None:
@@ -64,7 +64,7 @@ def list_artifacts(
     """
     given = _one_of(artifact_uri, run_id, artifact_path)
     if isinstance(given, RunUri):
-        return MlpackClient(tracking_uri).list_artifacts(given.run_id, given.path or None)
+        return TrackingClient(tracking_uri).list_artifacts(given.run_id, given.path or None)
     folder = resolve(given, tracking_uri=tracking_uri).path
     if not folder.is_dir():
         return []

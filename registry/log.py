@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from ..artifacts.base import ArtifactStore
     from ..flavors.descriptor import Model
     from ..flavors.signature import ModelSignature
-    from ..tracking.client import MlpackClient
+    from ..tracking.client import TrackingClient
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,7 @@ class ModelInfo:
 
 
 def log_model(
-    client: MlpackClient,
+    client: TrackingClient,
     run: Run,
     model: Any,
     name: str,

@@ -16,7 +16,7 @@ from .cache import model_folder, temporary_copy
 
 if TYPE_CHECKING:
     from ..artifacts.base import ArtifactStore
-    from ..tracking.client import MlpackClient
+    from ..tracking.client import TrackingClient
     from ..tracking.entities import LoggedModel, Run
 
 
@@ -65,9 +65,9 @@ def resolve(uri: str | Path, *, tracking_uri: str | Path | None = None) -> Resol
             f"{text!r} names a registered model, and this version of mlpack has no registry of "
             "names. Use runs:/<run_id>/<name>, models:/m-<id> or a folder."
         )
-    from ..tracking.client import MlpackClient
+    from ..tracking.client import TrackingClient
 
-    client = MlpackClient(tracking_uri)
+    client = TrackingClient(tracking_uri)
     if isinstance(parsed, RemoteUri):
         return Resolved(_fetch(parsed, client.tracking_uri), text)
     if isinstance(parsed, LoggedModelUri):
@@ -85,7 +85,7 @@ def _fetch(parsed: RemoteUri, tracking_uri: str) -> Path:
     return temporary_copy(open_artifacts(above, tracking_uri=tracking_uri), name)
 
 
-def _in_run(client: MlpackClient, parsed: RunUri, text: str) -> Resolved:
+def _in_run(client: TrackingClient, parsed: RunUri, text: str) -> Resolved:
     """A logged model by name, else (as older folders have it) a path among the run's files."""
     run = client.get_run(parsed.run_id)
     if not parsed.path:
@@ -105,7 +105,7 @@ def _in_run(client: MlpackClient, parsed: RunUri, text: str) -> Resolved:
     return Resolved(path, text, run_id=parsed.run_id)
 
 
-def _models_of(client: MlpackClient, run: Run, name: str | None = None) -> list[LoggedModel]:
+def _models_of(client: TrackingClient, run: Run, name: str | None = None) -> list[LoggedModel]:
     """The ready models that a run made, the newest first."""
     where, run_id = [run.info.experiment_id], run.info.run_id
     try:
@@ -117,7 +117,7 @@ def _models_of(client: MlpackClient, run: Run, name: str | None = None) -> list[
     return [model for model in found if model.status == ModelStatus.READY]
 
 
-def _in_model(client: MlpackClient, model: LoggedModel, below: str, text: str) -> Resolved:
+def _in_model(client: TrackingClient, model: LoggedModel, below: str, text: str) -> Resolved:
     if model.status != ModelStatus.READY:
         raise InvalidState(
             f"The model {model.model_id} is {model.status}: its files "

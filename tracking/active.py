@@ -17,7 +17,7 @@ from typing import Any
 
 from ..errors import InvalidInput, InvalidState, MlpackError, NotFound
 from . import async_logging, dirty, system_metrics
-from .client import MlpackClient
+from .client import TrackingClient
 from .context import describe_source, source_folder
 from .entities import Experiment, LifecycleStage, Run, RunStatus, Tags
 
@@ -34,14 +34,14 @@ class ActiveRun(Run):
     """
 
     def __init__(
-        self, run: Run, client: MlpackClient, monitor: system_metrics.Monitor | None = None
+        self, run: Run, client: TrackingClient, monitor: system_metrics.Monitor | None = None
     ) -> None:
         super().__init__(run.info, run.data)
         object.__setattr__(self, "client", client)
         object.__setattr__(self, "process", os.getpid())
         object.__setattr__(self, "monitor", monitor)
 
-    client: MlpackClient
+    client: TrackingClient
     process: int
     monitor: system_metrics.Monitor | None
 
@@ -122,7 +122,7 @@ def start_run(
         if Tags.NOTE in all_tags:
             raise InvalidInput(f"Give either description= or the tag {Tags.NOTE}, not both.")
         all_tags[Tags.NOTE] = description
-    client = MlpackClient()
+    client = TrackingClient()
     monitor = system_metrics.wanted_monitor(log_system_metrics)
     existing = run_id or _from_environment(_RUN_ID, once=True)
     if existing:
@@ -144,14 +144,14 @@ def start_run(
     return active
 
 
-def _tag_dirty(client: MlpackClient, run_id: str) -> None:
+def _tag_dirty(client: TrackingClient, run_id: str) -> None:
     def tag(answer: bool) -> None:
         client.set_tag(run_id, Tags.GIT_DIRTY, str(answer).lower())
 
     dirty.find_out(source_folder(), tag)
 
 
-def _parent(client: MlpackClient, parent_run_id: str | None) -> str | None:
+def _parent(client: TrackingClient, parent_run_id: str | None) -> str | None:
     current = _stack()[-1].info.run_id if _stack() else None
     if parent_run_id is None or parent_run_id == current:
         return current
@@ -166,7 +166,7 @@ def _parent(client: MlpackClient, parent_run_id: str | None) -> str | None:
 
 
 def _resume(
-    client: MlpackClient, run_id: str, run_name: str | None, tags: Mapping[str, Any]
+    client: TrackingClient, run_id: str, run_name: str | None, tags: Mapping[str, Any]
 ) -> Run:
     chosen = _experiments.get(client.store.uri)
     run = client.get_run(run_id)
@@ -211,7 +211,7 @@ def last_active_run() -> Run | None:
     stack = _stack()
     if stack:
         return stack[-1].client.get_run(stack[-1].info.run_id)
-    return MlpackClient().get_run(_local.last) if _local.last else None
+    return TrackingClient().get_run(_local.last) if _local.last else None
 
 
 def require_run() -> ActiveRun:
@@ -235,7 +235,7 @@ def set_experiment(
     """
     if (experiment_name is None) == (experiment_id is None):
         raise InvalidInput("Give set_experiment a name or an experiment_id, one of them.")
-    client = MlpackClient()
+    client = TrackingClient()
     if experiment_id is not None:
         experiment = client.get_experiment(experiment_id)
     else:
@@ -250,7 +250,7 @@ def set_experiment(
     return experiment
 
 
-def current_experiment_id(client: MlpackClient) -> str:
+def current_experiment_id(client: TrackingClient) -> str:
     """The experiment of the next run: chosen, or from the environment, or the default."""
     chosen = _experiments.get(client.store.uri)
     if chosen is not None:
@@ -262,7 +262,7 @@ def current_experiment_id(client: MlpackClient) -> str:
     return DEFAULT_EXPERIMENT
 
 
-def _by_name(client: MlpackClient, name: str) -> str:
+def _by_name(client: TrackingClient, name: str) -> str:
     found = client.get_experiment_by_name(name)
     if found is not None:
         return found.experiment_id

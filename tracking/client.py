@@ -1,4 +1,4 @@
-"""`MlpackClient`: everything tracking can do, by id and without a notion of an active run."""
+"""`TrackingClient`: everything tracking can do, by id and without a notion of an active run."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ from .entities import (
 from .names import random_name
 
 
-class MlpackClient(ArtifactsClient):
-    """Reads and writes a tracking store.
+class TrackingClient(ArtifactsClient):
+    """Reads and writes a tracking store; `mlpack.MlpackClient` knows the registry, too.
 
     Args:
         tracking_uri: the store; default: the one in use (see `get_tracking_uri`).
@@ -334,3 +334,10 @@ def _location(location: str | Path) -> str:
         f"The artifact location {str(location)!r} is no place for files. Use a folder, or an "
         "address such as s3://bucket/key."
     )
+
+
+def __getattr__(name: str) -> Any:
+    """``mlpack.tracking.client.MlflowClient`` is of the layer above."""
+    from .. import _lend
+
+    return _lend(__name__, name)

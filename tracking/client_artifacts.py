@@ -1,4 +1,4 @@
-"""The part of `MlpackClient` about files of runs."""
+"""The part of `TrackingClient` about files of runs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The part of `MlpackClient` about logged models."""
+"""The part of `TrackingClient` about logged models."""
 
 from __future__ import annotations
 

@@ -255,3 +255,10 @@ class PagedList(list[Any]):
     def __init__(self, items: Iterable[Any], token: str | None) -> None:
         super().__init__(items)
         self.token = token
+
+
+def __getattr__(name: str) -> Any:
+    """``mlpack.entities.ModelVersion`` and its like are of the layer above."""
+    from .. import _lend
+
+    return _lend(__name__, name)

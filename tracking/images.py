@@ -9,7 +9,7 @@ from typing import Any
 from ..artifacts.render import as_picture, write_image
 from ..errors import InvalidInput
 from . import validate
-from .client import MlpackClient
+from .client import TrackingClient
 
 LOGGED_IMAGES = "mlflow.loggedImages"
 _KEY = re.compile(r"[\w\-./ ]+", re.ASCII)
@@ -17,7 +17,7 @@ _THUMBNAIL = 256  # pixels of the longer side
 
 
 def log_image_step(
-    client: MlpackClient,
+    client: TrackingClient,
     run_id: str,
     image: Any,
     key: str,

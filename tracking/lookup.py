@@ -11,7 +11,7 @@ from typing import Any
 from ..errors import InvalidInput, MissingDependency
 from . import validate
 from .active import current_experiment_id
-from .client import MlpackClient
+from .client import TrackingClient
 from .entities import Experiment, LoggedModel, PagedList, Run, ViewType
 
 _PAGE = 10_000
@@ -22,22 +22,22 @@ _PAGE = 10_000
 
 def get_run(run_id: str) -> Run:
     """A run with everything it logged; `NotFound` when there is none."""
-    return MlpackClient().get_run(run_id)
+    return TrackingClient().get_run(run_id)
 
 
 def get_parent_run(run_id: str) -> Run | None:
     """The run that this one is nested in; None when it is in none."""
-    return MlpackClient().get_parent_run(run_id)
+    return TrackingClient().get_parent_run(run_id)
 
 
 def delete_run(run_id: str) -> None:
     """Hide a run; `restore_run` brings it back."""
-    MlpackClient().delete_run(run_id)
+    TrackingClient().delete_run(run_id)
 
 
 def restore_run(run_id: str) -> None:
     """Bring a deleted run back."""
-    MlpackClient().restore_run(run_id)
+    TrackingClient().restore_run(run_id)
 
 
 def search_runs(
@@ -70,7 +70,7 @@ def search_runs(
         InvalidInput: the filter or order does not parse; the message points at the word.
     """
     as_frame = _wants_frame(output_format)
-    client = MlpackClient()
+    client = TrackingClient()
     where = _experiments(client, experiment_ids, experiment_names, search_all_experiments)
 
     def page(some: int, token: str | None) -> PagedList:
@@ -93,32 +93,32 @@ def create_experiment(
     tags: Mapping[str, Any] | None = None,
 ) -> str:
     """Make an experiment and return its id; `AlreadyExists` when the name is taken."""
-    return MlpackClient().create_experiment(name, artifact_location, tags)
+    return TrackingClient().create_experiment(name, artifact_location, tags)
 
 
 def get_experiment(experiment_id: str | int) -> Experiment:
     """An experiment by id; `NotFound` when there is none."""
-    return MlpackClient().get_experiment(experiment_id)
+    return TrackingClient().get_experiment(experiment_id)
 
 
 def get_experiment_by_name(name: str) -> Experiment | None:
     """An experiment by name; None when there is none."""
-    return MlpackClient().get_experiment_by_name(name)
+    return TrackingClient().get_experiment_by_name(name)
 
 
 def delete_experiment(experiment_id: str | int) -> None:
     """Hide an experiment and its runs; `restore_experiment` brings them back."""
-    MlpackClient().delete_experiment(experiment_id)
+    TrackingClient().delete_experiment(experiment_id)
 
 
 def restore_experiment(experiment_id: str | int) -> None:
     """Bring a deleted experiment and its runs back."""
-    MlpackClient().restore_experiment(experiment_id)
+    TrackingClient().restore_experiment(experiment_id)
 
 
 def set_experiment_tag(key: str, value: Any) -> None:
     """Set or overwrite a tag of the experiment that new runs go to."""
-    client = MlpackClient()
+    client = TrackingClient()
     client.set_experiment_tag(current_experiment_id(client), key, value)
 
 
@@ -131,7 +131,7 @@ def set_experiment_tags(tags: Mapping[str, Any]) -> None:
 
 def delete_experiment_tag(key: str) -> None:
     """Remove a tag of the experiment that new runs go to; `NotFound` when it has none such."""
-    client = MlpackClient()
+    client = TrackingClient()
     client.store.delete_experiment_tag(current_experiment_id(client), key)
 
 
@@ -152,7 +152,7 @@ def search_experiments(
     Raises:
         InvalidInput: the filter or order does not parse; the message points at the word.
     """
-    store = MlpackClient().store
+    store = TrackingClient().store
 
     def page(some: int, token: str | None) -> PagedList:
         return store.search_experiments(
@@ -167,7 +167,7 @@ def search_experiments(
 
 def get_logged_model(model_id: str) -> LoggedModel:
     """A logged model by id; `NotFound` when there is none."""
-    return MlpackClient().get_logged_model(model_id)
+    return TrackingClient().get_logged_model(model_id)
 
 
 def search_logged_models(
@@ -194,7 +194,7 @@ def search_logged_models(
         InvalidInput: the filter or order does not parse; the message points at the word.
     """
     as_frame = _wants_frame(output_format)
-    client = MlpackClient()
+    client = TrackingClient()
     where = _experiments(client, experiment_ids, None, False)
 
     def page(some: int, token: str | None) -> PagedList:
@@ -220,12 +220,12 @@ def last_logged_model() -> LoggedModel | None:
 
 def set_logged_model_tags(model_id: str, tags: Mapping[str, Any]) -> None:
     """Set or overwrite tags of a logged model."""
-    MlpackClient().set_logged_model_tags(model_id, tags)
+    TrackingClient().set_logged_model_tags(model_id, tags)
 
 
 def delete_logged_model_tag(model_id: str, key: str) -> None:
     """Remove a tag of a logged model; `NotFound` when it has none such."""
-    MlpackClient().store.delete_logged_model_tag(model_id, key)
+    TrackingClient().store.delete_logged_model_tag(model_id, key)
 
 
 # --- helpers ---
@@ -253,7 +253,7 @@ def _all_pages(page: Callable[[int, str | None], PagedList], most: int | None) -
 
 
 def _experiments(
-    client: MlpackClient,
+    client: TrackingClient,
     ids: Sequence[str | int] | None,
     names: Sequence[str] | None,
     everywhere: bool,

@@ -18,7 +18,7 @@ from ..errors import InvalidInput, MissingDependency, NotFound
 from . import validate
 
 if TYPE_CHECKING:
-    from .client import MlpackClient
+    from .client import TrackingClient
 
 _log = logging.getLogger("mlpack.system_metrics")
 _TRUE = frozenset({"1", "true", "yes", "on"})
@@ -127,7 +127,7 @@ class Monitor:
         self._step = 0
         self._process = os.getpid()
 
-    def start(self, client: MlpackClient, run_id: str, *, resumed: bool = False) -> None:
+    def start(self, client: TrackingClient, run_id: str, *, resumed: bool = False) -> None:
         """Begin; a resumed run goes on after the steps that it has."""
         self._client, self._run_id = client, run_id
         if resumed:

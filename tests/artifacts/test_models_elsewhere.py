@@ -7,13 +7,13 @@ from pathlib import Path
 import pytest
 
 import mlpack
+from mlpack import MlpackClient
 from mlpack.artifacts.object_store import ObjectArtifacts
 from mlpack.artifacts.open import open_artifacts
 from mlpack.artifacts.remote import RemoteArtifacts
 from mlpack.errors import InvalidState, ModelChanged, NotFound, StorageFailed
 from mlpack.registry.resolve import resolve
 from mlpack.tracking import active, uri
-from mlpack.tracking.client import MlpackClient
 from mlpack.tracking.entities import ModelStatus
 
 

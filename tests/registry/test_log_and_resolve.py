@@ -11,9 +11,9 @@ from sklearn.linear_model import LogisticRegression
 import mlpack
 import mlpack.pyfunc
 import mlpack.sklearn
+from mlpack import MlpackClient
 from mlpack.errors import BadModel, InvalidInput, MlpackError, ModelChanged, NotFound, StorageFailed
 from mlpack.registry.resolve import resolve
-from mlpack.tracking.client import MlpackClient
 
 X = np.array([[0.0], [1.0], [2.0], [3.0]])
 Y = np.array([0, 0, 1, 1])

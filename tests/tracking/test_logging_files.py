@@ -8,8 +8,8 @@ import pytest
 import yaml
 
 import mlpack
+from mlpack import MlpackClient
 from mlpack.errors import InvalidInput, NotFound
-from mlpack.tracking.client import MlpackClient
 
 
 @pytest.fixture

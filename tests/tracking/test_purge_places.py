@@ -12,10 +12,10 @@ from types import ModuleType
 import pytest
 from click.testing import CliRunner
 
+from mlpack import MlpackClient
 from mlpack.artifacts.open import open_artifacts
 from mlpack.cli.main import cli
 from mlpack.errors import NotFound
-from mlpack.tracking.client import MlpackClient
 from mlpack.tracking.entities import Dataset, DatasetInput, Metric, ModelOutput
 from mlpack.tracking.sql.store import SqlStore
 

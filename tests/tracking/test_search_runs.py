@@ -9,8 +9,8 @@ import pandas as pd
 import pytest
 
 import mlpack
+from mlpack import MlpackClient
 from mlpack.errors import InvalidInput
-from mlpack.tracking.client import MlpackClient
 from mlpack.tracking.entities import ViewType
 
 RUNS = {

@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 
 import mlpack
+from mlpack import MlpackClient
 from mlpack.errors import InvalidInput, InvalidState, NotFound, StorageFailed
-from mlpack.tracking.client import MlpackClient
 
 
 def test_kill_9_loses_no_call_that_returned():

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 import mlpack
+from mlpack import MlpackClient
 from mlpack.errors import InvalidInput, NotFound
-from mlpack.tracking.client import MlpackClient
 from mlpack.tracking.entities import Metric
 
 
