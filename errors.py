@@ -9,6 +9,7 @@ what to do next. The CLI prints the message as one line; the servers send
     ├── InvalidInput               INVALID_PARAMETER_VALUE  400
     │   └── SchemaMismatch         BAD_REQUEST              400  data does not fit a signature
     ├── UnsupportedMediaType       BAD_REQUEST              415
+    ├── NotAcceptable              BAD_REQUEST              406
     ├── PayloadTooLarge            BAD_REQUEST              413
     ├── NotFound                   RESOURCE_DOES_NOT_EXIST  404
     ├── AlreadyExists              RESOURCE_ALREADY_EXISTS  400
@@ -75,6 +76,13 @@ class UnsupportedMediaType(MlpackError):
 
     error_code = "BAD_REQUEST"
     http_status = 415
+
+
+class NotAcceptable(MlpackError):
+    """An answer in none of the formats that the client accepts."""
+
+    error_code = "BAD_REQUEST"
+    http_status = 406
 
 
 class PayloadTooLarge(MlpackError):
