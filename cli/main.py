@@ -12,6 +12,7 @@ import click
 from .. import __version__
 from ..errors import MlpackError
 from .lazy import Entry, LazyGroup
+from .terminal import clean
 
 TRACK, MODEL, IMAGE = "Track", "Use a model", "Package and deploy"
 
@@ -74,13 +75,15 @@ def main() -> None:
 
 
 def _fail(message: str) -> None:
-    click.echo(click.style("error: ", fg="red", bold=True) + " ".join(message.split()), err=True)
+    shown = " ".join(clean(message).split())
+    click.echo(click.style("error: ", fg="red", bold=True) + shown, err=True)
     sys.exit(1)
 
 
 def _show_warning(message: Warning | str, *_where: Any) -> None:
     """A warning as one line; where in the code it arose helps nobody at a prompt."""
-    click.echo(click.style("warning: ", fg="yellow") + " ".join(str(message).split()), err=True)
+    shown = " ".join(clean(message).split())
+    click.echo(click.style("warning: ", fg="yellow") + shown, err=True)
 
 
 def _describe_os_error(error: OSError) -> str:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import datetime
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from .lazy import Entry, LazyGroup
 from .options import examples
-from .output import json_option, print_fields, print_json, print_table
+from .output import json_option, local_time, print_fields, print_json, print_table
 
 if TYPE_CHECKING:
     from ..tracking.entities import Run
@@ -79,7 +78,7 @@ def list_runs(
                 experiments[run.info.experiment_id],
                 run.info.run_name,
                 run.info.status,
-                _local_time(run.info.start_time),
+                local_time(run.info.start_time),
                 "  ".join(f"{key}={value:.4g}" for key, value in sorted(run.data.metrics.items())),
             )
             for run in found
@@ -115,8 +114,8 @@ def show(run_id: str, as_json: bool) -> None:
             ("run", f"{info.run_name} ({info.run_id})"),
             ("experiment", client.get_experiment(info.experiment_id).name),
             ("status", info.status),
-            ("started", _local_time(info.start_time)),
-            ("ended", _local_time(info.end_time)),
+            ("started", local_time(info.start_time)),
+            ("ended", local_time(info.end_time)),
             ("user", source.pop("user", None)),
             ("source", source.pop("source.name", None)),
             ("git commit", source.pop("source.git.commit", None)),
@@ -131,13 +130,6 @@ def show(run_id: str, as_json: bool) -> None:
 
 def _lines(pairs: dict[str, Any]) -> str:
     return "\n".join(f"{key} = {value}" for key, value in sorted(pairs.items()))
-
-
-def _local_time(milliseconds: int | None) -> str | None:
-    if milliseconds is None:
-        return None
-    moment = datetime.datetime.fromtimestamp(milliseconds / 1000).astimezone()
-    return moment.isoformat(sep=" ", timespec="seconds")
 
 
 def _as_dict(run: Run) -> dict[str, Any]:

@@ -1,0 +1,121 @@
+"""What is printed: no commands to the terminal in it, aligned, and readable where it is narrow."""
+
+import json
+import shutil
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mlpack.cli import output, terminal
+from mlpack.cli.output import fit, print_fields, print_json, print_table
+from mlpack.cli.terminal import clean, width, wrap
+from mlpack.cli.tree import Node, draw
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("\x1b[31mred\x1b[0m", "red"),
+        ("\x1b]0;title\x07name", "name"),
+        ("\x1b]8;;http://evil.example\x1b\\link\x1b]8;;\x1b\\", "link"),
+        ("\x9b2Jgone", "gone"),
+        ("a\x1b", "a"),
+        ("a\x08\x7fb", "ab"),
+        ("user\u202etxt.exe", "usertxt.exe"),
+        ("\u2066x\u2069", "x"),
+        ("one\r\ntwo\u2028three\tfour", "one two three four"),
+        ("half \ud800", "half "),
+        ("Größe 模型 👩‍🔬", "Größe 模型 👩‍🔬"),
+    ],
+)
+def test_text_of_others_commands_no_terminal(text, shown):
+    assert clean(text) == shown
+
+
+def test_lines_are_kept_where_they_are_wanted():
+    assert clean("a\r\nb\x1b[2J\rc\td", lines=True) == "a\nb\nc    d"
+
+
+@given(st.text())
+def test_nothing_harmful_is_left(text):
+    for shown in (clean(text), clean(text, lines=True)):
+        shown.encode()
+        assert not any(ord(char) < 32 and char != "\n" for char in shown)
+        assert not any(0x7F <= ord(char) <= 0x9F for char in shown)
+    assert "\n" not in clean(text)
+
+
+@given(st.text(), st.integers(2, 30))
+def test_wrapped_lines_fit_and_lose_nothing_but_spaces(text, at):
+    lines = wrap(clean(text), at)
+    assert all(width(line) <= at for line in lines)
+    assert "".join("".join(lines).split()) == "".join(clean(text).split())
+
+
+def test_json_is_ascii(capsys):
+    print_json({"name": "模\u202e\x1b[31m"})
+    shown = capsys.readouterr().out
+    assert shown.isascii() and "\x1b" not in shown
+    assert json.loads(shown) == {"name": "模\u202e\x1b[31m"}
+
+
+def test_a_table_for_a_pipe_is_never_cut(capsys):
+    print_table(("name", "text"), [("模型", "x" * 300), ("\x1b[1mb", None)])
+    head, first, second = capsys.readouterr().out.splitlines()
+    assert head == "NAME  TEXT" and first == f"模型  {'x' * 300}" and second == "b"
+
+
+def _narrow(monkeypatch, at):
+    monkeypatch.setattr(terminal.sys.stdout, "isatty", lambda: True, raising=False)
+    monkeypatch.setattr(shutil, "get_terminal_size", lambda: shutil.os.terminal_size((at, 20)))
+
+
+@pytest.mark.parametrize("at", [40, 60, 100])
+def test_a_table_for_a_narrow_terminal_wraps_its_widest_cells(monkeypatch, capsys, at):
+    with monkeypatch.context() as patch:
+        _narrow(patch, at)
+        print_table(("id", "why"), [("1", "because of the colour " * 9), ("2", "no")])
+    lines = capsys.readouterr().out.splitlines()
+    assert all(len(line) <= at for line in lines)
+    assert lines[1].startswith("1   because") and lines[2].startswith("    ")
+    assert lines[-1] == "2   no"
+
+
+def test_columns_never_shrink_below_what_can_be_read(monkeypatch):
+    monkeypatch.setattr(output, "columns", lambda: 40)
+    assert fit([4, 30, 4]) == [4, 28, 4]
+    assert fit([30, 30, 30]) == [12, 12, 12]
+    assert fit([9] * 8) == [8] * 8
+
+
+def test_fields_are_aligned(capsys):
+    print_fields([("a", "1\n2"), ("längere", "3"), ("empty", None)])
+    assert capsys.readouterr().out.splitlines() == ["a        1", "         2", "längere  3"]
+
+
+def test_a_tree():
+    root = Node("root")
+    root.add("one").add("two").add("three")
+    root.add("four")
+    assert list(draw(root)) == [
+        "root",
+        "├── one",
+        "│   └── two",
+        "│       └── three",
+        "└── four",
+    ]
+
+
+def test_a_tree_in_a_narrow_terminal():
+    root = Node("root")
+    root.add(("a word and " * 4).strip()).add("below")
+    root.add("end")
+    assert list(draw(root, 28)) == [
+        "root",
+        "├── a word and a word",
+        "│   │   and a word and a",
+        "│   │   word and",
+        "│   └── below",
+        "└── end",
+    ]
