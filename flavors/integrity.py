@@ -17,8 +17,13 @@ from pathlib import Path
 from ..errors import BadModel, InvalidInput, ModelChanged, StorageFailed
 from ..uris import safe_relative
 from .descriptor import MLMODEL, Model
+from .hashing import checksum, checksums
+
+__all__ = ["checksum", "digest", "manifest", "verify", "verify_digest"]
 
 _SHOWN = 5
+# MLflow writes this note into the folder of a registered version when it loads it; nobody reads it
+_NOTE_OF_MLFLOW = "registered_model_meta"
 
 
 def manifest(folder: Path) -> dict[str, str]:
@@ -32,7 +37,8 @@ def manifest(folder: Path) -> dict[str, str]:
         StorageFailed: a file cannot be read.
     """
     try:
-        return {name: checksum(folder / name) for name in sorted(_files(folder))}
+        names = sorted(name for name in _files(folder) if name != _NOTE_OF_MLFLOW)
+        return dict(zip(names, checksums(folder / name for name in names), strict=True))
     except FileNotFoundError as error:
         raise BadModel(f"There is no model at {folder}: {error.strerror}.") from None
     except OSError as error:
@@ -83,43 +89,58 @@ def verify(folder: Path, model: Model, files: Mapping[str, str] | None = None) -
         )
 
 
-def verify_digest(folder: Path, expected: str, files: Mapping[str, str] | None = None) -> None:
+def verify_digest(
+    folder: Path,
+    expected: str,
+    files: Mapping[str, str] | None = None,
+    recorded: Mapping[str, str] | None = None,
+) -> None:
     """Compare the whole folder with a digest that was recorded elsewhere.
 
     Args:
         folder: the model folder.
-        expected: what `digest` gave when the model was logged.
+        expected: what `digest` gave when the model was logged or registered.
         files: its `manifest`, if that is at hand.
+        recorded: the manifest that the digest is of, if that was recorded, too; tells which
+            files differ.
 
     Raises:
-        ModelChanged: they differ; the message names the files, as far as the folder tells.
+        ModelChanged: they differ; the message names the files, as far as the records tell.
     """
     files = manifest(folder) if files is None else files
     if digest(files) == expected:
         return
-    try:
-        model = Model.read(folder)
-        verify(folder, model, files)
-        added = sorted(set(files) - set(model.files) - {MLMODEL}) if model.files else []
-    except ModelChanged:
-        raise
-    except BadModel:
-        added = []
-    what = [f"{name} was added" for name in added] or [f"{MLMODEL} differs"]
+    if recorded and digest(recorded) == expected:
+        problems = _differences(files, recorded)
+    else:
+        problems = _differences_by_descriptor(folder, files)
     raise ModelChanged(
-        f"The model at {folder} is not the one that was recorded when it was logged: "
-        f"{_list(what)}. Get an intact copy of it, or log it again."
+        f"The model at {folder} is not the one that was recorded when it was logged or registered: "
+        f"{_list(problems)}. Get an intact copy of it, or log it again."
     )
 
 
-def checksum(path: Path) -> str:
-    """A file's SHA-256 as ``sha256:<hex>``.
+def _differences(files: Mapping[str, str], recorded: Mapping[str, str]) -> list[str]:
+    return [
+        *(f"{name} is missing" for name in sorted(set(recorded) - set(files))),
+        *(
+            f"{name} differs"
+            for name in sorted(set(recorded) & set(files))
+            if files[name] != recorded[name]
+        ),
+        *(f"{name} was added" for name in sorted(set(files) - set(recorded))),
+    ]
 
-    Raises:
-        OSError: it cannot be read.
-    """
-    with path.open("rb") as file:
-        return f"sha256:{hashlib.file_digest(file, 'sha256').hexdigest()}"
+
+def _differences_by_descriptor(folder: Path, files: Mapping[str, str]) -> list[str]:
+    """What the folder's own descriptor says, which may itself be what was changed."""
+    try:
+        recorded = Model.read(folder).files
+    except BadModel:
+        recorded = {}
+    found = {name: sha for name, sha in files.items() if name != MLMODEL}
+    own = _differences(found, recorded) if recorded else []
+    return own or [f"{MLMODEL} differs"]
 
 
 def _checksum_if_there(path: Path) -> str | None:

@@ -27,6 +27,7 @@ def load_model(
     *,
     trust: Trust | None = None,
     expected_digest: str | None = None,
+    expected_files: Mapping[str, str] | None = None,
     verify: bool = True,
 ) -> LoadedModel:
     """Load a model behind the uniform ``predict``.
@@ -34,8 +35,10 @@ def load_model(
     Args:
         path: the model folder.
         trust: what the caller vouches for; by default reviewed types only.
-        expected_digest: recorded by the caller when the model was logged; a folder that matches
-            is trusted altogether.
+        expected_digest: recorded by the caller when the model was logged or registered; a folder
+            that matches is trusted altogether.
+        expected_files: the checksums that the digest is of, if those were recorded, too; they
+            tell which files differ.
         verify: compare the files with the checksums in the descriptor.
 
     Raises:
@@ -47,7 +50,7 @@ def load_model(
         UserWarning: the model was made with other versions than those installed.
     """
     folder = Path(path)
-    model, trust = _check(folder, trust, expected_digest, verify)
+    model, trust = _check(folder, trust, expected_digest, expected_files, verify)
     if PYFUNC not in model.flavors:
         raise BadModel(
             f"The model at {folder} cannot predict: it was saved without python_function. "
@@ -67,6 +70,7 @@ def load_native(
     flavor: str | None = None,
     trust: Trust | None = None,
     expected_digest: str | None = None,
+    expected_files: Mapping[str, str] | None = None,
     verify: bool = True,
 ) -> Any:
     """Load the framework's own object.
@@ -81,7 +85,7 @@ def load_native(
         MissingDependency: as `load_model`.
     """
     folder = Path(path)
-    model, trust = _check(folder, trust, expected_digest, verify)
+    model, trust = _check(folder, trust, expected_digest, expected_files, verify)
     wanted = get_flavor(flavor) if flavor else _flavor_of(model, folder)
     if flavor and wanted.name not in model.flavors:
         raise BadModel(
@@ -92,15 +96,20 @@ def load_native(
 
 
 def _check(
-    folder: Path, trust: Trust | None, expected_digest: str | None, check: bool
+    folder: Path,
+    trust: Trust | None,
+    expected_digest: str | None,
+    expected_files: Mapping[str, str] | None,
+    check: bool,
 ) -> tuple[Model, Trust]:
-    model = Model.read(folder)
-    files = manifest(folder) if expected_digest or (check and model.files) else None
-    if check:
-        verify(folder, model, files)
+    files = None
     if expected_digest:
-        verify_digest(folder, expected_digest, files)
+        files = manifest(folder)
+        verify_digest(folder, expected_digest, files, expected_files)
         trust = Trust(everything=True)
+    model = Model.read(folder)
+    if check and model.files:
+        verify(folder, model, manifest(folder) if files is None else files)
     _warn_of_versions(model)
     return model, trust or Trust()
 
