@@ -9,7 +9,7 @@ from sqlalchemy.engine import Connection
 
 from ...errors import InvalidState
 from ..uri import redact
-from . import tables
+from . import registry_tables, tables  # noqa: F401 - so that the schema has its tables
 from .engine import LOCK_TIMEOUT, Conflict, Database
 
 # Alembic's own table: which migrations this database has had. It also keeps MLflow away, which

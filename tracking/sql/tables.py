@@ -29,22 +29,22 @@ from sqlalchemy import (
 )
 from sqlalchemy.ext.compiler import compiles
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 
 metadata = MetaData()
 
 
-class _LongText(Text):
+class LongText(Text):
     """Up to 16 MB on every database."""
 
 
-@compiles(_LongText, "mysql")
-def _medium_text(element: _LongText, compiler: Any, **options: Any) -> str:
+@compiles(LongText, "mysql")
+def _medium_text(element: LongText, compiler: Any, **options: Any) -> str:
     return "MEDIUMTEXT"  # its TEXT ends at 64 KB
 
 
-_big = BigInteger().with_variant(Integer, "sqlite")  # an alias of SQLite's rowid
-_key = String(250)
+BIG = BigInteger().with_variant(Integer, "sqlite")  # an alias of SQLite's rowid
+KEY = String(250)
 START = 100  # so many characters of a text are in its index
 
 meta = Table(
@@ -57,7 +57,7 @@ meta = Table(
 experiments = Table(
     "experiments",
     metadata,
-    Column("id", _big, primary_key=True),
+    Column("id", BIG, primary_key=True),
     Column("name", String(500), nullable=False, unique=True),
     # NULL: below the store's own root, so that the whole folder can be moved
     Column("artifact_location", Text),
@@ -71,7 +71,7 @@ experiment_tags = Table(
     "experiment_tags",
     metadata,
     Column("experiment", ForeignKey(experiments.c.id), primary_key=True),
-    Column("key", _key, primary_key=True),
+    Column("key", KEY, primary_key=True),
     Column("value", Text, nullable=False),
     sqlite_with_rowid=False,
 )
@@ -79,7 +79,7 @@ experiment_tags = Table(
 runs = Table(
     "runs",
     metadata,
-    Column("id", _big, primary_key=True),
+    Column("id", BIG, primary_key=True),
     Column("run_id", String(64), nullable=False, unique=True),
     Column("experiment", ForeignKey(experiments.c.id), nullable=False),
     Column("run_name", String(250), nullable=False),
@@ -98,7 +98,7 @@ params = Table(
     "params",
     metadata,
     Column("run", ForeignKey(runs.c.id), primary_key=True),
-    Column("key", _key, primary_key=True),
+    Column("key", KEY, primary_key=True),
     Column("value", Text, nullable=False),
     Column("experiment", BigInteger, nullable=False),
     Column("start", String(START), nullable=False),  # of the value
@@ -110,7 +110,7 @@ tags = Table(
     "tags",
     metadata,
     Column("run", ForeignKey(runs.c.id), primary_key=True),
-    Column("key", _key, primary_key=True),
+    Column("key", KEY, primary_key=True),
     Column("value", Text, nullable=False),
     Column("experiment", BigInteger, nullable=False),
     Column("start", String(START), nullable=False),  # of the value
@@ -123,9 +123,9 @@ tags = Table(
 metrics = Table(
     "metrics",
     metadata,
-    Column("id", _big, primary_key=True),
+    Column("id", BIG, primary_key=True),
     Column("run", ForeignKey(runs.c.id), nullable=False),
-    Column("key", _key, nullable=False),
+    Column("key", KEY, nullable=False),
     Column("timestamp", BigInteger, nullable=False),
     Column("step", BigInteger, nullable=False),
     Column("value", Double, nullable=False),
@@ -140,7 +140,7 @@ latest_metrics = Table(
     "latest_metrics",
     metadata,
     Column("run", ForeignKey(runs.c.id), primary_key=True),
-    Column("key", _key, primary_key=True),
+    Column("key", KEY, primary_key=True),
     Column("value", Double),
     Column("special", SmallInteger, nullable=False),
     Column("timestamp", BigInteger, nullable=False),
@@ -153,7 +153,7 @@ latest_metrics = Table(
 logged_models = Table(
     "logged_models",
     metadata,
-    Column("id", _big, primary_key=True),
+    Column("id", BIG, primary_key=True),
     Column("model_id", String(64), nullable=False, unique=True),
     Column("experiment", ForeignKey(experiments.c.id), nullable=False),
     Column("source_run", ForeignKey(runs.c.id)),
@@ -173,7 +173,7 @@ logged_model_params = Table(
     "logged_model_params",
     metadata,
     Column("model", ForeignKey(logged_models.c.id), primary_key=True),
-    Column("key", _key, primary_key=True),
+    Column("key", KEY, primary_key=True),
     Column("value", Text, nullable=False),
     sqlite_with_rowid=False,
 )
@@ -182,7 +182,7 @@ logged_model_tags = Table(
     "logged_model_tags",
     metadata,
     Column("model", ForeignKey(logged_models.c.id), primary_key=True),
-    Column("key", _key, primary_key=True),
+    Column("key", KEY, primary_key=True),
     Column("value", Text, nullable=False),
     sqlite_with_rowid=False,
 )
@@ -192,7 +192,7 @@ logged_model_metrics = Table(
     "logged_model_metrics",
     metadata,
     Column("model", ForeignKey(logged_models.c.id), primary_key=True),
-    Column("key", _key, primary_key=True),
+    Column("key", KEY, primary_key=True),
     Column("timestamp", BigInteger, primary_key=True),
     Column("step", BigInteger, primary_key=True),
     Column("run", ForeignKey(runs.c.id), primary_key=True),
@@ -207,14 +207,14 @@ logged_model_metrics = Table(
 datasets = Table(
     "datasets",
     metadata,
-    Column("id", _big, primary_key=True),
+    Column("id", BIG, primary_key=True),
     Column("experiment", ForeignKey(experiments.c.id), nullable=False),
     Column("name", String(500), nullable=False),
     Column("digest", String(64), nullable=False),
     Column("source_type", String(64), nullable=False),
-    Column("source", _LongText, nullable=False),
-    Column("schema", _LongText),
-    Column("profile", _LongText),
+    Column("source", LongText, nullable=False),
+    Column("schema", LongText),
+    Column("profile", LongText),
     UniqueConstraint("experiment", "name", "digest"),
     sqlite_autoincrement=True,
 )
