@@ -12,6 +12,7 @@ from urllib3.exceptions import HTTPError, MaxRetryError
 
 from .errors import (
     AlreadyExists,
+    Conflict,
     DeadlineExceeded,
     InvalidInput,
     InvalidState,
@@ -30,6 +31,7 @@ _KINDS = (
     InvalidInput,
     NotFound,
     AlreadyExists,
+    Conflict,
     InvalidState,
     DeadlineExceeded,
     StorageUnavailable,
