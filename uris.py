@@ -2,8 +2,8 @@
 
     runs:/<run_id>/<path>          something that a run logged
     models:/m-<32 hex>             a logged model by its id
-    models:/<name>/<version>       a registered version, stage or `latest`
-    models:/<name>@<alias>         a registered version by alias
+    models:/<name>/<version>       a registered version; instead of a number a stage or `latest`
+    models:/<name>@<alias>         a registered version by alias; both may go on with a /<path>
     file:///abs/path, ./path       a folder on this machine
     s3://bucket/key, gs://, ...    a folder in an object store
 
@@ -22,6 +22,8 @@ from .errors import InvalidInput
 _SCHEME = re.compile(r"^([A-Za-z][A-Za-z0-9+.-]+):")
 _RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,255}")
 _MODEL_ID = re.compile(r"m-[0-9a-f]{32}")
+_VERSION = re.compile(r"[0-9]{1,18}")
+_STAGES = frozenset({"latest", "none", "staging", "production", "archived"})
 _LONGEST_NAME = 255  # bytes, in the file systems of every machine
 OBJECT_STORES = frozenset({"s3", "gs", "wasbs", "abfss", "az", "http", "https", "mlflow-artifacts"})
 
@@ -51,12 +53,16 @@ class LoggedModelUri:
 
 @dataclass(frozen=True)
 class RegisteredModelUri:
-    """A registered model; exactly one of ``version``, ``stage``, ``alias`` is set."""
+    """A registered version; exactly one of ``version``, ``stage``, ``alias`` is set.
+
+    ``stage`` is "latest", too; ``path`` lies below its folder ('' for the model itself).
+    """
 
     name: str
     version: int | None = None
     stage: str | None = None
     alias: str | None = None
+    path: str = ""
 
 
 @dataclass(frozen=True)
@@ -120,21 +126,24 @@ def _parse_models(text: str, rest: str) -> LoggedModelUri | RegisteredModelUri:
     )
     if not rest.startswith("/") or rest.startswith("//"):
         raise InvalidInput(usage)
-    body = rest[1:].strip("/")
-    head, _, tail = body.partition("/")
+    head, _, tail = rest[1:].strip("/").partition("/")
     if _MODEL_ID.fullmatch(head):
         return LoggedModelUri(head, safe_relative(tail) if tail else "")
-    if "@" in body:
-        name, _, alias = body.rpartition("@")
-        if not name or not alias or "/" in alias:
-            raise InvalidInput(usage)
-        return RegisteredModelUri(unquote(name), alias=alias)
-    name, _, which = body.rpartition("/")
-    if not name or not which:
+    name, _, alias = head.rpartition("@")
+    # a name may have an @ in it, so models:/<name>/<version> comes first
+    if name and alias and not _is_version(tail):
+        return RegisteredModelUri(name, alias=alias, path=safe_relative(tail) if tail else "")
+    which, _, below = tail.partition("/")
+    if not head.strip() or not which.strip() or head.endswith("@"):
         raise InvalidInput(usage)
-    if which.isdecimal():
-        return RegisteredModelUri(unquote(name), version=int(which))
-    return RegisteredModelUri(unquote(name), stage=which)
+    path = safe_relative(below) if below else ""
+    if _VERSION.fullmatch(which):
+        return RegisteredModelUri(head, version=int(which), path=path)
+    return RegisteredModelUri(head, stage=which, path=path)
+
+
+def _is_version(tail: str) -> bool:
+    return bool(_VERSION.fullmatch(tail)) or tail.lower() in _STAGES
 
 
 def safe_relative(path: str) -> str:
