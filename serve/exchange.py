@@ -37,19 +37,25 @@ class Exchange:
         environ: of WSGI, with the raw headers.
         body: of the request, decompressed; empty until a route reads it.
         started: when its headers were read, by `time.perf_counter`.
-        route: the pattern it matched, for metrics: ``/models/{name}/invocations``.
+        deadline: when nobody waits for an answer any more, by the same clock.
+        route: the pattern it matched, for metrics: ``/models/{name}/invocations``; '' for
+            whatever is left to Flask (pages, unknown addresses).
         model: the name of the model that answered; '' while none is chosen.
         error: what went wrong, if something did.
+        headers: go out with the answer, whichever it will be; for guards (CORS, request ids).
         facts: what observers want to know: ``rows``, ``model_seconds``, ``batch_rows``,
-            ``queue_seconds``, ``data`` and ``predictions`` (for captures), ``version``, …
+            ``queue_seconds``, ``data`` and ``predictions`` (for captures), ``version``,
+            ``shadow`` (true for a copy whose answer nobody gets), …
     """
 
     environ: dict[str, Any]
     body: bytes = b""
     started: float = field(default_factory=time.perf_counter)
+    deadline: float = float("inf")
     route: str = ""
     model: str = ""
     error: Exception | None = None
+    headers: list[tuple[str, str]] = field(default_factory=list)
     facts: dict[str, Any] = field(default_factory=dict)
 
     def header(self, name: str) -> str:
@@ -59,5 +65,7 @@ class Exchange:
 
 
 Handler = Callable[[Exchange], Answer]
-# told of every finished exchange on a scoring route, with its answer; must be quick, may not raise
+# run before the handler, for every request, pages included; may answer in its stead or raise
+Guard = Callable[[Exchange], "Answer | None"]
+# told of every finished exchange, with its answer; must be quick, may not raise
 Observer = Callable[[Exchange, Answer], None]

@@ -248,12 +248,12 @@ def test_other_content_types_are_415(client, people, content_type, says):
     assert says in refused(post(app, {"dataframe_records": [ROW]}, content_type), 415)
 
 
-def test_compressed_bodies_are_refused_not_misread(client, people):
+def test_bodies_of_unknown_compression_are_refused_not_misread(client, people):
     app = client(lambda data, params: [0], people)
     response = app.post(
-        "/invocations", data=b"\x1f\x8b", content_type=JSON, headers={"Content-Encoding": "gzip"}
+        "/invocations", data=b"\x1f\x8b", content_type=JSON, headers={"Content-Encoding": "br"}
     )
-    assert "'gzip'" in refused(response, 415)
+    assert "'br'" in refused(response, 415)
 
 
 def test_a_body_over_the_limit_is_413(client, people):
@@ -346,6 +346,7 @@ def test_a_generator_that_fails_halfway_is_the_models_failure(client, grid):
 def test_sklearn_models_are_called_by_one_thread_at_a_time(fake_model):
     from threading import Barrier, Thread
 
+    from mlpack.serve.exchange import Exchange
     from mlpack.serve.scoring import Scorer
 
     running, most = [], []
@@ -363,7 +364,7 @@ def test_sklearn_models_are_called_by_one_thread_at_a_time(fake_model):
     def ask():
         start.wait()
         for _ in range(50):
-            scorer.score(b'{"inputs": [1]}', JSON)
+            scorer.score(Exchange({"CONTENT_TYPE": JSON}, b'{"inputs": [1]}'))
 
     threads = [Thread(target=ask) for _ in range(4)]
     for thread in threads:

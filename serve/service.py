@@ -1,0 +1,65 @@
+"""What one server serves: its models by name, its settings, and whether it is ready.
+
+service = Service({"model": Scorer(model)}, settings)
+service.start()          in each worker: warms the models up, then `ready`
+service.drain()          the worker is told to stop: no longer `ready`
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from .body import receive
+from .exchange import Answer, Exchange
+from .scoring import Scorer
+from .settings import ServeSettings
+
+
+class Service:
+    """The models behind one port.
+
+    Args:
+        scorers: by name, in the order in which they were given; the first answers `/invocations`.
+        settings: of the server.
+
+    Attributes:
+        ready: send requests here. Health checks that decide about traffic ask this; those that
+            decide about life get an answer at all, or none.
+    """
+
+    def __init__(self, scorers: Mapping[str, Scorer], settings: ServeSettings) -> None:
+        self.scorers = dict(scorers)
+        self.settings = settings
+        self._warm = True  # until somebody calls `start`
+        self._draining = False
+
+    @property
+    def default(self) -> Scorer:
+        """The model that answers where none is named."""
+        return next(iter(self.scorers.values()))
+
+    @property
+    def ready(self) -> bool:
+        """See the class."""
+        return self._warm and not self._draining
+
+    def start(self) -> None:
+        """In a new worker: whatever must not cross a fork (threads, first calls) happens now."""
+
+    def drain(self) -> None:
+        """The worker stops: requests in flight are finished, new ones should go elsewhere."""
+        self._draining = True
+
+    def pick(self, exchange: Exchange) -> Scorer:
+        """The model for a request that names none."""
+        return self.default
+
+    def invoke(self, exchange: Exchange) -> Answer:
+        """Score a request of the `/invocations` protocol by the model that routing chooses."""
+        return self.invoke_by(self.pick(exchange), exchange)
+
+    def invoke_by(self, scorer: Scorer, exchange: Exchange) -> Answer:
+        """The same by a certain model."""
+        exchange.model = scorer.name
+        receive(exchange, self.settings.max_body)
+        return scorer.score(exchange)
