@@ -106,6 +106,16 @@ class TrackingStore(Protocol):
     ) -> PagedList:
         """One page of runs; without an order the newest first."""
 
+    def search_run_ids(
+        self,
+        experiment_ids: Sequence[str],
+        filter_string: str = "",
+        view: ViewType = ViewType.ACTIVE_ONLY,
+        max_results: int = 50_000,
+        page_token: str | None = None,
+    ) -> PagedList:
+        """As `search_runs`, and only the ids; a page may hold fewer than asked for."""
+
     # --- what runs log ---
     def log_metric(self, run_id: str, metric: Metric) -> None:
         """One value: the call that training loops repeat."""

@@ -7,7 +7,7 @@ import math
 import pytest
 
 from mlpack.errors import InvalidInput
-from mlpack.tracking.entities import Metric, Param, RunTag
+from mlpack.tracking.entities import Metric, Param, RunTag, ViewType
 
 VALUES = {"a": 0.5, "b": math.nan, "c": math.inf, "d": None, "e": 0.25, "f": 0.5}
 
@@ -69,3 +69,13 @@ def test_tokens_that_were_changed(store, experiment):
     token = store.search_runs([experiment], max_results=1).token
     with pytest.raises(InvalidInput):
         store.search_runs([experiment], max_results=1, page_token=token[:-8] + "AAAAAAA=")
+
+
+def test_ids_alone(store):
+    experiment = store.create_experiment("ids")
+    made = [store.create_run(experiment, f"r{i}", "u", i, []).info.run_id for i in range(5)]
+    store.set_run_stage(made[1], "deleted")
+    assert store.search_run_ids([experiment]) == [made[i] for i in (4, 3, 2, 0)]
+    page = store.search_run_ids([experiment], "run_name != 'r3'", ViewType.ALL, 2)
+    rest = store.search_run_ids([experiment], "run_name != 'r3'", ViewType.ALL, 2, page.token)
+    assert [*page, *rest] == [made[i] for i in (4, 2, 1, 0)] and rest.token is None

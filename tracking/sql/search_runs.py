@@ -7,7 +7,7 @@ asked whether one of them names only a few runs; if so, these are looked at one 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -46,6 +46,26 @@ class RunSearch(ModelSearch):
         order_by: Sequence[str] = (),
         page_token: str | None = None,
     ) -> PagedList:
+        return self._search(
+            self._load_in_order,
+            (experiment_ids, filter_string, view, max_results, order_by, page_token),
+        )
+
+    def search_run_ids(
+        self,
+        experiment_ids: Sequence[str],
+        filter_string: str = "",
+        view: ViewType = ViewType.ACTIVE_ONLY,
+        max_results: int = 50_000,
+        page_token: str | None = None,
+    ) -> PagedList:
+        return self._search(
+            _ids_in_order, (experiment_ids, filter_string, view, max_results, (), page_token)
+        )
+
+    def _search(self, load: Callable[[Connection, list[int]], list[Any]], given: Any) -> PagedList:
+        """One page of runs, by what is read of those that were found."""
+        experiment_ids, filter_string, view, max_results, order_by, page_token = given
         check_max_results(max_results)
         clauses, orders = parse_filter(filter_string), parse_order(order_by)
         asked = ["runs", sorted(experiment_ids), filter_string, int(view), list(order_by)]
@@ -58,7 +78,7 @@ class RunSearch(ModelSearch):
         with self.database.read() as connection:
             search = _Search(connection, clauses, orders, self.own_root)
             rows = search.rows(parts, start, max_results + 1)
-            found = self._load_in_order(connection, [row.id for _, row in rows[:max_results]])
+            found = load(connection, [row.id for _, row in rows[:max_results]])
         if len(rows) <= max_results:
             return PagedList(found, None)
         phase, last = rows[max_results - 1]
@@ -70,6 +90,14 @@ class RunSearch(ModelSearch):
             query = sa.select(*RUN_COLUMNS).join(experiments).where(runs.c.id.in_(some))
             rows |= {row.id: row for row in connection.execute(query)}
         return self.load_runs(connection, [rows[key] for key in keys])
+
+
+def _ids_in_order(connection: Connection, keys: list[int]) -> list[str]:
+    ids: dict[int, str] = {}
+    for some in (keys[i : i + FEW] for i in range(0, len(keys), FEW)):
+        query = sa.select(runs.c.id, runs.c.run_id).where(runs.c.id.in_(some))
+        ids |= dict(plain_rows(connection, query))
+    return [ids[key] for key in keys]
 
 
 @dataclass(frozen=True, slots=True)
