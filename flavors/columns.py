@@ -29,9 +29,10 @@ def concat_column(parts: Sequence[Column]) -> Column:
     if all(hasattr(part, "dtype") for part in parts):
         import numpy as np
 
-        if all(isinstance(part, np.ndarray) and part.dtype.kind in "biuf" for part in parts):
+        alike = len({part.dtype for part in parts}) == 1
+        if all(isinstance(p, np.ndarray) and (alike or p.dtype.kind in "biuf") for p in parts):
             return np.concatenate(parts)
-        if len({part.dtype for part in parts}) == 1:
+        if alike:
             import pandas as pd
 
             return from_series(pd.concat(list(map(pd.Series, parts)), ignore_index=True))

@@ -37,7 +37,7 @@ class Exchange:
         environ: of WSGI, with the raw headers.
         body: of the request, decompressed; empty until a route reads it.
         started: when its headers were read, by `time.perf_counter`.
-        deadline: when nobody waits for an answer any more, by the same clock.
+        deadline: when nobody waits for an answer any more, by `time.monotonic`.
         route: the pattern it matched, for metrics: ``/models/{name}/invocations``; '' for
             whatever is left to Flask (pages, unknown addresses).
         model: the name of the model that answered; '' while none is chosen.

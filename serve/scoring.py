@@ -5,21 +5,30 @@ Whatever makes requests cheaper (batching them together, other formats) is behin
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from ..errors import MlpackError, ModelFailed
+from ..errors import DeadlineExceeded, MlpackError, ModelFailed
 from ..flavors.enforce import enforce, enforce_params
+from .batching import Batcher
 from .codecs import Decoded, decode
 from .encode import encode_predictions
 from .exchange import Answer, Exchange
+from .merge import rows_of, split
+from .settings import ServeSettings
 
 if TYPE_CHECKING:
     from ..flavors.loaded import LoadedModel
+    from ..flavors.signature import ModelSignature
+
+log = logging.getLogger("mlpack.serve")
+
+_MOST_EXAMPLE_ROWS = 20
 
 # names of columns are the caller's text: bounded before they go into a header
 _MAX_IGNORED_SHOWN = 20
@@ -32,6 +41,10 @@ class Scorer:
         model: loaded; shared by all threads of a process.
         name: what the server calls it.
         version: of the registered model, '' if it is none.
+
+    Attributes:
+        batcher: the line in front of the model, where only one thread may predict at a time or
+            where that pays; None for a model that any thread calls when it wants to.
     """
 
     def __init__(self, model: LoadedModel, name: str = "model", version: str = "") -> None:
@@ -39,9 +52,43 @@ class Scorer:
         self.name = name
         self.version = version
         self.signature = model.signature
-        self._turn: AbstractContextManager[Any] = (
-            threading.Lock() if _must_take_turns(model) else nullcontext()
-        )
+        self.batcher = Batcher(model.predict_enforced) if _must_take_turns(model) else None
+
+    def warm_up(self, settings: ServeSettings) -> None:
+        """Call the model for the first time in this process, and find out whether batching pays.
+
+        Its failures are only logged: an example that does not work makes no bad server.
+        """
+        from .examples import example_request
+        from .json_forms import split_payload
+
+        if settings.batching == "on":
+            self._batch(settings)
+        try:
+            payload = example_request(self.model)
+            if payload is None:
+                return
+            decoded = Decoded(*split_payload(payload, self.signature))
+            data, params = self._enforce(decoded)
+            if (rows := rows_of(data) or 0) > _MOST_EXAMPLE_ROWS:
+                data = (split(data, [_MOST_EXAMPLE_ROWS, rows - _MOST_EXAMPLE_ROWS]) or [data])[0]
+            self._call(data, params)
+        except (Exception, SystemExit) as error:
+            log.info("The model %s failed at its own example: %s", self.name, error)
+            return
+        if settings.batching == "auto" and _declares_inputs(self.signature):
+            from .probe import gains_from_batching
+
+            if gains_from_batching(self._call, data, params):
+                self._batch(settings)
+
+    def _call(self, data: Any, params: Mapping[str, Any]) -> Any:
+        return self._predict(data, params, {}, float("inf"))
+
+    def _batch(self, settings: ServeSettings) -> None:
+        batcher = self.batcher or Batcher(self.model.predict_enforced)
+        batcher.max_rows, batcher.max_wait = settings.max_batch_rows, settings.max_batch_wait
+        self.batcher = batcher
 
     def score(self, exchange: Exchange) -> Answer:
         """Parse, enforce, predict, encode.
@@ -71,21 +118,32 @@ class Scorer:
         Raises:
             MlpackError: as `score`.
         """
-        data = enforce(self.signature, decoded.data)
-        params = enforce_params(self.signature, decoded.params)
-        facts: dict[str, Any] = {} if exchange is None else exchange.facts
+        data, params = self._enforce(decoded)
+        facts, deadline = (
+            ({}, float("inf")) if exchange is None else (exchange.facts, exchange.deadline)
+        )
         facts["data"] = data
+        facts["rows"] = rows_of(data)
         with blaming_the_model():
-            facts["predictions"] = predictions = self._predict(data, params, facts)
+            facts["predictions"] = predictions = self._predict(data, params, facts, deadline)
         return predictions
 
-    def _predict(self, data: Any, params: Mapping[str, Any], facts: dict[str, Any]) -> Any:
-        with self._turn:
-            begun = time.perf_counter()
-            try:
-                return self.model.predict_enforced(data, params)
-            finally:
-                facts["model_seconds"] = time.perf_counter() - begun
+    def _enforce(self, decoded: Decoded) -> tuple[Any, dict[str, Any]]:
+        data = enforce(self.signature, decoded.data)
+        return data, enforce_params(self.signature, decoded.params)
+
+    def _predict(
+        self, data: Any, params: Mapping[str, Any], facts: dict[str, Any], deadline: float
+    ) -> Any:
+        if self.batcher is not None:
+            return self.batcher.predict(data, params, facts, deadline)
+        begun = time.monotonic()
+        if begun > deadline:
+            raise DeadlineExceeded("The request waited longer than it may take.")
+        try:
+            return self.model.predict_enforced(data, params)
+        finally:
+            facts["model_seconds"] = time.monotonic() - begun
 
 
 @contextmanager
@@ -122,6 +180,11 @@ def _must_take_turns(model: LoadedModel) -> bool:
     lock for most of their time anyway.
     """
     return "sklearn" in model.metadata.flavors
+
+
+def _declares_inputs(signature: ModelSignature | None) -> bool:
+    """Only then all requests are of the example's kind."""
+    return signature is not None and signature.inputs is not None
 
 
 def _as_header(names: tuple[object, ...]) -> str:

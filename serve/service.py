@@ -7,7 +7,8 @@ service.drain()          the worker is told to stop: no longer `ready`
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import threading
+from collections.abc import Callable, Mapping
 
 from .body import receive
 from .exchange import Answer, Exchange
@@ -30,7 +31,7 @@ class Service:
     def __init__(self, scorers: Mapping[str, Scorer], settings: ServeSettings) -> None:
         self.scorers = dict(scorers)
         self.settings = settings
-        self._warm = True  # until somebody calls `start`
+        self._warm = True  # as long as nobody calls `start`
         self._draining = False
 
     @property
@@ -43,8 +44,21 @@ class Service:
         """See the class."""
         return self._warm and not self._draining
 
-    def start(self) -> None:
-        """In a new worker: whatever must not cross a fork (threads, first calls) happens now."""
+    def start(self, then: Callable[[], None] = lambda: None) -> None:
+        """In a new worker: whatever must not cross a fork (threads, first calls) happens now.
+
+        Args:
+            then: called when the models are warm.
+        """
+        self._warm = False
+
+        def warm_up() -> None:
+            for scorer in self.scorers.values():
+                scorer.warm_up(self.settings)
+            self._warm = True
+            then()
+
+        threading.Thread(target=warm_up, name="warm-up", daemon=True).start()
 
     def drain(self) -> None:
         """The worker stops: requests in flight are finished, new ones should go elsewhere."""

@@ -11,6 +11,7 @@ from typing import Any
 from ..errors import InvalidInput
 
 MEGABYTE = 1024 * 1024
+BATCHING = ("auto", "on", "off")
 
 
 @dataclass(frozen=True)
@@ -22,6 +23,12 @@ class ServeSettings:
         port: 0 takes a free one, which the banner shows.
         workers: processes; None means one a CPU, at most 8.
         threads: requests that a worker takes at once.
+        batching: predict concurrent requests together: "auto" where the model gains from it and
+            its rows do not influence each other, "on", "off".
+        max_batch_rows: most rows that are put together.
+        max_batch_wait: seconds that a prediction waits for others to join; 0: no time at all.
+        max_queue: requests that may wait in a worker; what comes then is answered with 429.
+        max_requests: a worker is replaced after about as many requests; 0: never.
         timeout: seconds after which a request is answered with 504; 0 for no limit.
         graceful_timeout: seconds that requests in flight get to finish after SIGTERM.
             Orchestrators kill after 30, so it stays below.
@@ -38,6 +45,11 @@ class ServeSettings:
     port: int = 5000
     workers: int | None = None
     threads: int = 8
+    batching: str = "auto"
+    max_batch_rows: int = 512
+    max_batch_wait: float = 0.0
+    max_queue: int = 500
+    max_requests: int = 0
     timeout: float = 60.0
     graceful_timeout: float = 25.0
     keepalive: float = 60.0
@@ -51,6 +63,12 @@ class ServeSettings:
         _within("port", self.port, 0, 65535)
         _within("workers", 1 if self.workers is None else self.workers, 1, 1000)
         _within("threads", self.threads, 1, 1000)
+        if self.batching not in BATCHING:
+            raise InvalidInput(f"batching must be auto, on or off, not {self.batching!r}.")
+        _within("max_batch_rows", self.max_batch_rows, 1, 2**31)
+        _within("max_batch_wait", self.max_batch_wait, 0, 60)
+        _within("max_queue", self.max_queue, 0, 1_000_000)
+        _within("max_requests", self.max_requests, 0, 2**31)
         _within("timeout", self.timeout, 0, 86400)
         _within("graceful_timeout", self.graceful_timeout, 0, 86400)
         _within("keepalive", self.keepalive, 0, 86400)
@@ -145,6 +163,11 @@ _VARIABLES: dict[str, tuple[tuple[str, ...], Callable[[str], Any]]] = {
     "port": (("MLPACK_PORT", "SAGEMAKER_BIND_TO_PORT"), int),
     "workers": (("MLPACK_WORKERS", "MLFLOW_MODELS_WORKERS"), int),
     "threads": (("MLPACK_THREADS",), int),
+    "batching": (("MLPACK_BATCHING",), str.lower),
+    "max_batch_rows": (("MLPACK_MAX_BATCH_ROWS",), int),
+    "max_batch_wait": (("MLPACK_MAX_BATCH_WAIT",), float),
+    "max_queue": (("MLPACK_MAX_QUEUE",), int),
+    "max_requests": (("MLPACK_MAX_REQUESTS",), int),
     "timeout": (("MLPACK_TIMEOUT", "MLFLOW_SCORING_SERVER_REQUEST_TIMEOUT"), float),
     "graceful_timeout": (("MLPACK_GRACEFUL_TIMEOUT",), float),
     "keepalive": (("MLPACK_KEEPALIVE",), float),
@@ -160,6 +183,7 @@ _KINDS: dict[Callable[[str], Any], str] = {
     parse_size: "a size such as 100M",
     _flag: "1 or 0",
     str: "text",
+    str.lower: "text",
 }
 
 
