@@ -5,6 +5,8 @@
     GET  /models                        their names
     POST /invocations                   rows in, {"predictions": …} out
     POST /models/<name>/invocations     the same by one of several models
+    GET  /, /openapi.json               a page for people, a document for tools
+    POST /score                         the first by Azure's name
 
 Whatever goes wrong, the answer is JSON: {"error_code", "message"}.
 """
@@ -18,9 +20,12 @@ from flask import Flask, Response, request
 from werkzeug.exceptions import HTTPException
 
 from .. import __version__
+from .azure import add_azure
 from .exchange import Answer, Exchange
 from .failures import answer_to, as_json
 from .hot import HotRoutes, as_response
+from .openapi import add_openapi
+from .page import add_page
 from .scoring import Scorer
 from .service import Service
 from .settings import ServeSettings
@@ -44,6 +49,9 @@ def create_app(served: Service | LoadedModel, settings: ServeSettings | None = N
     app = Flask("mlpack.serve", static_folder=None)
     hot = HotRoutes(app)
     _add_own_routes(hot, served)
+    add_azure(hot, served)
+    add_openapi(hot, served)
+    add_page(hot, served)
 
     @app.errorhandler(Exception)
     def failed(error: Exception) -> Response:

@@ -25,6 +25,8 @@ def test_holds_only_what_scores(tmp_path: Path) -> None:
     tops = {n.split("/")[1] for n in names if n.startswith("mlpack/")}
     assert tops == {"__init__.py", "errors.py", "uris.py", "py.typed", "flavors", "serve"}
     assert not [n for n in names if "__pycache__" in n or n.endswith(".pyc")]
+    # what the server's page loads lies beside its code
+    assert {f"mlpack/serve/web/{n}" for n in ("page.html", "page.js", "page.css")} <= set(names)
 
 
 def test_same_sources_same_bytes(tmp_path: Path) -> None:

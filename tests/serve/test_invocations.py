@@ -277,7 +277,7 @@ def test_health_and_version(client):
 
 def test_unknown_routes_and_methods_answer_in_json(client):
     app = client(lambda data, params: [0])
-    assert "POST /invocations" in refused(app.get("/"), 404)
+    assert "POST /invocations" in refused(app.get("/nothing"), 404)
     refused(app.post("/invocations/"), 404)
     response = app.get("/invocations")
     assert "not allowed" in refused(response, 405)
