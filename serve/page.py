@@ -145,9 +145,8 @@ class _Page:
 
 def _html(text: str) -> Answer:
     headers = [*HEADERS, ("Cache-Control", "no-store"), ("Vary", "Accept, Authorization")]
-    return Answer(
-        text.strip().encode("utf-8", "replace"), "text/html; charset=utf-8", headers=headers
-    )
+    body = text.strip().encode("utf-8", "replace")
+    return Answer(body, "text/html; charset=utf-8", headers=headers)
 
 
 def _asset(name: str, content_type: str) -> Any:
