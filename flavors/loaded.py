@@ -79,21 +79,47 @@ class LoadedModel:
                 raise SchemaMismatch(f"{gap}, and the model does not take that: {error}") from error
             raise ModelFailed(f"The model raised {type(error).__name__}: {error}") from error
 
+    @property
+    def streams(self) -> bool:
+        """Whether the model can give its answer in pieces: see `predict_stream`."""
+        stream = hasattr(self._predictor, "predict_stream")
+        return bool(getattr(self._predictor, "streams", stream)) and stream
+
     def predict_stream(self, data: Any, params: Mapping[str, Any] | None = None) -> Iterator[Any]:
         """As `predict`, for a model that gives its answer in pieces.
 
+        Returns:
+            an iterator; the model works while it is read, and stops when it is closed.
+
         Raises:
             InvalidState: the model does not stream.
+            SchemaMismatch, InvalidInput: as `predict`, before the first piece.
+            ModelFailed: the model raised; from the iterator.
         """
-        stream = getattr(self._predictor, "predict_stream", None)
-        if stream is None:
-            raise InvalidState("This model does not stream; use predict().")
+        if not self.streams:
+            raise InvalidState(
+                "This model does not stream; use predict(). (A PythonModel streams if it has "
+                "predict_stream.)"
+            )
         signature = self.metadata.signature
         checked = enforce(signature, data)
-        pieces: Iterator[Any] = stream(
+        return self.stream_enforced(
             checked, enforce_params(signature, dict(params) if params else None)
         )
-        return pieces
+
+    def stream_enforced(self, data: Any, params: Mapping[str, Any]) -> Iterator[Any]:
+        """Pieces for data that was checked against the signature already.
+
+        Raises:
+            ModelFailed: the model raised.
+        """
+        predictor: Any = self._predictor
+        try:
+            yield from predictor.predict_stream(data, params)
+        except MlpackError:
+            raise
+        except Exception as error:
+            raise ModelFailed(f"The model raised {type(error).__name__}: {error}") from error
 
     def unwrap_python_model(self) -> Any:
         """The user's own `PythonModel`.

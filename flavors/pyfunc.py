@@ -30,6 +30,7 @@ from .python_model import (
     FunctionModel,
     PythonModel,
     PythonModelContext,
+    overrides_stream,
     take_declared_model,
     takes_context,
 )
@@ -159,6 +160,7 @@ class BoundModel:
             python_model.func if type(python_model) is FunctionModel else python_model.predict
         )
         self._call = self._bind(function)
+        self.streams = overrides_stream(python_model)
 
     def predict(self, data: Any, params: Mapping[str, Any]) -> Any:
         """Score a batch."""
@@ -188,12 +190,24 @@ class _OtherPredictor:
         if self._call is None:
             raise BadModel(f"The model, a {type(model).__name__}, has no method {method!r}.")
         self._takes_params = "params" in inspect.signature(self._call).parameters
+        self._stream = getattr(model, "predict_stream", None)
+        self.streams = self._stream is not None
 
     def predict(self, data: Any, params: Mapping[str, Any]) -> Any:
         """Score a batch."""
         data = _FRAMES(data)
         assert self._call is not None
         return self._call(data, params=dict(params)) if self._takes_params else self._call(data)
+
+    def predict_stream(self, data: Any, params: Mapping[str, Any]) -> Iterator[Any]:
+        """Score one input, in pieces."""
+        assert self._stream is not None
+        data = _FRAMES(data)
+        takes_params = "params" in inspect.signature(self._stream).parameters
+        pieces: Iterator[Any] = (
+            self._stream(data, params=dict(params)) if takes_params else self._stream(data)
+        )
+        return pieces
 
 
 # what `converter` returns for a model that wants data frames
@@ -225,8 +239,7 @@ def _save_pickle(
     path = folder / PICKLE_FILE
     path.write_bytes(dumps(python_model))
     if streamable is None:
-        stream = getattr(type(python_model), "predict_stream", PythonModel.predict_stream)
-        streamable = stream is not PythonModel.predict_stream
+        streamable = overrides_stream(python_model)
     return FlavorConfig(
         keys={},
         pyfunc={

@@ -98,3 +98,11 @@ def takes_context(function: Any) -> bool:
     """Whether a predict method wants the context before the data."""
     names = list(inspect.signature(function).parameters)
     return "context" in names or len([n for n in names if n not in ("self", "params")]) == 2
+
+
+def overrides_stream(python_model: Any) -> bool:
+    """Whether a model has a ``predict_stream`` of its own, not just that of a base class."""
+    for kind in type(python_model).__mro__:
+        if "predict_stream" in vars(kind):
+            return kind.__name__ != "PythonModel"
+    return False

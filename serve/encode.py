@@ -69,7 +69,7 @@ def to_plain(value: Any) -> Any:
     if kind is list or kind is tuple:
         return [to_plain(item) for item in value]
     if kind is dict:
-        return {_key(key): to_plain(item) for key, item in value.items()}
+        return {key_text(key): to_plain(item) for key, item in value.items()}
     if kind is Table:
         return _records(value.names, [_column(c) for c in value.columns])
     for module, convert in _BY_MODULE.items():
@@ -187,7 +187,7 @@ def _column(column: Any) -> list[Any]:
 def _records(
     names: Sequence[Any], columns: list[list[Any]], n_rows: int | None = None
 ) -> list[dict[str, Any]]:
-    keys = [_key(name) for name in names]
+    keys = [key_text(name) for name in names]
     if len(set(keys)) != len(keys):
         raise ModelFailed(f"The model returned a table whose columns repeat: {keys}.")
     if not columns:
@@ -195,7 +195,7 @@ def _records(
     return [dict(zip(keys, row, strict=True)) for row in zip(*columns, strict=True)]
 
 
-def _key(key: Any) -> str:
+def key_text(key: Any) -> str:
     """Object keys are strings in JSON; those of a DataFrame with two header rows are tuples."""
     if type(key) is str:
         return key
@@ -223,7 +223,7 @@ _BY_TYPE: tuple[tuple[Any, Callable[[Any], Any]], ...] = (
     (timedelta, timedelta.total_seconds),
     ((Decimal, Fraction), lambda v: to_plain(_number(v))),
     ((UUID, PurePath), str),
-    (Mapping, lambda v: {_key(k): to_plain(item) for k, item in v.items()}),
+    (Mapping, lambda v: {key_text(k): to_plain(item) for k, item in v.items()}),
     ((Sequence, Set, Iterator), lambda v: [to_plain(item) for item in v]),
 )
 

@@ -1,77 +1,82 @@
-"""Parquet as a table, read with pyarrow, which is not among our requirements."""
+"""Parquet as a table, read with pyarrow, which is not among our requirements.
+
+A file of a few kilobytes can unpack to any size, and says of itself what it likes: the size is
+counted batch by batch while it is read. Texts are read as dictionaries, so that one that
+repeats a million times is in memory once.
+"""
 
 from __future__ import annotations
 
 from typing import Any
 
-from ..errors import InvalidInput, PayloadTooLarge, UnsupportedMediaType
+from ..errors import InvalidInput, PayloadTooLarge
 from ..flavors.table import Table
+from .arrow import require_pyarrow
+from .arrow_columns import to_table
 
-# A file of a few kilobytes can unpack to any size: bound what is unpacked, not only what came.
-MAX_UNPACKED = 2 * 1024**3
+CONTENT_TYPE = "application/vnd.apache.parquet"
+_BATCH = 16 * 1024  # rows that are unpacked between two looks at the sum
+_CELL = 8
 
 
-def parse(body: bytes, max_unpacked: int = MAX_UNPACKED) -> Table:
+def parse(body: bytes, limit: int) -> Table:
     """Read a Parquet file from memory.
 
     Args:
         body: the file.
-        max_unpacked: bytes that it may unpack to.
+        limit: bytes that it may unpack to.
 
     Raises:
-        InvalidInput: not a Parquet file, damaged, or without rows.
+        InvalidInput: not a Parquet file, damaged, of types that are not read, or without rows.
         PayloadTooLarge: it would unpack to more than allowed.
         UnsupportedMediaType: pyarrow is not installed.
     """
+    pa = require_pyarrow("Parquet")
     try:
-        import pyarrow as pa
-        import pyarrow.parquet as pq
-    except ImportError:
-        raise UnsupportedMediaType(
-            "Parquet is not read here because pyarrow is not installed beside the model; "
-            "send JSON or CSV, or add pyarrow to the model's requirements."
-        ) from None
-    try:
-        file = pq.ParquetFile(pa.BufferReader(body))
-        _check_size(file.metadata, max_unpacked)
-        table = file.read(use_threads=False)
-    except (pa.ArrowException, OSError, ValueError) as error:
+        table = _read(pa, body, limit)
+        table.validate(full=True)
+    except (pa.ArrowException, OSError, ValueError, MemoryError) as error:
         reason = (str(error).splitlines() or [""])[0][:200]
         raise InvalidInput(f"The body is not a readable Parquet file: {reason}") from None
-    index = _index_columns(table.schema)
-    kept = [i for i, name in enumerate(table.column_names) if name not in index]
-    if table.num_rows == 0 or not kept:
-        raise InvalidInput("There are no rows to score.")
-    return Table([table.column_names[i] for i in kept], [_column(table.column(i)) for i in kept])
+    return to_table(table, limit)
 
 
-def _check_size(metadata: Any, limit: int) -> None:
+def _read(pa: Any, body: bytes, limit: int) -> Any:
+    import pyarrow.parquet as pq
+
+    metadata = pq.read_metadata(pa.BufferReader(body))
+    _check_claims(metadata, limit)
+    texts = _texts(metadata)
+    file = pq.ParquetFile(pa.BufferReader(body), read_dictionary=texts, buffer_size=0)
+    batches = []
+    size = 0
+    for batch in file.iter_batches(batch_size=_BATCH, use_threads=False):
+        size += batch.nbytes
+        if size > limit:
+            raise _too_large(limit)
+        batches.append(batch)
+    return pa.Table.from_batches(
+        batches, schema=batches[0].schema if batches else file.schema_arrow
+    )
+
+
+def _check_claims(metadata: Any, limit: int) -> None:
+    """Refuse a file that says itself that it is too large, before a page is read."""
     packed = sum(metadata.row_group(i).total_byte_size for i in range(metadata.num_row_groups))
     # run-length encoding hides the size of constant columns: count cells as well
-    cells = metadata.num_rows * max(1, metadata.num_columns) * 8
+    cells = metadata.num_rows * max(1, metadata.num_columns) * _CELL
     if max(packed, cells) > limit:
-        raise PayloadTooLarge(
-            f"The Parquet file unpacks to more than {limit // 1024**2} MB; send fewer rows."
-        )
+        raise _too_large(limit)
 
 
-def _index_columns(schema: Any) -> set[str]:
-    """Columns that hold a DataFrame's row labels, which are no features."""
-    described = schema.pandas_metadata or {}
-    return {name for name in described.get("index_columns", ()) if isinstance(name, str)}
+def _texts(metadata: Any) -> list[str]:
+    """The columns of texts and bytes, wherever they are nested."""
+    columns = map(metadata.schema.column, range(metadata.num_columns))
+    return [column.path for column in columns if column.physical_type == "BYTE_ARRAY"]
 
 
-def _column(column: Any) -> Any:
-    """Numbers, dates and booleans as an array, all else as Python values."""
-    import pyarrow as pa
-
-    kind = column.type
-    if pa.types.is_dictionary(kind):
-        column = column.cast(kind.value_type)
-        kind = kind.value_type
-    if pa.types.is_floating(kind) or pa.types.is_timestamp(kind):
-        return column.to_numpy()
-    whole = pa.types.is_integer(kind) or pa.types.is_boolean(kind)
-    if whole and column.null_count == 0:  # with gaps numpy would make them something else
-        return column.to_numpy()
-    return column.to_pylist()
+def _too_large(limit: int) -> PayloadTooLarge:
+    return PayloadTooLarge(
+        f"The Parquet file unpacks to more than the limit of {limit} bytes; send fewer rows at "
+        "a time or raise the server's --max-body."
+    )

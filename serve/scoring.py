@@ -15,12 +15,14 @@ from urllib.parse import quote
 
 from ..errors import DeadlineExceeded, MlpackError, ModelFailed
 from ..flavors.enforce import enforce, enforce_params
+from .answers import choose
 from .batching import Batcher
-from .codecs import Decoded, decode
-from .encode import encode_predictions
+from .codecs import MAX_UNPACKED, Decoded, decode_request
 from .exchange import Answer, Exchange
 from .merge import rows_of, split
 from .settings import ServeSettings
+from .streams import HEADERS as STREAM_HEADERS
+from .streams import begin
 
 if TYPE_CHECKING:
     from ..flavors.loaded import LoadedModel
@@ -45,6 +47,7 @@ class Scorer:
     Attributes:
         batcher: the line in front of the model, where only one thread may predict at a time or
             where that pays; None for a model that any thread calls when it wants to.
+        max_unpacked: bytes that a body of a binary format may unpack to.
     """
 
     def __init__(self, model: LoadedModel, name: str = "model", version: str = "") -> None:
@@ -52,6 +55,8 @@ class Scorer:
         self.name = name
         self.version = version
         self.signature = model.signature
+        self.streams = model.streams
+        self.max_unpacked = MAX_UNPACKED
         self.batcher = Batcher(model.predict_enforced) if _must_take_turns(model) else None
 
     def warm_up(self, settings: ServeSettings) -> None:
@@ -99,11 +104,15 @@ class Scorer:
         Raises:
             MlpackError: the caller's mistake (4xx), or `ModelFailed` (500).
         """
-        content_type = exchange.environ.get("CONTENT_TYPE")
-        decoded = decode(exchange.body, content_type, self.signature)
-        predictions = self.predict(decoded, exchange)
-        with blaming_the_model():  # encoding runs the model's code when it returned a generator
-            answer = Answer(encode_predictions(predictions))
+        form = choose(exchange.environ.get("HTTP_ACCEPT", ""), can_stream=self.streams)
+        decoded = decode_request(exchange, self.signature, self.max_unpacked)
+        if form.stream is not None:
+            pieces = form.stream(begin(self.stream(decoded, exchange)))
+            answer = Answer(pieces, form.content_type, headers=list(STREAM_HEADERS))
+        else:
+            predictions = self.predict(decoded, exchange)
+            with blaming_the_model():  # encoding runs its code when it returned a generator
+                answer = Answer(form.encode(predictions), form.content_type)
         if ignored := getattr(exchange.facts["data"], "dropped", ()):
             answer.headers.append(("X-Mlpack-Ignored-Columns", _as_header(ignored)))
         return answer
@@ -127,6 +136,18 @@ class Scorer:
         with blaming_the_model():
             facts["predictions"] = predictions = self._predict(data, params, facts, deadline)
         return predictions
+
+    def stream(self, decoded: Decoded, exchange: Exchange) -> Iterator[Any]:
+        """Enforce, and predict in pieces while they are read.
+
+        Raises:
+            MlpackError: as `score`; from the iterator, at its first piece or later.
+        """
+        data, params = self._enforce(decoded)
+        exchange.facts["data"] = data
+        exchange.facts["rows"] = rows_of(data)
+        with blaming_the_model():
+            yield from self.model.stream_enforced(data, params)
 
     def _enforce(self, decoded: Decoded) -> tuple[Any, dict[str, Any]]:
         data = enforce(self.signature, decoded.data)

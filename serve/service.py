@@ -30,6 +30,8 @@ class Service:
 
     def __init__(self, scorers: Mapping[str, Scorer], settings: ServeSettings) -> None:
         self.scorers = dict(scorers)
+        for scorer in self.scorers.values():
+            scorer.max_unpacked = settings.max_body
         self.settings = settings
         self._warm = True  # as long as nobody calls `start`
         self._draining = False

@@ -13,6 +13,8 @@ from mlpack.serve.settings import ServeSettings
 class FakeModel:
     """Calls ``function(data, params)``; everything else is plain attributes."""
 
+    streams = False
+
     def __init__(self, function, signature=None, folder=".", flavors=("python_function",)):
         self.function = function
         self.signature = signature
