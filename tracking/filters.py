@@ -30,7 +30,6 @@ _KINDS = {
     **dict.fromkeys(("attribute", "attributes", "attr", "run"), "attribute"),
     **dict.fromkeys(("dataset", "datasets"), "dataset"),
 }
-_DATASET_KEYS = ("name", "digest", "context")
 
 _NUMERIC_OPERATORS = (">", ">=", "=", "!=", "<", "<=")
 _TEXT_OPERATORS = ("=", "!=", "LIKE", "ILIKE", "IN", "NOT IN")
@@ -45,11 +44,13 @@ class Subject:
         kinds: what may stand before a dot.
         attributes: every name of an attribute and its canonical one.
         numbers: canonical names of the attributes that are numbers.
+        dataset_keys: what is known of its datasets.
     """
 
     kinds: tuple[str, ...]
     attributes: Mapping[str, str]
     numbers: frozenset[str]
+    dataset_keys: tuple[str, ...] = ()
 
 
 RUNS = Subject(
@@ -61,6 +62,7 @@ RUNS = Subject(
         **dict.fromkeys(("run name", "Run name", "Run Name"), "run_name"),
     },
     frozenset({"start_time", "end_time"}),
+    ("name", "digest", "context"),
 )
 EXPERIMENTS = Subject(
     ("tag", "attribute"),
@@ -68,7 +70,7 @@ EXPERIMENTS = Subject(
     frozenset({"creation_time", "last_update_time"}),
 )
 MODELS = Subject(
-    ("metric", "param", "tag", "attribute"),
+    ("metric", "param", "tag", "attribute", "dataset"),
     {
         **{name: name for name in ("name", "model_id", "model_type", "status", "source_run_id")},
         **dict.fromkeys(("creation_timestamp", "creation_time"), "creation_timestamp"),
@@ -78,6 +80,7 @@ MODELS = Subject(
         ),
     },
     frozenset({"creation_timestamp", "last_updated_timestamp"}),
+    ("name", "digest"),  # on which it was measured
 )
 
 
@@ -201,8 +204,8 @@ def _field(scanner: Scanner, subject: Subject, order: bool = False) -> Field:
     key = scanner.key()
     if kind == "attribute":
         return _attribute(scanner, subject, key, key_start)
-    if kind == "dataset" and key not in _DATASET_KEYS:
-        scanner.fail(f"expected one of {', '.join(_DATASET_KEYS)} after the dot", key_start)
+    if kind == "dataset" and key not in subject.dataset_keys:
+        scanner.fail(f"expected one of {', '.join(subject.dataset_keys)} after the dot", key_start)
     return Field(kind, key, is_numeric=kind == "metric")
 
 

@@ -79,3 +79,15 @@ def test_ids_alone(store):
     page = store.search_run_ids([experiment], "run_name != 'r3'", ViewType.ALL, 2)
     rest = store.search_run_ids([experiment], "run_name != 'r3'", ViewType.ALL, 2, page.token)
     assert [*page, *rest] == [made[i] for i in (4, 2, 1, 0)] and rest.token is None
+
+
+def test_models_measured_on_a_dataset(store):
+    experiment = store.create_experiment("measured")
+    run = store.create_run(experiment, "r", "u", 1, []).info.run_id
+    one, two = (store.create_logged_model(experiment, name, run).model_id for name in "ab")
+    store.log_batch(run, [Metric("auc", 0.5, 1, 0, one, "test", "d1"), Metric("x", 1, 1, 0, two)])
+    for text in ("datasets.name = 'test'", "datasets.digest = 'd1' AND metrics.auc > 0.1"):
+        assert [model.model_id for model in store.search_logged_models((), text)] == [one]
+    assert not store.search_logged_models((), "datasets.name = 'none'")
+    with pytest.raises(InvalidInput, match="name, digest"):
+        store.search_logged_models((), "datasets.context = 'x'")

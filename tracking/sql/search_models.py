@@ -79,6 +79,12 @@ def _condition(clause: Clause, dialect: str) -> Any:
     field = clause.field
     if field.kind == "attribute":
         return compare(_COLUMNS[field.key], clause, dialect)
+    if field.kind == "dataset":  # that a metric of the model names
+        column = logged_model_metrics.c[f"dataset_{field.key}"]
+        known = sa.select(logged_model_metrics.c.model).where(
+            logged_model_metrics.c.dataset_name.is_not(None), compare(column, clause, dialect)
+        )
+        return logged_models.c.id.in_(known)
     return with_key(_TABLES[field.kind], logged_models.c.id, clause, dialect)
 
 

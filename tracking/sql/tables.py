@@ -26,6 +26,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    text,
 )
 from sqlalchemy.ext.compiler import compiles
 
@@ -201,6 +202,12 @@ logged_model_metrics = Table(
     Column("dataset_name", String(500)),
     Column("dataset_digest", String(64)),
     Index("ix_logged_model_metrics_run", "run"),
+    Index(
+        "ix_logged_model_metrics_dataset",
+        *("dataset_name", "dataset_digest", "model"),
+        sqlite_where=text("dataset_name IS NOT NULL"),
+        postgresql_where=text("dataset_name IS NOT NULL"),
+    ),
     sqlite_with_rowid=False,
 )
 

@@ -66,6 +66,15 @@ def upgrade() -> None:
         sa.Index("ix_registry_history_deleted", "deleted_name", "id"),
         sqlite_autoincrement=True,
     )
+    # versions of models that were measured on a dataset
+    given = sa.text("dataset_name IS NOT NULL")
+    op.create_index(
+        "ix_logged_model_metrics_dataset",
+        "logged_model_metrics",
+        ["dataset_name", "dataset_digest", "model"],
+        sqlite_where=given,
+        postgresql_where=given,
+    )
 
 
 def _add_versions() -> None:
