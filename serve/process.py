@@ -90,12 +90,34 @@ def exit_on_signal(signum: int, frame: FrameType | None) -> None:
     raise SystemExit(128 + signum)
 
 
+class WorkerWatch:
+    """Told of the lives of the workers; this one does nothing about them."""
+
+    def before_fork(self, worker: Any) -> None:
+        """In the parent: a worker is about to be forked."""
+
+    def after_fork(self, worker: Any) -> None:
+        """In the new worker, before anything else."""
+
+    def before_exit(self, worker: Any) -> None:
+        """In a worker whose requests are done: what it has yet to write is written now."""
+
+    def after_death(self, worker: Any, stopping: bool) -> None:
+        """In the parent: a worker has ended, whichever way.
+
+        Args:
+            worker: the one.
+            stopping: whether the server ends, too.
+        """
+
+
 def serve(
     make_app: Callable[[], Flask],
     options: dict[str, Any],
     timeout: float,
     welcome: str,
     client_patience: float = 0,
+    watch: WorkerWatch | None = None,
 ) -> NoReturn:
     """Run gunicorn until it is told to stop; ends the process.
 
@@ -106,7 +128,9 @@ def serve(
         welcome: printed to standard error when the first worker is up.
         client_patience: where requests have no limit, seconds for each thing that a client is to
             send or to take; 0 for no limit either.
+        watch: told of the workers.
     """
+    watcher = watch or WorkerWatch()
     from gunicorn.app.base import BaseApplication
     from gunicorn.errors import HaltServer
 
@@ -122,8 +146,10 @@ def serve(
             for setting, value in options.items():
                 self.cfg.set(setting, value)
             self.cfg.set("worker_class", ThreadedWorker)
+            self.cfg.set("pre_fork", lambda arbiter, worker: watcher.before_fork(worker))
             self.cfg.set("post_fork", hand_over_signals)
             self.cfg.set("post_worker_init", show_banner)
+            self.cfg.set("worker_exit", finish)
             self.cfg.set("child_exit", end_if_it_never_came_up)
 
         def load(self) -> Flask:
@@ -131,6 +157,11 @@ def serve(
 
     def hand_over_signals(arbiter: Any, worker: Any) -> None:
         worker.early_signals = arbiter.SIG_QUEUE
+        watcher.after_fork(worker)
+
+    def finish(arbiter: Any, worker: Any) -> None:
+        if worker.pid == os.getpid():  # gunicorn also calls it in the parent, for the vanished
+            watcher.before_exit(worker)
 
     def show_banner(worker: Any) -> None:
         if worker.age == 1:  # the first one is up: requests are answered from now on
@@ -139,6 +170,7 @@ def serve(
 
     def end_if_it_never_came_up(arbiter: Any, worker: Any) -> None:
         stopping = not arbiter.LISTENERS
+        watcher.after_death(worker, stopping)
         if not worker.booted_flag[0] and not stopping:
             raise HaltServer("A worker died while it started.", arbiter.WORKER_BOOT_ERROR)
 

@@ -34,7 +34,17 @@ class ServeSettings:
             Orchestrators kill after 30, so it stays below.
         keepalive: seconds that an idle connection is kept open.
         max_body: largest request body in bytes.
-        access_log: write one line a request to standard output.
+        access_log: write one line of JSON a request to standard output.
+        auth_tokens_file: who sends one of its tokens is let in; None: everybody (see `auth`).
+        public_metrics: /metrics needs no token.
+        certfile: certificate to speak HTTPS with, PEM; None: HTTP.
+        keyfile: its key; None: it is in the same file.
+        cors_origins: sites whose scripts may call.
+        otel: send spans by OpenTelemetry; None: if the usual variables name a collector and the
+            package is installed.
+        capture: folder for inputs and predictions; None: none are kept.
+        capture_rate: share of the requests that are captured.
+        capture_max_mb: most megabytes of them; the oldest files go.
         banner: print address, model and a curl line once the server answers.
 
     Raises:
@@ -55,6 +65,15 @@ class ServeSettings:
     keepalive: float = 60.0
     max_body: int = 100 * MEGABYTE
     access_log: bool = False
+    auth_tokens_file: str | None = None
+    public_metrics: bool = False
+    certfile: str | None = None
+    keyfile: str | None = None
+    cors_origins: tuple[str, ...] = ()
+    otel: bool | None = None
+    capture: str | None = None
+    capture_rate: float = 1.0
+    capture_max_mb: int = 1024
     banner: bool = True
 
     def __post_init__(self) -> None:
@@ -73,6 +92,8 @@ class ServeSettings:
         _within("graceful_timeout", self.graceful_timeout, 0, 86400)
         _within("keepalive", self.keepalive, 0, 86400)
         _within("max_body", self.max_body, 1, 2**40)
+        _within("capture_rate", self.capture_rate, 0, 1)
+        _within("capture_max_mb", self.capture_max_mb, 1, 2**40)
 
     @property
     def worker_count(self) -> int:
@@ -157,6 +178,10 @@ def _flag(text: str) -> bool:
     raise ValueError(text)
 
 
+def _list(text: str) -> tuple[str, ...]:
+    return tuple(text.replace(",", " ").split())
+
+
 # setting -> (variables, the first that is set counts; how to read it)
 _VARIABLES: dict[str, tuple[tuple[str, ...], Callable[[str], Any]]] = {
     "host": (("MLPACK_HOST",), str),
@@ -173,6 +198,15 @@ _VARIABLES: dict[str, tuple[tuple[str, ...], Callable[[str], Any]]] = {
     "keepalive": (("MLPACK_KEEPALIVE",), float),
     "max_body": (("MLPACK_MAX_BODY",), parse_size),
     "access_log": (("MLPACK_ACCESS_LOG",), _flag),
+    "auth_tokens_file": (("MLPACK_AUTH_TOKENS_FILE",), str),
+    "public_metrics": (("MLPACK_PUBLIC_METRICS",), _flag),
+    "certfile": (("MLPACK_CERTFILE",), str),
+    "keyfile": (("MLPACK_KEYFILE",), str),
+    "cors_origins": (("MLPACK_CORS_ORIGINS",), _list),
+    "otel": (("MLPACK_OTEL",), _flag),
+    "capture": (("MLPACK_CAPTURE",), str),
+    "capture_rate": (("MLPACK_CAPTURE_RATE",), float),
+    "capture_max_mb": (("MLPACK_CAPTURE_MAX_MB",), int),
     "banner": (("MLPACK_BANNER",), _flag),
 }
 assert _VARIABLES.keys() == {field.name for field in fields(ServeSettings)}
@@ -183,6 +217,7 @@ _KINDS: dict[Callable[[str], Any], str] = {
     parse_size: "a size such as 100M",
     _flag: "1 or 0",
     str: "text",
+    _list: "a list",
     str.lower: "text",
 }
 
