@@ -19,11 +19,11 @@ from ..uris import safe_relative
 from .descriptor import MLMODEL, Model
 from .hashing import checksum, checksums
 
-__all__ = ["checksum", "digest", "manifest", "verify", "verify_digest"]
+__all__ = ["NOTE_OF_MLFLOW", "checksum", "digest", "manifest", "verify", "verify_digest"]
 
 _SHOWN = 5
 # MLflow writes this note into the folder of a registered version when it loads it; nobody reads it
-_NOTE_OF_MLFLOW = "registered_model_meta"
+NOTE_OF_MLFLOW = "registered_model_meta"
 
 
 def manifest(folder: Path) -> dict[str, str]:
@@ -37,7 +37,7 @@ def manifest(folder: Path) -> dict[str, str]:
         StorageFailed: a file cannot be read.
     """
     try:
-        names = sorted(name for name in _files(folder) if name != _NOTE_OF_MLFLOW)
+        names = sorted(name for name in _files(folder) if name != NOTE_OF_MLFLOW)
         return dict(zip(names, checksums(folder / name for name in names), strict=True))
     except FileNotFoundError as error:
         raise BadModel(f"There is no model at {folder}: {error.strerror}.") from None
@@ -111,7 +111,7 @@ def verify_digest(
     if digest(files) == expected:
         return
     if recorded and digest(recorded) == expected:
-        problems = _differences(files, recorded)
+        problems = differences(files, recorded)
     else:
         problems = _differences_by_descriptor(folder, files)
     raise ModelChanged(
@@ -120,7 +120,8 @@ def verify_digest(
     )
 
 
-def _differences(files: Mapping[str, str], recorded: Mapping[str, str]) -> list[str]:
+def differences(files: Mapping[str, str], recorded: Mapping[str, str]) -> list[str]:
+    """What a manifest has that is not in another: which files are missing, differ, were added."""
     return [
         *(f"{name} is missing" for name in sorted(set(recorded) - set(files))),
         *(
@@ -139,7 +140,7 @@ def _differences_by_descriptor(folder: Path, files: Mapping[str, str]) -> list[s
     except BadModel:
         recorded = {}
     found = {name: sha for name, sha in files.items() if name != MLMODEL}
-    own = _differences(found, recorded) if recorded else []
+    own = differences(found, recorded) if recorded else []
     return own or [f"{MLMODEL} differs"]
 
 

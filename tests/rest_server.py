@@ -26,7 +26,7 @@ def tracking_server(folder: Path) -> Iterator[str]:
     """The address of a server whose runs and files are in a folder."""
     settings = ServerSettings(backend_store_uri=str(folder))
     backend = open_backend(settings)
-    app = create_app(backend.store, backend.places, settings)
+    app = create_app(backend.store, backend.places, settings, backend.registry)
     server = make_server("127.0.0.1", 0, app, threaded=True, request_handler=_Handler)
     thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
     thread.start()

@@ -1,6 +1,7 @@
 """The tracking server's application: MLflow's REST API, files, and plain pages.
 
-    /api/2.0/mlflow/…                 experiments, runs, metrics, logged models (also /ajax-api/…)
+    /api/2.0/mlflow/…                 experiments, runs, metrics, models, the registry
+                                      (also /ajax-api/…)
     /api/2.0/mlflow-artifacts/…       files through the server
     /get-artifact                     one file of a run
     /health, /version, /metrics       for machines
@@ -24,9 +25,11 @@ from . import (
     health,
     logged_models,
     metrics,
+    model_versions,
     pages,
     prometheus,
     proxy,
+    registered_models,
     run_data,
     runs,
 )
@@ -39,6 +42,7 @@ from .service import Service
 from .settings import ServerSettings
 
 if TYPE_CHECKING:
+    from ..registry.store import RegistryStore
     from ..tracking.store import TrackingStore
 
 ROUTES: tuple[Route, ...] = (
@@ -47,6 +51,8 @@ ROUTES: tuple[Route, ...] = (
     *run_data.ROUTES,
     *metrics.ROUTES,
     *logged_models.ROUTES,
+    *registered_models.ROUTES,
+    *model_versions.ROUTES,
     *artifacts.ROUTES,
 )
 # the second pair is what clients of the first versions call
@@ -58,17 +64,20 @@ PREFIXES = (
 )
 
 
-def create_app(store: TrackingStore, places: Places, settings: ServerSettings) -> Flask:
+def create_app(
+    store: TrackingStore, places: Places, settings: ServerSettings, registry: RegistryStore
+) -> Flask:
     """The WSGI application of one server.
 
     Args:
         store: the runs.
         places: the files.
         settings: hosts, origins and switches; addresses and numbers do not matter here.
+        registry: the registered models.
     """
     app = Flask("mlpack.tracking_server", static_folder=None)
     app.url_map.merge_slashes = False  # a doubled slash in a path is refused, not repaired
-    service = Service(store, places, settings)
+    service = Service(store, places, settings, registry)
     if settings.expose_prometheus:
         prometheus.expose(app)
     protect(app, settings)

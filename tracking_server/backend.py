@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from ..artifacts.local import LocalArtifacts
 from ..artifacts.open import open_artifacts
 from ..errors import InvalidInput
+from ..registry.sql.store import SqlRegistry
 from ..tracking.sql.store import SqlStore
 from ..tracking.uri import family, redact, sqlite_file
 from ..uris import LocalUri, parse
@@ -31,12 +32,14 @@ class Backend:
     Attributes:
         store: the runs.
         places: the files.
+        registry: the registered models, in the same database.
         store_name: of the store, for people.
         files_name: of the place of files, for people.
     """
 
     store: SqlStore
     places: Places
+    registry: SqlRegistry
     store_name: str
     files_name: str
 
@@ -75,7 +78,8 @@ def open_backend(settings: ServerSettings) -> Backend:
     files = (
         redact(destination) if settings.serve_artifacts else f"{redact(root)} (not through here)"
     )
-    return Backend(store, places, redact(store.uri), files)
+    registry = SqlRegistry(store.database, proxied=True)
+    return Backend(store, places, registry, redact(store.uri), files)
 
 
 def _destination(address: str, store_uri: str) -> ArtifactStore:

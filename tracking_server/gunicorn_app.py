@@ -53,7 +53,7 @@ def run(settings: ServerSettings, *, open_browser: bool = False) -> NoReturn:
     if open_browser:
         _open_when_up(url)
     serve(
-        lambda: create_app(backend.store, backend.places, settings),
+        lambda: create_app(backend.store, backend.places, settings, backend.registry),
         options,
         0,  # no limit on a request: a large file takes as long as it takes
         banner(url, backend.store_name, backend.files_name, settings),

@@ -42,7 +42,7 @@ class Places:
         self._anywhere = roots is None
         parsed = [parse(root) for root in roots or ()]
         self._folders = [root.path.absolute() for root in parsed if isinstance(root, LocalUri)]
-        self._prefixes = [locate(root.uri) for root in parsed if _is_object_store(root)]
+        self._prefixes = [locate(root.uri) for root in parsed if is_object_store(root)]
 
     @property
     def destination(self) -> ArtifactStore:
@@ -79,7 +79,7 @@ class Places:
                 read.
         """
         path = visible_path(path) if path else ""
-        proxied = _proxied_path(location)
+        proxied = proxied_path(location)
         if proxied is not None:
             prefix = visible_path(proxied) if proxied else ""
             return self.destination, "/".join(filter(None, (prefix, path))), prefix
@@ -92,7 +92,7 @@ class Places:
         if isinstance(parsed, LocalUri):
             folder = parsed.path.expanduser().resolve()
             allowed = any(folder.is_relative_to(root.resolve()) for root in self._folders)
-        elif _is_object_store(parsed):
+        elif is_object_store(parsed):
             place = locate(location)
             if place.prefix:
                 visible_path(place.prefix)
@@ -129,7 +129,7 @@ def check_location(location: str) -> str:
         raise InvalidInput(
             f"The artifact_location {location!r} may not have a query or a fragment."
         )
-    if parts.scheme in ("http", "https") and _proxied_path(location) is None:
+    if parts.scheme in ("http", "https") and proxied_path(location) is None:
         raise InvalidInput(
             f"The artifact_location {location!r} is not of a server that transfers files "
             f"(http://host{PROXY}…)."
@@ -137,11 +137,11 @@ def check_location(location: str) -> str:
     return location.rstrip("/")
 
 
-def _is_object_store(parsed: Uri) -> TypeGuard[RemoteUri]:
+def is_object_store(parsed: Uri) -> TypeGuard[RemoteUri]:
     return isinstance(parsed, RemoteUri) and parsed.scheme in SCHEMES
 
 
-def _proxied_path(location: str) -> str | None:
+def proxied_path(location: str) -> str | None:
     """The path below the destination that a location means; None if it means something else."""
     parts = urlsplit(location)
     if parts.scheme == "mlflow-artifacts":

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from .places import Places
 
 if TYPE_CHECKING:
+    from ..registry.store import RegistryStore
     from ..tracking.store import TrackingStore
     from .settings import ServerSettings
 
@@ -20,8 +21,10 @@ class Service:
         store: the runs.
         places: the files.
         settings: limits and switches.
+        registry: the registered models.
     """
 
     store: TrackingStore
     places: Places
     settings: ServerSettings
+    registry: RegistryStore

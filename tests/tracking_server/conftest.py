@@ -22,8 +22,9 @@ def make_app(tmp_path: Path) -> Callable[..., Flask]:
     def make(**settings: Any) -> Flask:
         given = ServerSettings(backend_store_uri=str(tmp_path / "mlruns")).with_options(**settings)
         backend = open_backend(given)
-        app = create_app(backend.store, backend.places, given)
+        app = create_app(backend.store, backend.places, given, backend.registry)
         app.config["store"] = backend.store
+        app.config["registry"] = backend.registry
         return app
 
     return make

@@ -80,8 +80,8 @@ def test_a_compressed_body(client):
     ("method", "path", "status", "code"),
     [
         ("get", "/api/2.0/mlflow/no/such/call", 404, "ENDPOINT_NOT_FOUND"),
-        ("post", "/api/2.0/mlflow/registered-models/create", 404, "ENDPOINT_NOT_FOUND"),
-        ("get", "/api/2.0/mlflow/model-versions/search", 404, "ENDPOINT_NOT_FOUND"),
+        ("post", "/api/2.0/mlflow/webhooks", 404, "ENDPOINT_NOT_FOUND"),
+        ("get", "/api/2.0/mlflow/model-versions/nothing", 404, "ENDPOINT_NOT_FOUND"),
         ("post", "/api/3.0/mlflow/traces", 404, "ENDPOINT_NOT_FOUND"),
         ("get", "/favicon.ico", 404, "ENDPOINT_NOT_FOUND"),
         ("get", CREATE, 405, "BAD_REQUEST"),

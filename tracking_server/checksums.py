@@ -1,0 +1,140 @@
+"""The checksums of a version's files, as far as the server can vouch for them.
+
+Whoever loads a version trusts what agrees with its digest. So the server reads the files itself
+where it can. Where it cannot, it takes a client's word only if the digest of the logged model says
+the same: that was recorded when the model was made.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from ..artifacts.base import ArtifactStore, Entry
+from ..errors import (
+    BadModel,
+    InvalidInput,
+    InvalidState,
+    ModelChanged,
+    NotFound,
+    StorageFailed,
+    StorageUnavailable,
+)
+
+if TYPE_CHECKING:
+    from ..tracking.entities import LoggedModel
+    from .service import Service
+    from .sources import Source
+
+MOST_BYTES = 16 << 30  # that are read while a client waits
+_MOST_FILES = 100_000
+_LARGEST_DESCRIPTOR = 16 << 20
+_SHOWN = 5
+
+Files = dict[str, str]
+
+
+def files_of(service: Service, source: Source, offered: Mapping[str, str]) -> Files | None:
+    """The checksum of every file of a version, None when nobody can vouch for them.
+
+    Args:
+        service: of the server.
+        source: of the version.
+        offered: what the client says that they are; may be empty.
+
+    Raises:
+        ModelChanged: the files are not those that were logged, or that the client has seen.
+        StorageUnavailable: their place does not answer now.
+    """
+    if source.copied is not None:
+        return service.registry.get_files(source.copied.name, source.copied.version) or None
+    model = source.whole_model
+    try:
+        place, path, _ = service.places.find(source.place)
+        found = _as_described(place, path, model) or _read(place, path)
+    except StorageUnavailable:
+        raise
+    except (InvalidInput, InvalidState, NotFound, StorageFailed):
+        found = None  # not the server's to read
+    if found is None:
+        return dict(offered) if _vouches(model, offered) else None
+    if model is not None and model.digest and not _vouches(model, found):
+        raise ModelChanged(
+            f"The files of model {model.model_id} are not those that were logged. Log it again, "
+            "and register that."
+        )
+    differing = sorted(name for name in {*offered, *found} if offered.get(name) != found.get(name))
+    if offered and differing:
+        raise ModelChanged(
+            f"The files that the server has differ from yours: {_list(differing)}. Upload them "
+            "again, then register the model."
+        )
+    return found
+
+
+def _vouches(model: LoggedModel | None, files: Mapping[str, str]) -> bool:
+    """Whether a logged model was made of these files."""
+    from ..flavors.integrity import digest
+
+    return bool(model and model.digest and files) and digest(files) == (model and model.digest)
+
+
+def _as_described(place: ArtifactStore, path: str, model: LoggedModel | None) -> Files | None:
+    """What the model's own descriptor says, if the digest on record is of that: then only the
+    descriptor needs to be read."""
+    from ..flavors import yaml_text
+    from ..flavors.descriptor import MLMODEL, Model
+
+    if model is None or not model.digest:
+        return None
+    name = f"{path}/{MLMODEL}" if path else MLMODEL
+    if place.size(name) > _LARGEST_DESCRIPTOR:
+        return None
+    raw = b"".join(place.read(name))
+    try:
+        described = Model.from_dict(yaml_text.load(raw, MLMODEL)).files
+    except BadModel:
+        return None
+    files = {str(key): str(value) for key, value in described.items()}
+    files[MLMODEL] = f"sha256:{hashlib.sha256(raw).hexdigest()}"
+    return files if _vouches(model, files) else None
+
+
+def _read(place: ArtifactStore, path: str) -> Files | None:
+    """Every file's checksum; None when there is none, or more than can be waited for."""
+    from ..flavors.integrity import NOTE_OF_MLFLOW
+
+    above = f"{path}/" if path else ""
+    entries: list[Entry] = []
+    size = 0
+    for entry in place.walk(path):
+        entries.append(entry)
+        size += entry.size or 0
+        if size > MOST_BYTES or len(entries) > _MOST_FILES:
+            return None
+    found = {entry.path.removeprefix(above): entry.path for entry in entries}
+    return {
+        name: _checksum(place, full) for name, full in found.items() if name != NOTE_OF_MLFLOW
+    } or None
+
+
+def _checksum(place: ArtifactStore, path: str) -> str:
+    """Of a file on this machine it may be known already."""
+    from ..artifacts.local import LocalArtifacts
+    from ..flavors.integrity import checksum
+
+    if isinstance(place, LocalArtifacts):
+        try:
+            return checksum(place.fetch(path))
+        except OSError:
+            raise StorageFailed(f"The file {path!r} cannot be read.") from None
+    known = hashlib.sha256()
+    for piece in place.read(path):
+        known.update(piece)
+    return f"sha256:{known.hexdigest()}"
+
+
+def _list(names: list[str]) -> str:
+    more = len(names) - _SHOWN
+    return ", ".join(names[:_SHOWN]) + (f" and {more} more" if more > 0 else "")
