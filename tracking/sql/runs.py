@@ -25,6 +25,7 @@ from ..entities import (
 from .engine import repeated
 from .experiments import active_experiment_row, experiment_row, stage_values
 from .input_rows import read_inputs, read_outputs
+from .narrow import plain_rows
 from .search_experiments import ExperimentSearch
 from .tables import START, decode_value, experiments, latest_metrics, params, runs, tags
 from .upsert import upsert
@@ -164,17 +165,6 @@ def _load_data(connection: Connection, keys: list[int], data: dict[int, RunData]
         values, moments = both[run]
         values[key] = decode_value(value, special) if special else value
         moments[key] = (timestamp, step)
-
-
-def plain_rows(connection: Connection, query: Any) -> Sequence[Any]:
-    """The rows of a query as the driver gives them, where there are thousands.
-
-    Integers, finite numbers and texts come the same way from every driver.
-    """
-    with connection.execute(query) as result:
-        cursor: Any = result.cursor
-        rows: Sequence[Any] = cursor.fetchall()
-    return rows
 
 
 def run_row(connection: Connection, run_id: str, place: str) -> Any:

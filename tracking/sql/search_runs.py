@@ -16,15 +16,14 @@ from sqlalchemy.engine import Connection
 
 from ..entities import LifecycleStage, PagedList, ViewType
 from ..filters import Clause, Order, parse_filter, parse_order
+from .narrow import FEW, among, few_left, plain_rows
 from .paging import Place, after, check_max_results, check_place, read_token, write_token
 from .run_filters import condition, matches
 from .run_phases import Phase, phases
-from .runs import RUN_COLUMNS, plain_rows
+from .runs import RUN_COLUMNS
 from .search_models import ModelSearch
 from .tables import experiments, runs
 
-FEW = 4000  # so many runs are looked at one by one
-_WIDE = 20_000  # so many of each clause are compared
 _MANY = 20  # more parts than that are not searched each by its own stretch of an index
 
 _STAGES = {
@@ -117,8 +116,7 @@ class _Part:
         at_stage = _is_one_of(runs.c.lifecycle_stage, self.stages)
         if self.few is None:
             return [at_stage, self.inside(experiment)]
-        keys: Any = sa.literal_column(f"({', '.join(map(str, self.few))})")
-        return [at_stage, runs.c.id.bool_op("IN")(keys)]
+        return [at_stage, among(runs.c.id, self.few)]
 
 
 class _Search:
@@ -172,17 +170,9 @@ class _Search:
                 named = everything.where(self.condition(clause))
             if named is not None:
                 queries.append(named)
-        # one clause may leave few; or several clauses together, each of which leaves more
-        for limit in (FEW, _WIDE) if len(queries) > 2 else (FEW,):
-            left: set[int] | None = None
-            for query in queries:
-                rows = plain_rows(self.connection, query.limit(limit + 1))
-                if len(rows) <= limit:
-                    some = {run for (run,) in rows}
-                    left = some if left is None else left & some
-            if left is not None and len(left) <= FEW:
-                return replace(part, few=tuple(sorted(left)))
-        return part
+        # one clause may leave few; or several together, each of which leaves more
+        few = few_left(self.connection, queries, together=len(queries) > 2)
+        return part if few is None else replace(part, few=few)
 
 
 def _is_one_of(column: Any, values: tuple[Any, ...]) -> Any:
