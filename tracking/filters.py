@@ -45,12 +45,14 @@ class Subject:
         attributes: every name of an attribute and its canonical one.
         numbers: canonical names of the attributes that are numbers.
         dataset_keys: what is known of its datasets.
+        quoted_numbers: its numbers may be compared with ``'3'``, too.
     """
 
     kinds: tuple[str, ...]
     attributes: Mapping[str, str]
     numbers: frozenset[str]
     dataset_keys: tuple[str, ...] = ()
+    quoted_numbers: bool = False
 
 
 RUNS = Subject(
@@ -185,7 +187,7 @@ def _clause(scanner: Scanner, subject: Subject) -> Clause:
         return Clause(field, operator, None)
     if operator.endswith("IN"):
         return Clause(field, operator, scanner.strings())
-    return Clause(field, operator, _value(scanner, field))
+    return Clause(field, operator, _value(scanner, field, subject))
 
 
 def _field(scanner: Scanner, subject: Subject, order: bool = False) -> Field:
@@ -221,11 +223,11 @@ def _attribute(scanner: Scanner, subject: Subject, name: str, at: int) -> Field:
     return Field("attribute", known, is_numeric=known in subject.numbers)
 
 
-def _value(scanner: Scanner, field: Field) -> Value:
+def _value(scanner: Scanner, field: Field, subject: Subject) -> Value:
     scanner.skip_space()
     start = scanner.position
     if field.is_numeric:
-        number = scanner.number()
+        number = scanner.quoted_number() if subject.quoted_numbers else scanner.number()
         if number is None:
             scanner.fail(f"expected a number to compare {field.key!r} with", start)
         return number

@@ -122,6 +122,11 @@ class Scanner:
         whole = re.fullmatch(r"[+-]?\d{1,18}", text) is not None  # what a database calls an integer
         return int(text) if whole else float(text)
 
+    def quoted_number(self) -> float | int | None:
+        """A number, in quotes or without."""
+        inner = self._quoted("'\"")
+        return self.number() if inner is None else Scanner(inner, self.what).number()
+
     def string(self) -> str | None:
         self.skip_space()
         return self._quoted("'\"")

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from ...tracking.sql.engine import Database
-from .aliases import Aliases
+from .search_versions import VersionSearch
 
 
-class SqlRegistry(Aliases):
+class SqlRegistry(VersionSearch):
     """A `RegistryStore` in the database of a tracking store.
 
     Args:
