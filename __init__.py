@@ -94,6 +94,12 @@ _HOME = {
         ),
         "mlpack.tracking.system_metrics",
     ),
+    **dict.fromkeys(
+        ("search_model_versions", "search_registered_models", "set_model_version_tag"),
+        "mlpack.registry.lookup",
+    ),
+    **dict.fromkeys(("get_registry_uri", "set_registry_uri"), "mlpack.registry.uri"),
+    "register_model": "mlpack.registry.register",
     **dict.fromkeys(("load_table", "log_input", "log_inputs", "log_table"), "mlpack.data"),
     **dict.fromkeys(
         ("MetricThreshold", "evaluate", "make_metric", "validate_evaluation_results"),
@@ -142,6 +148,11 @@ _LENT = {
         (module, name): "mlpack.registry.client"
         for module in ("tracking", "tracking.client")
         for name in ("MlflowClient", "MlpackClient")
+    },
+    **{
+        (module, name): "mlpack.registry.uri"
+        for module in ("tracking", "tracking.config")
+        for name in ("get_registry_uri", "set_registry_uri")
     },
     **dict.fromkeys(
         (

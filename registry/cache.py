@@ -11,6 +11,7 @@ import os
 import shutil
 import tempfile
 import time
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
@@ -21,13 +22,16 @@ _PARTIAL = ".partial-"
 _ABANDONED_SECONDS = 24 * 3600
 
 
-def model_folder(place: ArtifactStore, digest: str | None) -> Path:
+def model_folder(
+    place: ArtifactStore, digest: str | None, files: Mapping[str, str] | None = None
+) -> Path:
     """A copy of a model's files on this machine.
 
     Args:
         place: where they are.
         digest: of the folder, on record in the tracking store. A model without one cannot be
             told from another of its name, so it is fetched each time, into a temporary folder.
+        files: the checksums that the digest is of, if they are on record, too.
 
     Raises:
         NotFound: there are no files.
@@ -51,7 +55,7 @@ def model_folder(place: ArtifactStore, digest: str | None) -> Path:
     partial = Path(tempfile.mkdtemp(prefix=_PARTIAL, dir=root))
     try:
         place.fetch("", partial)
-        verify_digest(partial, digest)
+        verify_digest(partial, digest, recorded=files)
         with suppress(OSError):  # another process was faster
             partial.rename(kept)
     finally:

@@ -20,15 +20,18 @@ def download_artifacts(
     artifact_path: str | None = None,
     dst_path: str | Path | None = None,
     tracking_uri: str | None = None,
+    registry_uri: str | None = None,
 ) -> str:
     """A local path of a file or folder that a run or a model has.
 
     Args:
-        artifact_uri: ``runs:/<run_id>/<path>``, ``models:/m-<id>[/<path>]`` or a path; or
+        artifact_uri: ``runs:/<run_id>/<path>``, ``models:/m-<id>[/<path>]``,
+            ``models:/<name>/<version>[/<path>]`` or a path; or
         run_id: whose; with
         artifact_path: relative to the run's artifacts; default: all of them.
         dst_path: a folder to copy it into; default: where it is, if it is on this machine.
         tracking_uri: the store to ask; default: the one in use.
+        registry_uri: the registry to ask; default: the one in use.
 
     Raises:
         InvalidInput: both or neither of ``artifact_uri`` and ``run_id``; a bad address.
@@ -38,7 +41,7 @@ def download_artifacts(
     if isinstance(given, RunUri):
         client = TrackingClient(tracking_uri)
         return client.download_artifacts(given.run_id, given.path, dst_path)
-    found = resolve(given, tracking_uri=tracking_uri).path
+    found = resolve(given, tracking_uri=tracking_uri, registry_uri=registry_uri).path
     if dst_path is None:
         return str(found)
     target = Path(dst_path) / found.name

@@ -1,23 +1,27 @@
-"""From any address of a model to a folder on this machine, and the digest on record for it."""
+"""From any address of a model to a folder on this machine, and the checksums on record for it."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
 from ..artifacts.local import LocalArtifacts
 from ..artifacts.open import open_artifacts
 from ..errors import InvalidInput, InvalidState, MlpackError, NotFound
-from ..tracking.entities import ModelStatus
-from ..uris import LocalUri, LoggedModelUri, RegisteredModelUri, RemoteUri, RunUri, parse
+from ..uris import LocalUri, LoggedModelUri, RegisteredModelUri, RemoteUri, RunUri, Uri, parse
 from .cache import model_folder, temporary_copy
+from .entities import VersionStatus
+from .places import check_ready, place_of, ready_models
 
 if TYPE_CHECKING:
     from ..artifacts.base import ArtifactStore
     from ..tracking.client import TrackingClient
-    from ..tracking.entities import LoggedModel, Run
+    from ..tracking.entities import LoggedModel
+    from .client import MlpackClient
+    from .entities import ModelVersion
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,8 +33,11 @@ class Resolved:
         uri: the address as given.
         run_id: the run that logged it, if it was logged.
         model_id: its id, if it is a logged model.
-        digest: of the folder when it was logged, from the tracking store; None when the store
-            does not vouch for it (a plain path, a file of a run, a part of a model).
+        digest: of the folder when it was logged or registered, from the store; None when the
+            store does not vouch for it (a plain path, a file of a run, a part of a model).
+        name: of the registered model, if the address is of one.
+        version: the number that the address means now.
+        files: the checksums that the digest is of, if the registry has them.
     """
 
     path: Path
@@ -38,15 +45,25 @@ class Resolved:
     run_id: str | None = None
     model_id: str | None = None
     digest: str | None = None
+    name: str | None = None
+    version: int | None = None
+    files: Mapping[str, str] = field(default_factory=dict)
 
 
-def resolve(uri: str | Path, *, tracking_uri: str | Path | None = None) -> Resolved:
+def resolve(
+    uri: str | Path,
+    *,
+    tracking_uri: str | Path | None = None,
+    registry_uri: str | Path | None = None,
+) -> Resolved:
     """Find what an address names; files of other machines are copied to this one.
 
     Args:
-        uri: a folder, ``runs:/<run_id>/<name or path>``, ``models:/m-<id>``, or a folder or file
-            in an object store or behind a server (``s3://…``, ``mlflow-artifacts:/…``).
+        uri: a folder, ``runs:/<run_id>/<name or path>``, ``models:/m-<id>``,
+            ``models:/<name>/<version, stage or latest>``, ``models:/<name>@<alias>``, or a folder
+            or file in an object store or behind a server (``s3://…``, ``mlflow-artifacts:/…``).
         tracking_uri: the store to ask; default: the one in use.
+        registry_uri: the registry to ask; default: the one in use.
 
     Raises:
         InvalidInput: the address is malformed, or of a kind that cannot be fetched.
@@ -61,10 +78,9 @@ def resolve(uri: str | Path, *, tracking_uri: str | Path | None = None) -> Resol
             raise NotFound(f"There is no file or folder {path}.")
         return Resolved(path.absolute(), text)
     if isinstance(parsed, RegisteredModelUri):
-        raise InvalidInput(
-            f"{text!r} names a registered model, and this version of mlpack has no registry of "
-            "names. Use runs:/<run_id>/<name>, models:/m-<id> or a folder."
-        )
+        from .client import MlpackClient
+
+        return _in_registry(MlpackClient(tracking_uri, registry_uri), parsed, text)
     from ..tracking.client import TrackingClient
 
     client = TrackingClient(tracking_uri)
@@ -91,13 +107,13 @@ def _in_run(client: TrackingClient, parsed: RunUri, text: str) -> Resolved:
     if not parsed.path:
         raise InvalidInput(f"{text!r} names no model; use runs:/<run_id>/<name>.")
     name, _, below = parsed.path.partition("/")
-    for model in _models_of(client, run, name):
+    for model in ready_models(client, run, name):
         return _in_model(client, model, below, text)
     place = open_artifacts(run.info.artifact_uri, tracking_uri=client.tracking_uri)
     try:
         path = _local(place, parsed.path)
     except NotFound:
-        names = sorted({model.name for model in _models_of(client, run)})
+        names = sorted({model.name for model in ready_models(client, run)})
         has = f"its models are {', '.join(names)}" if names else "it logged no model"
         raise NotFound(
             f"The run {parsed.run_id} has no model or file {parsed.path!r}; {has}."
@@ -105,24 +121,8 @@ def _in_run(client: TrackingClient, parsed: RunUri, text: str) -> Resolved:
     return Resolved(path, text, run_id=parsed.run_id)
 
 
-def _models_of(client: TrackingClient, run: Run, name: str | None = None) -> list[LoggedModel]:
-    """The ready models that a run made, the newest first."""
-    where, run_id = [run.info.experiment_id], run.info.run_id
-    try:
-        found = client.search_logged_models(where, run_id=run_id, name=name)
-    except MlpackError as error:
-        if error.error_code == "ENDPOINT_NOT_FOUND":  # servers before 3.0 know files only
-            return []
-        raise
-    return [model for model in found if model.status == ModelStatus.READY]
-
-
 def _in_model(client: TrackingClient, model: LoggedModel, below: str, text: str) -> Resolved:
-    if model.status != ModelStatus.READY:
-        raise InvalidState(
-            f"The model {model.model_id} is {model.status}: its files "
-            f"{'are on their way' if model.status == ModelStatus.PENDING else 'never came'}."
-        )
+    check_ready(model)
     place = client.model_files(model)
     if below:
         try:
@@ -131,17 +131,89 @@ def _in_model(client: TrackingClient, model: LoggedModel, below: str, text: str)
             raise NotFound(f"The model {model.model_id} has no file {below!r}.") from None
         return Resolved(path, text, model.source_run_id, model.model_id)
     try:
-        folder = (
-            place.fetch("")
-            if isinstance(place, LocalArtifacts)
-            else model_folder(place, model.digest)
-        )
+        folder = _folder(place, model.digest)
     except NotFound:
         raise NotFound(
             f"The files of model {model.model_id} are gone: {model.artifact_location} does not "
             "exist. Was the tracking folder moved in part or cleaned up?"
         ) from None
     return Resolved(folder, text, model.source_run_id, model.model_id, model.digest)
+
+
+def _in_registry(client: MlpackClient, parsed: RegisteredModelUri, text: str) -> Resolved:
+    from .find import find_version
+
+    version = find_version(client, parsed)
+    called = f"version {version.version} of {version.name!r}"
+    if version.status != VersionStatus.READY:
+        raise InvalidState(
+            f"The files of {called} are not there: it is {version.status}"
+            f"{f' ({version.status_message})' if version.status_message else ''}."
+        )
+    files = client.get_version_files(version.name, version.version) if version.digest else {}
+    gone = f"The files of {called} are gone: the registry does not say where they were."
+    for address in _addresses_of(version):
+        try:
+            return _at(client, version, address, parsed.path, files, text)
+        except NotFound as error:
+            gone = error.message
+        except MlpackError as error:
+            if error.error_code != "ENDPOINT_NOT_FOUND":  # servers before 3.0 have no models
+                raise
+    if parsed.path:
+        raise NotFound(f"There is no file {parsed.path!r} in {called}: {gone}")
+    raise NotFound(
+        f"The files of {called} are gone ({version.source}): {gone} Was its run or model deleted, "
+        "or the tracking folder moved in part?"
+    )
+
+
+def _addresses_of(
+    version: ModelVersion,
+) -> Iterator[LocalUri | RemoteUri | RunUri | LoggedModelUri]:
+    """Where to look for a version's files, what stays true when a store is moved first."""
+    known: list[Uri] = [LoggedModelUri(version.model_id)] if version.model_id else []
+    for address in (version.source, version.location):
+        try:
+            known += [parse(address)] if address else []
+        except InvalidInput:  # of a kind that others understand
+            continue
+    by_record = [each for each in known if isinstance(each, LoggedModelUri | RunUri)]
+    by_place = [each for each in reversed(known) if isinstance(each, LocalUri | RemoteUri)]
+    yield from dict.fromkeys([*by_record, *by_place])
+
+
+def _at(
+    client: MlpackClient,
+    version: ModelVersion,
+    address: LocalUri | RemoteUri | RunUri | LoggedModelUri,
+    path: str,
+    files: Mapping[str, str],
+    text: str,
+) -> Resolved:
+    """A version's files at one of its addresses; `NotFound` when they are not there."""
+    placed = place_of(client, address)
+    logged = placed.model
+    found: dict[str, Any] = {
+        "uri": text,
+        "run_id": version.run_id or placed.run_id,
+        "model_id": version.model_id or (logged.model_id if logged else None),
+        "name": version.name,
+        "version": version.version,
+    }
+    if path:
+        return Resolved(_local(placed.place, path), **found)
+    whole = logged if logged and not getattr(address, "path", "") else None
+    digest = version.digest or (whole.digest if whole else None)
+    return Resolved(_folder(placed.place, digest, files), digest=digest, files=files, **found)
+
+
+def _folder(
+    place: ArtifactStore, digest: str | None, files: Mapping[str, str] | None = None
+) -> Path:
+    if isinstance(place, LocalArtifacts):
+        return place.fetch("")
+    return model_folder(place, digest, files)
 
 
 def _local(place: ArtifactStore, path: str) -> Path:

@@ -68,11 +68,13 @@ class RegistryStore(Protocol):
         description: str,
         files: Mapping[str, str] | None = None,
         by: By,
+        make_name: bool = False,
     ) -> ModelVersion:
         """The next version of a name.
 
         Args:
             files: `flavors.integrity.manifest` of its files; kept for good, with their digest.
+            make_name: make the registered model, too, if there is none: both or neither.
         """
 
     def get_model_version(self, name: str, version: int) -> ModelVersion:

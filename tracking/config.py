@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from .async_logging import enable_async_logging
 from .system_metrics import (
     disable_system_metrics_logging,
@@ -22,3 +24,10 @@ __all__ = [
     "set_system_metrics_sampling_interval",
     "set_tracking_uri",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """``mlpack.config.set_registry_uri`` and its like are of the layer above."""
+    from .. import _lend
+
+    return _lend(__name__, name)

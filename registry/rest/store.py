@@ -8,6 +8,7 @@ server it is.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
@@ -108,6 +109,7 @@ class RestRegistry:
         description: str,
         files: Mapping[str, str] | None = None,
         by: By,
+        make_name: bool = False,
     ) -> ModelVersion:
         """The server finds out itself where the files are; ``location`` is not sent."""
         from ...flavors.integrity import digest
@@ -128,8 +130,32 @@ class RestRegistry:
             "tags": pairs_to_json({**tags, **offered}),
             "description": description,
             "files": pairs_to_json(files) if files else None,
+            "make_name": make_name or None,
         }
+        try:
+            return self._create_version(body, by)
+        except NotFound:
+            if not make_name or self._is_there(name):
+                raise
+        # a server that makes no names by the way
+        self.create_registered_model(name, {}, "", by)
+        try:
+            return self._create_version(body, by)
+        except BaseException:
+            with suppress(MlpackError):
+                if not self.get_latest_versions(name):
+                    self.delete_registered_model(name, by)
+            raise
+
+    def _create_version(self, body: wire.Json, by: By) -> ModelVersion:
         return _version(self._change("POST", "model-versions/create", body, by, repeat=False))
+
+    def _is_there(self, name: str) -> bool:
+        try:
+            self.get_registered_model(name)
+        except NotFound:
+            return False
+        return True
 
     def get_model_version(self, name: str, version: int) -> ModelVersion:
         found = self._get("model-versions/get", name=name, version=str(version))

@@ -36,19 +36,10 @@ class Models(History):
         self, name: str, tags: Mapping[str, str], description: str, by: By
     ) -> RegisteredModel:
         moment = now()
-        row = {
-            "name": name,
-            "description": description,
-            "creation_time": moment,
-            "last_update_time": moment,
-            "last_version": 0,
-        }
         with self.database.write() as connection:
             _check_name_is_free(connection, name)
-            inserted = connection.execute(registered_models.insert(), row).inserted_primary_key
-            assert inserted is not None
-            write_tags(connection, registered_model_tags, inserted[0], tags)
-            record(connection, inserted[0], None, ChangeKind.CREATED, by, after=name)
+            key = insert_model(connection, name, description, moment, by)
+            write_tags(connection, registered_model_tags, key, tags)
         return RegisteredModel(name, moment, moment, description, tags=dict(sorted(tags.items())))
 
     def get_registered_model(self, name: str) -> RegisteredModel:
@@ -110,6 +101,21 @@ class Models(History):
             connection.execute(table.delete().where(table.c.model == row.id, table.c.key == key))
 
 
+def insert_model(connection: Connection, name: str, description: str, moment: int, by: By) -> int:
+    """A row for a name that is free; returns the inner key."""
+    row = {
+        "name": name,
+        "description": description,
+        "creation_time": moment,
+        "last_update_time": moment,
+        "last_version": 0,
+    }
+    inserted = connection.execute(registered_models.insert(), row).inserted_primary_key
+    assert inserted is not None
+    record(connection, inserted[0], None, ChangeKind.CREATED, by, after=name)
+    return int(inserted[0])
+
+
 def touch(connection: Connection, model: int, **values: Any) -> None:
     """Change the row of a registered model."""
     change = registered_models.update().where(registered_models.c.id == model)
@@ -126,7 +132,12 @@ def write_tags(
         connection.execute(upsert(table, connection.dialect.name), rows)
 
 
-def _check_name_is_free(connection: Connection, name: str) -> None:
+def is_taken(connection: Connection, name: str) -> bool:
+    """Whether there is a registered model of a name."""
     query = sa.select(registered_models.c.id).where(registered_models.c.name == name)
-    if connection.execute(query).first() is not None:
+    return connection.execute(query).first() is not None
+
+
+def _check_name_is_free(connection: Connection, name: str) -> None:
+    if is_taken(connection, name):
         raise AlreadyExists(f"A registered model named {name!r} exists.")

@@ -22,7 +22,7 @@ from ...tracking.validate import now
 from .. import names
 from ..entities import By, ChangeKind, ModelVersion, Stage, VersionStatus
 from .base import record
-from .models import IN_USE, Models, touch, write_tags
+from .models import IN_USE, Models, insert_model, is_taken, touch, write_tags
 from .rows import latest_versions, load_versions, model_row, read_versions, version_row
 
 _SLICE = 5000
@@ -45,6 +45,7 @@ class Versions(Models):
         description: str,
         files: Mapping[str, str] | None = None,
         by: By,
+        make_name: bool = False,
     ) -> ModelVersion:
         from ...flavors.integrity import digest
 
@@ -65,6 +66,8 @@ class Versions(Models):
             "digest": digest(files) if files else None,
         }
         with self.database.write() as connection:
+            if make_name and not is_taken(connection, name):
+                insert_model(connection, name, "", moment, by)
             model = model_row(connection, name, self.place, lock=True)
             number = model.last_version + 1
             touch(connection, model.id, last_version=number)

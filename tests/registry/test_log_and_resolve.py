@@ -227,8 +227,8 @@ def test_unknown_and_deleted_runs(model, mlruns):
     [
         ("runs:/nope/model", NotFound, "No run with id 'nope'"),
         (f"models:/m-{'0' * 32}", NotFound, "No logged model"),
-        ("models:/churn/3", InvalidInput, "no registry of names"),
-        ("models:/churn@champion", InvalidInput, "no registry of names"),
+        ("models:/churn/3", NotFound, "There is no registered model 'churn'"),
+        ("models:/churn@champion", NotFound, "There is no registered model 'churn'"),
         ("models:/churn", InvalidInput, "not of the form"),
         ("mlflow-artifacts:/0/model", InvalidInput, "kept by a tracking server, and none is in"),
         ("ftp://host/model", InvalidInput, "unknown scheme"),

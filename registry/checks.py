@@ -1,0 +1,112 @@
+"""The checksums of a model's files, wherever they are, before they are put on record."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING
+
+from ..artifacts.local import LocalArtifacts
+from ..artifacts.transfer import in_parallel
+from ..errors import BadModel, ModelChanged, NotFound
+from ..flavors.descriptor import MLMODEL, Model
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from ..artifacts.base import ArtifactStore
+
+_AT_A_TIME = 8
+_SHOWN = 5
+_LARGEST_DESCRIPTOR = 16 << 20
+
+
+def check_is_model(place: ArtifactStore, called: str) -> None:
+    """Refuse a place without a model.
+
+    Args:
+        place: where the files should be.
+        called: by whoever asked, for the message.
+
+    Raises:
+        BadModel: there is no ``MLmodel`` in it; the message says where there is one.
+    """
+    try:
+        place.size(MLMODEL)
+        return
+    except NotFound:
+        pass
+    below = [entry for entry in place.list("") if entry.is_dir]
+    near = [
+        e.path for e in below if any(f.path == f"{e.path}/{MLMODEL}" for f in place.list(e.path))
+    ]
+    if near:
+        hint = f"There is one in {', '.join(near[:_SHOWN])}, below it."
+    else:
+        hint = "Log the model with log_model, or name the folder that save_model made."
+    raise BadModel(f"There is no model at {called}: it has no file {MLMODEL}. {hint}")
+
+
+def files_of(place: ArtifactStore) -> dict[str, str]:
+    """The checksum of every file of a place; those that are not on this machine are streamed.
+
+    Raises:
+        BadModel: it holds a symbolic link or a special file.
+        StorageFailed: it cannot be read.
+    """
+    from ..flavors.integrity import NOTE_OF_MLFLOW, manifest
+
+    if isinstance(place, LocalArtifacts):
+        return manifest(place.root)
+    found: dict[str, str] = {}
+
+    def read(path: str) -> None:
+        sha = hashlib.sha256()
+        for piece in place.read(path):
+            sha.update(piece)
+        found[path] = f"sha256:{sha.hexdigest()}"
+
+    in_parallel(read, (e.path for e in place.walk("") if e.path != NOTE_OF_MLFLOW), _AT_A_TIME)
+    return dict(sorted(found.items()))
+
+
+def described_files(place: ArtifactStore) -> dict[str, str]:
+    """What a model's own descriptor says of its files, with the checksum of the descriptor."""
+    from ..flavors import yaml_text
+
+    raw = b""
+    for piece in place.read(MLMODEL):
+        raw += piece
+        if len(raw) > _LARGEST_DESCRIPTOR:
+            raise BadModel(f"The file {MLMODEL} of a model is over {_LARGEST_DESCRIPTOR >> 20} MB.")
+    described = Model.from_dict(yaml_text.load(raw, MLMODEL)).files
+    own = {MLMODEL: f"sha256:{hashlib.sha256(raw).hexdigest()}"}
+    return {str(name): str(sha) for name, sha in described.items()} | own
+
+
+def check_unchanged(
+    files: Mapping[str, str], digest: str, called: str, recorded: Mapping[str, str]
+) -> None:
+    """Refuse files that are not those that a digest is of.
+
+    Args:
+        files: their checksums now.
+        digest: on record.
+        called: how the user calls the model.
+        recorded: their checksums as far as there is a record; tells which differ.
+
+    Raises:
+        ModelChanged: they differ; the message names them.
+    """
+    from ..flavors.integrity import differences
+    from ..flavors.integrity import digest as digest_of
+
+    if digest_of(files) == digest:
+        return
+    problems = differences(files, recorded) if len(recorded) > 1 else []
+    problems = problems or [f"{MLMODEL} differs"]
+    more = len(problems) - _SHOWN
+    shown = ", ".join(problems[:_SHOWN]) + (f" and {more} more" if more > 0 else "")
+    raise ModelChanged(
+        f"The files of {called} were changed since it was logged: {shown}. It is not registered; "
+        "log the model again."
+    )
