@@ -38,6 +38,7 @@ _ASSETS = {
 }
 _MOST_FIELDS = 60  # beyond that a form is no help; the JSON is there
 _LONGEST_JSON = 100_000  # characters in the page
+_LONGEST_LINE = 60  # of JSON that is laid out
 _KINDS = {
     DataType.boolean: "boolean",
     DataType.integer: "integer",
@@ -120,6 +121,7 @@ class _Page:
                 known=known,
                 fields=form_fields(model),
                 params=param_fields(model),
+                rows=_row_count(example_request(model)),
                 example=_pretty(example_request(model)),
                 named=model.signature is not None and bool(_named_columns(model)),
                 # one model answers at the address that everybody knows
@@ -223,6 +225,11 @@ def _example_row(schema: Schema, example: Any) -> dict[Any, Any]:
     return {}
 
 
+def _row_count(example: Any) -> int:
+    split = example.get("dataframe_split") if isinstance(example, dict) else None
+    return len(split.get("data") or ()) if isinstance(split, dict) else 1
+
+
 def _as_text(value: Any, kind: str) -> str:
     if value is None:
         return ""
@@ -241,10 +248,11 @@ def _pretty(example: Any) -> str:
 
 
 def _join_innermost(value: Any, depth: int = 0) -> str:
-    """JSON with indents, but lists and objects of plain values on one line."""
+    """JSON with indents, but what is short, or a list of plain values, on one line."""
+    line = json.dumps(value, ensure_ascii=False)
     inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
-    if not any(isinstance(item, list | dict) for item in inner):
-        return json.dumps(value, ensure_ascii=False)
+    if len(line) <= _LONGEST_LINE or not any(isinstance(item, list | dict) for item in inner):
+        return line
     pad, end = "  " * (depth + 1), "  " * depth
     if isinstance(value, dict):
         parts = [

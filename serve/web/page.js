@@ -136,12 +136,19 @@ function table(head, rows) {
   return box;
 }
 
+function record(values) {
+  const made = element("dl", undefined, "record");
+  for (const [name, value] of Object.entries(values)) made.append(element("dt", name), element("dd", shown(value)));
+  return made;
+}
+
 function picture(predictions) {
   const single = Array.isArray(predictions) && predictions.length === 1 ? predictions[0] : predictions;
   if (isPlain(single)) {
     const text = shown(single);
     return element("p", text, text.length > 40 ? "answer long" : "answer");
   }
+  if (!Array.isArray(single) && Object.values(single).every(isPlain)) return record(single);
   if (!Array.isArray(predictions)) return element("pre", JSON.stringify(predictions, null, 1));
   if (predictions.every(isPlain)) return table(["Row", "Prediction"], predictions.map((p, i) => [i, p]));
   if (predictions.every((p) => Array.isArray(p) && p.length && p.length === predictions[0].length && p.every(isPlain)))
