@@ -86,10 +86,9 @@ def _outcome(exchange: Exchange, answer: Answer) -> tuple[Any, ...]:
     facts = exchange.facts
     error = exchange.error
     kept = {name: facts[name] for name in _FACTS if name in facts}
-    late = time.perf_counter() > exchange.deadline  # then somebody else has answered
     code = getattr(error, "error_code", MlpackError.error_code) if error is not None else None
     return (
-        504 if late else answer.status,
+        answer.status,
         code,
         exchange.model,
         kept,

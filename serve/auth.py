@@ -26,6 +26,7 @@ log = logging.getLogger("mlpack.serve")
 
 VARIABLE = "MLPACK_AUTH_TOKENS"
 # asked by orchestrators, which have no token; they say only whether the server is well
+PAGE = "/"
 PROBES = frozenset({"/ping", "/health", "/v2/health/live", "/v2/health/ready"})
 
 _TOKEN = re.compile(r"[A-Za-z0-9._~+/-]+=*")  # RFC 6750
@@ -73,6 +74,9 @@ class Auth:
         """
         environ = exchange.environ
         if environ.get("PATH_INFO") in self._open:
+            return None
+        if environ.get("PATH_INFO") == PAGE and "HTTP_AUTHORIZATION" not in environ:
+            exchange.facts["authorized"] = False  # it asks for a token instead of telling
             return None
         if self._file is not None and time.monotonic() >= self._next_look:
             self._look_again(self._file)

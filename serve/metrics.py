@@ -132,12 +132,13 @@ class Metrics:
     def observe(self, exchange: Exchange, answer: Answer) -> None:
         """Count a finished exchange (an `exchange.Observer`)."""
         model, facts = exchange.model, exchange.facts
+        if facts.get("shadow"):
+            outcome = "ok" if exchange.error is None else "failed"
+            self.shadow_calls.add(1, (model, outcome))
+            return
         route = exchange.route or _OTHER
-        now = time.perf_counter()
-        # after the deadline somebody else has answered: see `in_flight`
-        status = answer.status if now <= exchange.deadline else 504
-        self._requests.add(1, (route, model, _CLASSES.get(status // 100, "5xx")))
-        self._duration.observe(now - exchange.started, (route, model))
+        self._requests.add(1, (route, model, _CLASSES.get(answer.status // 100, "5xx")))
+        self._duration.observe(time.perf_counter() - exchange.started, (route, model))
         if exchange.error is not None:
             self._count_error(exchange.error, answer.status, model)
         one = (model,)

@@ -78,7 +78,6 @@ def test_only_the_probes_are_open(file):
     for path in PROBES:
         assert ask(guard, path=path) is None
     for path in (
-        "/",
         "/metrics",
         "/models",
         "/nothing",
@@ -92,6 +91,10 @@ def test_only_the_probes_are_open(file):
             ask(guard, path=path)
     with pytest.raises(Unauthenticated):
         guard(Exchange({}))
+    page = Exchange({"PATH_INFO": "/"})
+    assert guard(page) is None and page.facts == {"authorized": False}
+    with pytest.raises(Unauthenticated):
+        ask(guard, "Bearer wrong", path="/")
     assert ask(Auth(file, open_paths=PROBES | {"/metrics"}), path="/metrics") is None
 
 

@@ -26,13 +26,14 @@ def exchange(model="m", route="/invocations", error=None, body=b"12345", **facts
     return Exchange({}, body=body, route=route, model=model, error=error, facts=facts)
 
 
-def test_an_answer_after_the_deadline_was_a_504_to_the_client():
+def test_shadow_calls_are_no_requests():
     metrics = Metrics(1)
-    late = exchange()
-    late.deadline = late.started - 1
-    metrics.observe(late, Answer(b""))
-    where = {"route": "/invocations", "model": "m"}
-    assert value(samples(metrics), "mlpack_requests_total", status="5xx", **where) == 1
+    metrics.observe(exchange(shadow=True), Answer(b""))
+    metrics.observe(exchange(shadow=True, error=ModelFailed("no")), Answer(b""))
+    found = samples(metrics)
+    assert value(found, "mlpack_shadow_calls_total", model="m", outcome="ok") == 1
+    assert value(found, "mlpack_shadow_calls_total", model="m", outcome="failed") == 1
+    assert not [name for name, _ in found if name == "mlpack_requests_total"]
 
 
 def test_requests_rows_and_bytes():
