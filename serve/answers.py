@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import Any
 
-from ..errors import NotAcceptable
+from ..errors import ModelFailed, NotAcceptable
 from . import arrow, npy, parquet, streams
 from .columns import named_columns, to_csv, to_pyarrow
 from .encode import encode_predictions
@@ -114,7 +115,8 @@ def _unavailable(form: Form, can_stream: bool) -> str:
 
 def encode_csv(predictions: Any) -> bytes:
     """What a model returned, as CSV with a header."""
-    return to_csv(*named_columns(predictions))
+    with _ends():
+        return to_csv(*named_columns(predictions))
 
 
 def encode_arrow(predictions: Any) -> bytes:
@@ -130,7 +132,8 @@ def encode_arrow_file(predictions: Any) -> bytes:
 def _arrow(predictions: Any, as_file: bool) -> bytes:
     import pyarrow as pa
 
-    table = to_pyarrow(*named_columns(predictions))
+    with _ends():
+        table = to_pyarrow(*named_columns(predictions))
     sink = pa.BufferOutputStream()
     open_writer = pa.ipc.new_file if as_file else pa.ipc.new_stream
     with open_writer(sink, table.schema) as writer:
@@ -144,7 +147,8 @@ def encode_parquet(predictions: Any) -> bytes:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    table = to_pyarrow(*named_columns(predictions))
+    with _ends():
+        table = to_pyarrow(*named_columns(predictions))
     sink = pa.BufferOutputStream()
     try:
         pq.write_table(table, sink)
@@ -153,6 +157,16 @@ def encode_parquet(predictions: Any) -> bytes:
         raise NotAcceptable(f"The answer does not fit Parquet ({reason}); ask for JSON.") from None
     content: bytes = sink.getvalue().to_pybytes()
     return content
+
+
+@contextmanager
+def _ends() -> Iterator[None]:
+    try:
+        yield
+    except RecursionError as error:
+        raise ModelFailed(
+            "The model's answer cannot be sent: it is nested too deep or contains itself."
+        ) from error
 
 
 def _no_pieces(predictions: Any) -> bytes:

@@ -6,8 +6,13 @@ A DataFrame or a table keeps its names; an array's columns are ``prediction``, o
 
 from __future__ import annotations
 
+import csv
+import io
+import json
 import sys
 from collections.abc import Mapping, Sequence
+from datetime import date, datetime, time, timedelta
+from decimal import Decimal
 from typing import Any
 
 from ..errors import ModelFailed, NotAcceptable
@@ -25,12 +30,7 @@ def named_columns(predictions: Any) -> tuple[list[str], list[Any]]:
         ModelFailed: a value has no plain form, or contains itself.
         NotAcceptable: they are no table, as their columns differ in length.
     """
-    try:
-        names, columns = _columns_of(predictions)
-    except RecursionError as error:
-        raise ModelFailed(
-            "The model's answer cannot be sent: nested too deep or contains itself."
-        ) from error
+    names, columns = _columns_of(predictions)
     if len(set(names)) != len(names):
         raise ModelFailed(f"The model returned a table whose columns repeat: {names[:20]}.")
     if len(set(map(len, columns))) > 1:
@@ -112,9 +112,6 @@ def to_csv(names: Sequence[str], columns: Sequence[Any]) -> bytes:
     Raises:
         ModelFailed: a value has no plain form.
     """
-    import csv
-    import io
-
     text = io.StringIO(newline="")
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(names)
@@ -131,8 +128,6 @@ _EMPTY = ""  # the writer quotes it where it stands alone
 
 def _cells(column: Any) -> list[Any]:
     """A column as what the csv module writes: numbers, texts, None."""
-    import json
-
     plain: list[Any] = to_plain(column)
     kinds = set(map(type, plain))
     if not kinds & {bool, list, dict}:
@@ -159,21 +154,45 @@ def to_pyarrow(names: Sequence[str], columns: Sequence[Any]) -> Any:
     return pa.table([_arrow_array(n, c) for n, c in zip(names, columns, strict=True)], list(names))
 
 
+_DEEPEST = 30  # pyarrow dies of values that are nested too deep, with the whole process
+_SCALARS = (str, int, float, bool, bytes, type(None), datetime, date, time, timedelta, Decimal)
+
+
 def _arrow_array(name: str, column: Any) -> Any:
     import pyarrow as pa
 
     kind = getattr(getattr(column, "dtype", None), "kind", "O")
     failed = (pa.ArrowException, TypeError, ValueError, OverflowError)
     try:
-        if kind in "US" and hasattr(column, "tolist"):
+        if kind in "US":
             return pa.array(column.tolist())
-        return pa.array(column, from_pandas=False) if kind != "O" else pa.array(list(column))
+        if kind != "O":
+            return pa.array(column, from_pandas=False)
+        if hasattr(column, "__arrow_array__"):  # pandas' own, of a dtype that says "object"
+            return pa.array(column)
+        values = list(column)
+        if set(map(type, values)) <= set(_SCALARS):
+            return pa.array(values, from_pandas=False)
     except failed:
-        pass  # half floats of old versions, objects of all sorts: as JSON would have them
+        pass  # half floats of old versions, texts beside numbers: as JSON would have them
+    plain = to_plain(column)
     try:
-        return pa.array(to_plain(column))
+        if not _is_flat_enough(plain):
+            raise ValueError("it is nested too deep")
+        return pa.array(plain)
     except failed as error:
         reason = (str(error).splitlines() or [""])[0][:150]
         raise NotAcceptable(
             f"The answer's column {name[:80]!r} has no Arrow type ({reason}); ask for JSON."
         ) from None
+
+
+def _is_flat_enough(values: list[Any]) -> bool:
+    """Whether lists and dicts end after a bounded number of levels."""
+    level: list[Any] = values
+    for _ in range(_DEEPEST):
+        nested = [v for v in level if isinstance(v, list | dict)]
+        if not nested:
+            return True
+        level = [item for v in nested for item in (v.values() if isinstance(v, dict) else v)]
+    return False

@@ -68,8 +68,7 @@ def _header(body: bytes) -> tuple[tuple[int, ...], bool, np.dtype[Any], int]:
         if version not in readers:
             raise ValueError(f"version {version[0]}.{version[1]} is not read")
         shape, in_columns, dtype = readers[version](file, max_header_size=_LONGEST_HEADER)
-    # the header is a Python literal, and what is wrong with one shows in many ways
-    except (ValueError, TypeError, OverflowError, RecursionError, MemoryError, KeyError) as error:
+    except Exception as error:  # a header is a Python literal, which can be wrong in many ways
         reason = (str(error).splitlines() or [""])[0][:150]
         raise InvalidInput(f"The body is not a readable NPY file: {reason}") from None
     return shape, in_columns, dtype, file.tell()
@@ -115,7 +114,7 @@ def _as_array(predictions: Any) -> np.ndarray:
             if not _are_texts(values):
                 return array
             array = np.array(values)
-    except (ValueError, TypeError, OverflowError):
+    except (ValueError, TypeError, OverflowError, RecursionError):
         return np.empty(0, dtype=object)
     return array
 
