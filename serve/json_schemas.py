@@ -154,6 +154,7 @@ def _forms(schema: Schema | None) -> dict[str, JsonSchema]:
             "type": "object",
             "properties": {"columns": _list_of({}), "data": _list_of(_list_of({})), "index": {}},
             "required": ["data"],
+            "additionalProperties": False,
         }
         return {
             "dataframe_split": {**split, **_LOOSE},
@@ -182,6 +183,7 @@ def _column_forms(schema: Schema) -> dict[str, JsonSchema]:
             "index": {"type": "array", "description": "Labels of the rows; not looked at."},
         },
         "required": ["columns", "data"],
+        "additionalProperties": False,
     }
     required = [str(name) for name, spec in _named(schema) if spec.required]
     return {
@@ -201,8 +203,13 @@ def _positional_forms(schema: Schema) -> dict[str, JsonSchema]:
     split = {
         "type": "object",
         "description": "Columns are known by their position; their names do not matter.",
-        "properties": {"columns": {"type": "array"}, "data": _list_of(_row_by_position(schema))},
+        "properties": {
+            "columns": {"type": "array"},
+            "data": _list_of(_row_by_position(schema)),
+            "index": {"type": "array"},
+        },
         "required": ["data"],
+        "additionalProperties": False,
     }
     only = schema.columns[0]
     # one column without a name is a list of values, or (type hints) a value of any kind

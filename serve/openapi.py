@@ -11,37 +11,38 @@ import io
 import json
 from collections.abc import Mapping
 from functools import cache
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from .. import __version__
 from . import openapi_v2
+from .auth import PAGE, PROBES, Auth
+from .codecs import ARROW, ARROW_FILE, CSV, JSON, NPY, PARQUET
 from .examples import example_request, first_row
 from .exchange import Answer, Exchange
-from .json_schemas import JsonSchema, answer_schema, request_schema
+from .json_schemas import JsonSchema, answer_schema, params_schema, request_schema
+from .streams import EVENTS, LINES
 
 if TYPE_CHECKING:
     from ..flavors.loaded import LoadedModel
     from .hot import HotRoutes
+    from .scoring import Scorer
     from .service import Service
 
-JSON, CSV = "application/json", "text/csv"
-# formats of requests and of answers beside JSON: content type -> what it is
-BINARY_REQUESTS = {
-    CSV: "First line the header; `header=absent` reads columns by position.",
-    "application/vnd.apache.parquet": "A Parquet file.",
-    "application/vnd.apache.arrow.stream": "An Arrow IPC stream.",
-    "application/x-npy": "One array as numpy saves it.",
+# content type -> what it is, and the package that it needs beside the model
+_FORMATS = {
+    CSV: ("A line a row, after a header; `header=absent` reads columns by position.", None),
+    PARQUET: ("A Parquet file.", "pyarrow"),
+    ARROW: ("An Arrow IPC stream.", "pyarrow"),
+    ARROW_FILE: ("An Arrow IPC file.", "pyarrow"),
+    NPY: ("One array as numpy saves it.", "numpy"),
 }
-BINARY_ANSWERS = {
-    CSV: "A line a row, after a header.",
-    "application/vnd.apache.parquet": "A Parquet file.",
-    "application/vnd.apache.arrow.stream": "An Arrow IPC stream.",
+_STREAMS = {
+    EVENTS: ("Server-sent events, one a piece of the answer.", None),
+    LINES: ("A line of JSON a piece of the answer.", None),
 }
-STREAM_ANSWERS = {
-    "text/event-stream": "Server-sent events, one a piece of the answer.",
-    "application/x-ndjson": "A line of JSON a piece of the answer.",
-}
+_PUBLIC = PROBES | {PAGE}
 _LONGEST_EXAMPLE = 20_000  # characters
 _DESCRIPTION = (
     "Scores rows with a model. Bodies may be compressed (`Content-Encoding: gzip`, `deflate`, "
@@ -69,8 +70,8 @@ def add_openapi(hot: HotRoutes, service: Service) -> None:
 
     @cache
     def made() -> bytes:
-        models = {name: scorer.model for name, scorer in service.scorers.items()}
-        return json.dumps(document(models)).encode("ascii")
+        bearer = any(isinstance(guard, Auth) for guard in hot.guards)
+        return json.dumps(document(service.scorers, bearer=bearer)).encode("ascii")
 
     def answer(exchange: Exchange) -> Answer:
         return Answer(made())
@@ -78,20 +79,20 @@ def add_openapi(hot: HotRoutes, service: Service) -> None:
     hot.add("GET", "/openapi.json", answer)
 
 
-def document(models: Mapping[str, LoadedModel], *, bearer: bool = False) -> dict[str, Any]:
+def document(scorers: Mapping[str, Scorer], *, bearer: bool = False) -> dict[str, Any]:
     """The OpenAPI document of a server.
 
     Args:
-        models: by the names they are served under, the default one first.
+        scorers: by the names they are served under, the default one first.
         bearer: whether requests need a token.
     """
     schemas: dict[str, JsonSchema] = {"Error": _error_schema(), **openapi_v2.SCHEMAS}
     paths: dict[str, Any] = {}
-    for number, (name, model) in enumerate(models.items()):
+    for number, (name, scorer) in enumerate(scorers.items()):
         suffix = str(number + 1) if number else ""
-        schemas[f"Request{suffix}"] = request_schema(model.signature)
-        schemas[f"Answer{suffix}"] = answer_schema(model.signature)
-        score = _scoring(name, model, suffix)
+        schemas[f"Request{suffix}"] = request_schema(scorer.signature)
+        schemas[f"Answer{suffix}"] = answer_schema(scorer.signature)
+        score = _scoring(scorer, suffix)
         if not number:
             paths["/invocations"] = {"post": _named(score, "invoke")}
             paths["/score"] = {"post": _named(score, "score")}
@@ -105,7 +106,7 @@ def document(models: Mapping[str, LoadedModel], *, bearer: bool = False) -> dict
     made = {
         "openapi": "3.1.0",
         "info": {
-            "title": ", ".join(models),
+            "title": ", ".join(scorers),
             "version": __version__,
             "summary": "A model served by mlpack",
             "description": _DESCRIPTION,
@@ -120,11 +121,12 @@ def document(models: Mapping[str, LoadedModel], *, bearer: bool = False) -> dict
 
 
 # --- scoring -------------------------------------------------------------------------------------
-def _scoring(name: str, model: LoadedModel, suffix: str) -> dict[str, Any]:
+def _scoring(scorer: Scorer, suffix: str) -> dict[str, Any]:
     return {
-        "summary": f"Score rows with {name}",
+        "summary": f"Score rows with {scorer.name}",
         "tags": ["scoring"],
-        "requestBody": {"required": True, "content": _request_content(model, suffix)},
+        "parameters": _parameters(scorer.model),
+        "requestBody": {"required": True, "content": _request_content(scorer.model, suffix)},
         "responses": {
             "200": {
                 "description": "The predictions.",
@@ -134,16 +136,35 @@ def _scoring(name: str, model: LoadedModel, suffix: str) -> dict[str, Any]:
                         "schema": {"type": "string"},
                     }
                 },
-                "content": _answer_content(model, suffix),
+                "content": _answer_content(scorer, suffix),
             },
             **{status: _response(status) for status in _SCORING_ERRORS},
         },
     }
 
 
+def _parameters(model: LoadedModel) -> list[dict[str, Any]]:
+    timeout = {
+        "name": "X-Request-Timeout",
+        "in": "header",
+        "description": "Seconds that the client waits; work that nobody waits for is not begun.",
+        "schema": {"type": "number", "minimum": 0},
+    }
+    declared = model.signature.params if model.signature is not None else None
+    if declared is None or not len(declared):
+        return [timeout]
+    params = {
+        "name": "X-Mlpack-Params",
+        "in": "header",
+        "description": "Parameters beside a body that has no room for them, as a JSON object.",
+        "content": {JSON: {"schema": params_schema(declared)}},
+    }
+    return [timeout, params]
+
+
 def _request_content(model: LoadedModel, suffix: str) -> dict[str, Any]:
     as_json: dict[str, Any] = {"schema": _ref(f"Request{suffix}")}
-    content = {JSON: as_json, **_binary(BINARY_REQUESTS)}
+    content = {JSON: as_json, **_binary(_FORMATS)}
     example = short_example(model)
     if example is not None:
         as_json["example"] = example
@@ -152,11 +173,9 @@ def _request_content(model: LoadedModel, suffix: str) -> dict[str, Any]:
     return content
 
 
-def _answer_content(model: LoadedModel, suffix: str) -> dict[str, Any]:
-    content = {JSON: {"schema": _ref(f"Answer{suffix}")}, **_binary(BINARY_ANSWERS)}
-    if model.metadata.flavors.get("python_function", {}).get("streamable"):
-        content |= _binary(STREAM_ANSWERS)
-    return content
+def _answer_content(scorer: Scorer, suffix: str) -> dict[str, Any]:
+    formats = {**_FORMATS, **_STREAMS} if scorer.streams else _FORMATS
+    return {JSON: {"schema": _ref(f"Answer{suffix}")}, **_binary(formats)}
 
 
 def short_example(model: LoadedModel, longest: int = _LONGEST_EXAMPLE) -> Any:
@@ -198,6 +217,7 @@ def _others() -> dict[str, Any]:
         "/health": _get("health", ready, "text/plain", unready=True),
         "/version": _get("version", "The version of mlpack", "text/plain"),
         "/metrics": _get("metrics", "Prometheus metrics of all workers", "text/plain"),
+        "/models": _get("models", "The models that are served, and their shares", JSON),
         "/openapi.json": _get("openapi", "This document", JSON),
         "/": {
             "get": {
@@ -233,13 +253,9 @@ def _add_common_errors(path: str, methods: dict[str, Any], bearer: bool) -> None
     """What any request can meet, and the token where one is needed."""
     for operation in methods.values():
         operation["responses"].setdefault("408", _response("408"))
-        if bearer and path not in PUBLIC:
+        if bearer and path not in _PUBLIC:
             operation["responses"]["401"] = _response("401")
             operation["security"] = [{"token": []}]
-
-
-# told to anybody, as probes and browsers bring no tokens
-PUBLIC = frozenset({"/ping", "/health", "/", "/v2/health/live", "/v2/health/ready"})
 
 
 def _error_schema() -> JsonSchema:
@@ -266,10 +282,12 @@ def _responses() -> dict[str, Any]:
     return made
 
 
-def _binary(formats: Mapping[str, str]) -> dict[str, Any]:
+def _binary(formats: Mapping[str, tuple[str, str | None]]) -> dict[str, Any]:
+    """Those of the formats that can be had here."""
     return {
         content_type: {"schema": {"type": "string", "description": description}}
-        for content_type, description in formats.items()
+        for content_type, (description, package) in formats.items()
+        if package is None or find_spec(package) is not None
     }
 
 
