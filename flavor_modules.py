@@ -58,7 +58,13 @@ def _flavor(name: str) -> dict[str, Any]:
         from .registry.resolve import resolve
 
         found = resolve(model_uri)
-        return load_native(found.path, flavor=name, trust=trust, expected_digest=found.digest)
+        return load_native(
+            found.path,
+            flavor=name,
+            trust=trust,
+            expected_digest=found.digest,
+            expected_files=found.files,
+        )
 
     def _pick(model: Any, options: dict[str, Any]) -> Any:
         return options.pop(argument) if model is None and argument in options else model
@@ -80,7 +86,8 @@ def _flavor(name: str) -> dict[str, Any]:
     load_model.__doc__ = f"""The native {name} object of a model.
 
     Args:
-        model_uri: ``runs:/<run_id>/<name>``, ``models:/m-<id>`` or a folder.
+        model_uri: ``runs:/<run_id>/<name>``, ``models:/m-<id>``, ``models:/<name>/<version>``,
+            ``models:/<name>@<alias>`` or a folder.
         trust: what you vouch for beside what your own store vouches for.
     """
     return {"save_model": save_model, "log_model": log_model, "load_model": load_model}

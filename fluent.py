@@ -288,6 +288,8 @@ def log_model(
     params: Mapping[str, Any] | None = None,
     tags: Mapping[str, Any] | None = None,
     model_type: str | None = None,
+    registered_model_name: str | None = None,
+    await_registration_for: int | None = None,
     **save_options: Any,
 ) -> ModelInfo:
     """Save a model with everything it needs and record it in the run.
@@ -300,6 +302,8 @@ def log_model(
         params: of the model.
         tags: of the model.
         model_type: a word of your own.
+        registered_model_name: register it under this name, too, as `register_model` does.
+        await_registration_for: accepted; the version is ready when this returns.
         **save_options: ``signature``, ``input_example``, ``pip_requirements``,
             ``extra_pip_requirements``, ``code_paths``, ``metadata``, ``flavor`` and the options
             of the flavor.
@@ -324,6 +328,7 @@ def log_model(
         params=params,
         tags=tags,
         model_type=model_type,
+        registered_model_name=registered_model_name,
         **save_options,
     )
 
@@ -332,18 +337,20 @@ def load_model(uri: str | Path, *, trust: Trust | None = None) -> LoadedModel:
     """Load a model behind one uniform ``predict``.
 
     Args:
-        uri: ``runs:/<run_id>/<name>``, ``models:/m-<id>`` or a folder.
+        uri: ``runs:/<run_id>/<name>``, ``models:/m-<id>``, ``models:/<name>/<version>``,
+            ``models:/<name>@<alias>`` or a folder.
         trust: what you vouch for beside what your own store vouches for.
 
     Raises:
         NotFound: the address names nothing.
-        BadModel: the folder is no model, damaged, changed or not trusted.
+        BadModel: the folder is no model, damaged, changed (since it was logged or registered) or
+            not trusted.
     """
     from .flavors import load_model as load
     from .registry.resolve import resolve
 
     found = resolve(uri)
-    return load(found.path, trust=trust, expected_digest=found.digest)
+    return load(found.path, trust=trust, expected_digest=found.digest, expected_files=found.files)
 
 
 # --- helpers ---

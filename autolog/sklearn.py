@@ -50,6 +50,7 @@ class Options:
     max_tuning_runs: int | None = 5
     serialization_format: str | None = None
     pos_label: Any = None
+    registered_model_name: str | None = None
     extra_tags: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -93,19 +94,18 @@ def autolog(
         log_post_training_metrics: accepted; metrics that you compute yourself after the training
             are not recorded: see `mlpack.evaluate`.
         serialization_format: of the model; see `mlpack.sklearn.log_model`.
-        registered_model_name: not yet; there is no registry.
+        registered_model_name: register each trained model under this name.
         pos_label: of two labels the one that metrics are about; default: weighted means.
         extra_tags: for runs that this starts.
 
     Raises:
-        InvalidInput: ``registered_model_name``, or a number of runs below 0.
+        InvalidInput: a ``registered_model_name`` that cannot be one, or a number of runs below 0.
     """
     global _options
     if registered_model_name is not None:
-        raise InvalidInput(
-            "registered_model_name: this version of mlpack has no registry of names yet; leave "
-            "it out."
-        )
+        from ..registry.names import registered_model_name as checked
+
+        checked(registered_model_name)
     if max_tuning_runs is not None and max_tuning_runs < 0:
         raise InvalidInput("max_tuning_runs must be 0 or more, or None for all.")
     hook.forget("sklearn.base")
@@ -122,6 +122,7 @@ def autolog(
         max_tuning_runs,
         serialization_format,
         pos_label,
+        registered_model_name,
         dict(extra_tags or {}),
     )
     hook.when_imported("sklearn.base", _patch)

@@ -163,6 +163,8 @@ class Recording:
 
         signature = self._signature(model)
         options: dict[str, Any] = {"signature": signature or False}
+        if name == "model" and self.options.registered_model_name:
+            options["registered_model_name"] = self.options.registered_model_name
         if self.options.log_input_examples:
             options["input_example"] = self.example
         if self.options.serialization_format:

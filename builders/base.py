@@ -29,6 +29,9 @@ class BuildSpec:
         labels: labels added to the image beside mlpack's own.
         expected_digest: the model's digest as recorded in the user's own store. The folder is
             compared with it now and again whenever the container starts.
+        expected_files: the checksums that the digest is of, if they are on record, too.
+        registered_name: of the registered model that the folder is a version of.
+        registered_version: its number.
         trust: the user vouches for the folder as it is now.
         keep_mlflow: install mlflow if the model's requirements name it.
         no_cache: build every layer anew.
@@ -45,6 +48,9 @@ class BuildSpec:
     extra_index_urls: Sequence[str] = ()
     labels: Mapping[str, str] = field(default_factory=dict)
     expected_digest: str | None = None
+    expected_files: Mapping[str, str] = field(default_factory=dict)
+    registered_name: str | None = None
+    registered_version: int | None = None
     trust: bool = False
     keep_mlflow: bool = False
     no_cache: bool = False

@@ -68,10 +68,12 @@ def make_context(spec: BuildSpec) -> Context:
         BadModel: the folder is no model, is damaged, or is not the recorded one.
     """
     from ..flavors.descriptor import Model
+    from ..flavors.integrity import verify
 
     check_spec(spec)
+    digest, files = _vouched_digest(spec)
     model = Model.read(spec.model)
-    digest = _vouched_digest(spec, model)
+    verify(spec.model, model, files)
     requirements = read_requirements(spec.model, spec.requirements, keep_mlflow=spec.keep_mlflow)
     indexes = find_indexes(spec.index_url, spec.extra_index_urls)
     python, notice = python_for(model)
@@ -82,7 +84,7 @@ def make_context(spec: BuildSpec) -> Context:
         install_options=_install_options(model, python, settings),
         labels={**_labels(spec, model, digest), **spec.labels},
         environment={
-            "MLPACK_MODEL_NAME": _title(spec.name),
+            "MLPACK_MODEL_NAME": _registered(spec) or _title(spec.name),
             **({"MLPACK_MODEL_DIGEST": digest} if digest else {}),
         },
     )
@@ -200,15 +202,15 @@ def _holds_code(model: Model) -> bool:
     return bool(model.pyfunc.get("python_model")) or "cloudpickle" in formats
 
 
-def _vouched_digest(spec: BuildSpec, model: Model) -> str | None:
+def _vouched_digest(spec: BuildSpec) -> tuple[str | None, dict[str, str]]:
+    """The digest that somebody vouches for, and the checksums of the files."""
     from ..flavors import integrity
 
     files = integrity.manifest(spec.model)
-    integrity.verify(spec.model, model, files)
     if spec.expected_digest is not None:
-        integrity.verify_digest(spec.model, spec.expected_digest, files)
-        return spec.expected_digest
-    return integrity.digest(files) if spec.trust else None
+        integrity.verify_digest(spec.model, spec.expected_digest, files, spec.expected_files)
+        return spec.expected_digest, files
+    return integrity.digest(files) if spec.trust else None, files
 
 
 def _code_notice(model: Model) -> list[str]:
@@ -268,6 +270,8 @@ def _labels(spec: BuildSpec, model: Model, digest: str | None) -> dict[str, str]
         "org.opencontainers.image.created": _timestamp(model.utc_time_created),
         "org.opencontainers.image.version": model.model_id or model.model_uuid,
         "mlpack.version": __version__,
+        "mlpack.model.name": spec.registered_name,
+        "mlpack.model.version": spec.registered_version,
         "mlpack.model.id": model.model_id,
         "mlpack.model.uuid": model.model_uuid,
         "mlpack.model.digest": digest,
@@ -275,6 +279,13 @@ def _labels(spec: BuildSpec, model: Model, digest: str | None) -> dict[str, str]
         "mlpack.run.id": model.run_id,
     }
     return {key: str(value) for key, value in found.items() if value}
+
+
+def _registered(spec: BuildSpec) -> str | None:
+    """The address of the version that the image holds."""
+    if spec.registered_name is None or spec.registered_version is None:
+        return None
+    return f"models:/{spec.registered_name}/{spec.registered_version}"
 
 
 def _title(name: str) -> str:

@@ -72,13 +72,22 @@ def make_spec(model_uri: str, name: str, **options: Any) -> BuildSpec:
     from ..registry.resolve import resolve
 
     found = resolve(model_uri)
-    return BuildSpec(model=found.path, name=name, expected_digest=found.digest, **options)
+    return BuildSpec(
+        model=found.path,
+        name=name,
+        expected_digest=found.digest,
+        expected_files=found.files,
+        registered_name=found.name,
+        registered_version=found.version,
+        **options,
+    )
 
 
 @click.command(
     "build-docker",
     epilog=examples(
         "mlpack build-docker -m runs:/<run_id>/model -n churn",
+        "mlpack build-docker -m models:/churn@champion -n churn",
         "mlpack build-docker -m ./model -n registry.example/churn:2 --platform linux/amd64",
         "mlpack build-docker -m ./model -n churn --base-image python:3.11-slim-bookworm --json",
     ),

@@ -55,7 +55,11 @@ name_option = click.option(
 )
 @target_option
 @click.option(
-    "-m", "--model-uri", metavar="URI", help="A folder, runs:/<run_id>/<name>, or models:/m-<id>."
+    "-m",
+    "--model-uri",
+    metavar="URI",
+    help="A folder, runs:/<run_id>/<name>, models:/<name>/<version>, models:/<name>@<alias> or "
+    "models:/m-<id>.",
 )
 @click.option("-n", "--name", metavar="NAME", help="The deployment's name.")
 @click.option(

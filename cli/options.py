@@ -19,7 +19,8 @@ model_uri_option = click.option(
     "--model-uri",
     required=True,
     metavar="URI",
-    help="A folder, runs:/<run_id>/<name>, or models:/m-<id>.",
+    help="A folder, runs:/<run_id>/<name>, models:/<name>/<version>, models:/<name>@<alias> or "
+    "models:/m-<id>.",
 )
 
 _trust = click.option(

@@ -62,6 +62,9 @@ def predict(
 
     found = resolve(model_uri)
     model = load_model(
-        found.path, trust=trust_from(trust, trusted_types), expected_digest=found.digest
+        found.path,
+        trust=trust_from(trust, trusted_types),
+        expected_digest=found.digest,
+        expected_files=found.files,
     )
     predict_file(model, input_path, output_path, content_type=input_format, params=params)

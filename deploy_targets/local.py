@@ -205,6 +205,11 @@ def _describe(container: Any) -> Deployment:
         image=labels.get(containers.IMAGE_LABEL, container.attrs["Image"]),
         created=str(container.attrs["Created"]),
         details={
+            **{
+                f"model_{part}": labels[f"mlpack.model.{part}"]
+                for part in ("name", "version")
+                if f"mlpack.model.{part}" in labels
+            },
             "container": container.name,
             "container_id": container.id,
             "image_id": container.attrs["Image"],

@@ -16,6 +16,7 @@ from ..artifacts.local import LocalArtifacts
 from ..errors import MlpackError
 from ..tracking import validate
 from ..tracking.entities import ModelOutput, ModelStatus, Run
+from . import names
 
 if TYPE_CHECKING:
     from ..artifacts.base import ArtifactStore
@@ -36,6 +37,7 @@ class ModelInfo:
         artifact_path: where its files are.
         digest: of the whole folder, as kept in the tracking store.
         model: the descriptor that was written.
+        registered_model_version: the number of the version, if it was registered.
     """
 
     model_uri: str
@@ -45,6 +47,7 @@ class ModelInfo:
     artifact_path: str
     digest: str
     model: Model
+    registered_model_version: int | None = None
 
     @property
     def signature(self) -> ModelSignature | None:
@@ -82,6 +85,7 @@ def log_model(
     tags: Mapping[str, Any] | None = None,
     model_type: str | None = None,
     step: int = 0,
+    registered_model_name: str | None = None,
     **save_options: Any,
 ) -> ModelInfo:
     """Save a model among a run's experiment's models and record it.
@@ -95,16 +99,20 @@ def log_model(
         tags: of the model.
         model_type: a word of the user's own.
         step: of the run at which the model was made.
+        registered_model_name: register it under this name, too.
         **save_options: see `mlpack.flavors.save_model`.
 
     Raises:
-        MlpackError: the model cannot be saved or recorded; nothing of it is left.
+        MlpackError: the model cannot be saved or recorded; nothing of it is left. If only its
+            registration fails, the message tells the address of the logged model.
     """
     from ..flavors.descriptor import MLMODEL
     from ..flavors.integrity import checksum, digest
     from ..flavors.save import save_model
 
     validate.model_name(name)
+    if registered_model_name is not None:
+        names.registered_model_name(registered_model_name)
     record = client.store.create_logged_model(
         run.info.experiment_id,
         name,
@@ -139,6 +147,9 @@ def log_model(
         with suppress(MlpackError):
             client.store.delete_logged_model(model_id)
         raise
+    version = None
+    if registered_model_name is not None:
+        version = _register(client, model_id, registered_model_name, files)
     return ModelInfo(
         model_uri=f"models:/{model_id}",
         model_id=model_id,
@@ -147,7 +158,24 @@ def log_model(
         artifact_path=record.artifact_location,
         digest=recorded_digest,
         model=described,
+        registered_model_version=version,
     )
+
+
+def _register(client: TrackingClient, model_id: str, name: str, files: Mapping[str, str]) -> int:
+    from .client import MlpackClient
+    from .register import register_version
+
+    uri = f"models:/{model_id}"
+    both = MlpackClient(client.tracking_uri)
+    try:
+        return register_version(both, uri, name, make_name=True, files=files).version
+    except MlpackError as error:
+        message = (
+            f"{error.message} The model is logged as {uri} all the same; to register it: "
+            f"mlpack.register_model({uri!r}, {name!r})"
+        )
+        raise type(error)(message) from error
 
 
 @contextmanager

@@ -317,9 +317,18 @@ def test_turning_off_leaves_no_trace():
     assert runs() == []
 
 
+def test_a_trained_model_is_registered():
+    mlpack.sklearn.autolog(registered_model_name="m")
+    Ridge().fit(*load_iris(return_X_y=True))
+    GridSearchCV(Ridge(), {"alpha": [1, 2]}).fit(*load_iris(return_X_y=True))
+    versions = mlpack.search_model_versions(filter_string="name = 'm'")
+    assert sorted(version.version for version in versions) == [1, 2]
+    assert {version.run_id for version in versions} <= {run.info.run_id for run in runs()}
+
+
 def test_arguments():
-    with pytest.raises(InvalidInput, match="no registry of names yet"):
-        mlpack.sklearn.autolog(registered_model_name="m")
+    with pytest.raises(InvalidInput, match="has a slash"):
+        mlpack.sklearn.autolog(registered_model_name="a/m")
     with pytest.raises(InvalidInput, match="max_tuning_runs"):
         mlpack.sklearn.autolog(max_tuning_runs=-1)
     mlpack.sklearn.autolog(extra_tags={"team": "a"}, log_datasets=False, **FAST)
