@@ -12,6 +12,7 @@ from ...tracking.filters import Clause
 from ...tracking.sql.conditions import compare, start_fits, with_key
 from ...tracking.sql.paging import SortKey, check_max_results, read_token, write_token
 from ...tracking.sql.registry_tables import registered_model_tags, registered_models
+from ...tracking.sql.tables import START
 from ..filters import (
     MODEL_ORDERS,
     REGISTERED_MODELS,
@@ -96,9 +97,15 @@ def tag_condition(table: sa.Table, owner: Any, clause: Clause, dialect: str) -> 
 
 def tag_probe(table: sa.Table, clause: Clause, dialect: str) -> Any | None:
     """The owners of all tags that fit a clause, and perhaps of others; None without an index."""
-    if excludes_prompts(clause) or clause.operator in ("IS NULL", "!=", "NOT IN"):
+    if excludes_prompts(clause) or clause.operator in ("IS NULL", "NOT IN"):
         return None
     query = sa.select(table.columns[0]).where(table.c.key == clause.field.key)
     if clause.operator == "IS NOT NULL":
         return query
+    if clause.operator == "!=":  # what lies before and behind it in the index
+        start = str(clause.value)[:START]
+        sides = [query.where(table.c.start < start), query.where(table.c.start > start)]
+        if len(start) == START:
+            sides.append(query.where(table.c.start == start))
+        return sa.union_all(*sides)
     return query.where(start_fits(table, clause, dialect))

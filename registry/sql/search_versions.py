@@ -7,6 +7,7 @@ from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
+from sqlalchemy.sql.expression import UnaryExpression
 
 from ...tracking.entities import PagedList
 from ...tracking.filters import Clause, Order
@@ -38,14 +39,13 @@ _COLUMNS: dict[str, Any] = {
     "creation_timestamp": model_versions.c.creation_time,
     "last_updated_timestamp": model_versions.c.last_update_time,
 }
-_NAME = (
-    sa.select(registered_models.c.name)
-    .where(registered_models.c.id == model_versions.c.model)
-    .scalar_subquery()
-)
+_OWNER = registered_models.alias("owner")  # of a version, where only that is known
+_NAME = sa.select(_OWNER.c.name).where(_OWNER.c.id == model_versions.c.model).scalar_subquery()
 _UPDATED = model_versions.c.last_update_time
-# what an index leads to in the order of changes, beginning with what names the fewest
+# what an index leads to in the order of changes
 _STRETCHES = ("run_id", "model_id", "source_path", "tag", "version_number", "user_id", "stage")
+_COUNTED = 20_000
+_PLUS: Any = sa.sql.operators.custom_op("+")  # SQLite's word for: not by an index
 
 
 class VersionSearch(ModelSearch):
@@ -85,7 +85,7 @@ class _Search:
         course, answered = self._course()
         rest = [clause for clause in self.clauses if clause is not answered]
         probes = [probe for clause in rest if (probe := self._probe(clause)) is not None]
-        return Walk(self.connection, course, [self._condition(c) for c in rest], probes)
+        return Walk(self.connection, course, [self._condition(c, aside=True) for c in rest], probes)
 
     def _course(self) -> tuple[Course, Clause | None]:
         """Where to walk, and the clause that this answers."""
@@ -98,28 +98,39 @@ class _Search:
             model = self.connection.execute(named).scalar()
             is_unique = keys[0].column is table.c.version
             theirs = [table.c.model == (-1 if model is None else model)]
-            return Course(table, table.c.id, keys, theirs, is_unique), None
+            number = next((c for c in self.clauses if c.field.key == "version_number"), None)
+            if number is not None:
+                theirs.append(self._condition(number))
+            return Course(table, table.c.id, keys, theirs, is_unique), number
         if keys[0].column is _NAME:
             joined = registered_models.join(table, table.c.model == registered_models.c.id)
             keys[0] = SortKey(registered_models.c.name, keys[0].ascending, str)
             return Course(joined, table.c.id, keys, []), None
-        equal = [clause for clause in self.clauses if clause.operator == "="]
+        equal = [c for c in self.clauses if c.operator == "=" and _word(c) in _STRETCHES]
         if keys[0].column is not _UPDATED or not equal:
             return Course(table, table.c.id, keys, []), None
-        ranked = sorted(equal, key=_rank)
-        best = ranked[0]
-        if _rank(best) == len(_STRETCHES):
-            return Course(table, table.c.id, keys, []), None
-        if best.field.kind != "tag":
-            return Course(table, table.c.id, keys, [self._condition(best)]), best
-        tags = model_version_tags
-        value = str(best.value)
-        there: list[Any] = [tags.c.key == best.field.key, tags.c.start == value[:START]]
+        courses = [(self._stretch(clause, keys), clause) for clause in equal]
+        return min(courses, key=lambda each: self._length(each[0])) if equal[1:] else courses[0]
+
+    def _stretch(self, clause: Clause, keys: list[SortKey]) -> Course:
+        """The versions that fit a clause, in the order of their last change."""
+        table = model_versions
+        if clause.field.kind != "tag":
+            return Course(table, table.c.id, keys, [self._condition(clause)])
+        tags = model_version_tags.alias()
+        value = str(clause.value)
+        there: list[Any] = [tags.c.key == clause.field.key, tags.c.start == value[:START]]
         if len(value) >= START:
             there.append(tags.c.value == value)
-        keys[0] = SortKey(tags.c.last_update_time, keys[0].ascending, int)
+        first = SortKey(tags.c.last_update_time, keys[0].ascending, int)
         joined = tags.join(table, table.c.id == tags.c.version)
-        return Course(joined, table.c.id, keys, there), best
+        return Course(joined, table.c.id, [first, *keys[1:]], there)
+
+    def _length(self, course: Course) -> int:
+        """How many rows a stretch of an index has, counted no further than it matters."""
+        some = sa.select(course.keys[0].column).where(*course.conditions).limit(_COUNTED)
+        query = sa.select(sa.func.count()).select_from(some.subquery())
+        return int(self.connection.execute(query).scalar_one())
 
     def _keys(self) -> list[SortKey]:
         """The whole order: as asked, then by name and the newest version."""
@@ -136,22 +147,26 @@ class _Search:
         # the versions of one model all have one name
         return keys if self.name is None else [key for key in keys if key.column is not _NAME]
 
-    def _condition(self, clause: Clause) -> Any:
-        """On a row of `model_versions`."""
+    def _condition(self, clause: Clause, aside: bool = False) -> Any:
+        """On a row of `model_versions`; ``aside`` of the index that is walked."""
         field, table = clause.field, model_versions
         if field.kind == "tag":
             return tag_condition(model_version_tags, table.c.id, clause, self.dialect)
         if field.key == "name":
-            named = compare(registered_models.c.name, clause, self.dialect)
-            return sa.exists().where(registered_models.c.id == table.c.model, named)
+            named = compare(_OWNER.c.name, clause, self.dialect)
+            return sa.exists().where(_OWNER.c.id == table.c.model, named)
         if field.key == "alias":
             aliases = registered_model_aliases
             called = compare(aliases.c.alias, clause, self.dialect)
             return sa.exists().where(aliases.c.version == table.c.id, called)
         if field.key == "stage":
             clause = _with_stages(clause)
-        compared = compare(_COLUMNS[field.key], clause, self.dialect)
-        if field.key == "source_path" and clause.operator in ("=", "IN"):
+        column = _COLUMNS[field.key]
+        if aside and self.dialect == "sqlite":
+            # it knows nothing of how many rows fit, and would take any index rather than ours
+            column = sa.type_coerce(UnaryExpression(column, operator=_PLUS), column.type)
+        compared = compare(column, clause, self.dialect)
+        if not aside and field.key == "source_path" and clause.operator in ("=", "IN"):
             values = clause.value if isinstance(clause.value, tuple) else (str(clause.value),)
             return table.c.source_hash.in_([source_hash(text) for text in values]) & compared
         return compared
@@ -176,10 +191,8 @@ class _Search:
         return sa.select(model_versions.c.id).where(self._condition(clause))
 
 
-def _rank(clause: Clause) -> int:
-    field = clause.field
-    name = "tag" if field.kind == "tag" else field.key
-    return _STRETCHES.index(name) if name in _STRETCHES else len(_STRETCHES)
+def _word(clause: Clause) -> str:
+    return "tag" if clause.field.kind == "tag" else clause.field.key
 
 
 def _with_stages(clause: Clause) -> Clause:

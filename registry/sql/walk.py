@@ -1,7 +1,7 @@
 """Searches that walk an index in the order that is asked for, and stop at the page's end.
 
     1. Along the index for a few thousand steps: enough wherever many rows fit the filter.
-    2. If that did not fill the page, the indexes of the clauses are asked whether few rows fit;
+    2. If hardly any were found, the indexes of the clauses are asked whether few rows fit at all;
        then these are looked at one by one.
     3. Else along the index to the page's end, however long that takes.
 
@@ -24,6 +24,7 @@ from ...tracking.sql.narrow import among, few_left
 from ...tracking.sql.paging import Place, SortKey, after, check_place
 
 _STEPS = 2000
+_FAR = 50_000  # so many steps are walked rather than ask the clauses' indexes
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +83,9 @@ class Walk:
         rows = self._along([*further, near], limit)
         if len(rows) >= limit:
             return rows
-        few = few_left(self.connection, self.probes, len(self.probes) > 1) if self.probes else None
+        if not self.probes or limit * _STEPS <= len(rows) * _FAR:
+            return self._along(further, limit)
+        few = few_left(self.connection, self.probes, len(self.probes) > 1)
         if few is None:
             return self._along(further, limit)
         return self._sorted([*further, among(self.course.id, few)], limit) if few else []
