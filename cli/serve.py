@@ -1,10 +1,12 @@
-"""``mlpack serve``: answer HTTP requests with a model."""
+"""``mlpack serve``: answer HTTP requests with one or several models."""
 
 from __future__ import annotations
 
+from typing import Any
+
 import click
 
-from .options import examples, model_uri_option, trust_from, trust_options
+from .options import examples, trust_from, trust_options
 
 
 def _size(ctx: click.Context, param: click.Parameter, value: str | None) -> int | None:
@@ -21,10 +23,23 @@ def _size(ctx: click.Context, param: click.Parameter, value: str | None) -> int 
     epilog=examples(
         "mlpack serve -m runs:/<run_id>/model",
         "mlpack serve -m ./model --host 0.0.0.0 -p 8080 --workers 4",
-        "MLPACK_WORKERS=2 mlpack serve -m models:/m-<id> --access-log",
+        "mlpack serve -m models:/churn@champion --max-requests 100000 --access-log",
+        "mlpack serve -m champion=models:/churn/3 -m challenger=models:/churn/4 \\",
+        "             --route champion=90,challenger=10",
+        "mlpack serve -m now=models:/churn/3 -m next=./model --shadow next",
+        "MLPACK_WORKERS=2 mlpack serve -m models:/m-<id> --batching off",
     ),
 )
-@model_uri_option
+@click.option(
+    "-m",
+    "--model-uri",
+    required=True,
+    multiple=True,
+    metavar="[NAME=]URI",
+    help="A folder, runs:/<run_id>/<name>, models:/<name>/<version>, models:/<name>@<alias> or "
+    "models:/m-<id>. Several, each with a name, are served at /models/NAME/invocations; the "
+    "first one at /invocations too.",
+)
 @click.option("-h", "--host", metavar="HOST", help="Address to listen on.  [default: 127.0.0.1]")
 @click.option(
     "-p", "--port", type=click.IntRange(0, 65535), metavar="PORT", help="[default: 5000; 0: any]"
@@ -36,11 +51,57 @@ def _size(ctx: click.Context, param: click.Parameter, value: str | None) -> int 
     "--threads", type=click.IntRange(1), metavar="N", help="Threads a worker.  [default: 8]"
 )
 @click.option(
+    "--batching",
+    type=click.Choice(["auto", "on", "off"]),
+    help="Predict concurrent requests together. auto: where a trial at the start shows that "
+    "rows do not influence each other and that it pays.  [default: auto]",
+)
+@click.option(
+    "--max-batch-rows",
+    type=click.IntRange(1),
+    metavar="N",
+    help="Most rows predicted together.  [default: 512]",
+)
+@click.option(
+    "--max-batch-wait",
+    type=click.FloatRange(0),
+    metavar="SECONDS",
+    help="How long a prediction waits for others to join.  [default: 0: not at all]",
+)
+@click.option(
+    "--route",
+    metavar="NAME=WEIGHT,…",
+    help="Share /invocations out among models: champion=90,challenger=10.",
+)
+@click.option(
+    "--route-by",
+    metavar="HEADER",
+    help="Requests with the same value in this header go to the same model.",
+)
+@click.option(
+    "--shadow",
+    metavar="NAME",
+    help="Give this model a copy of each request to /invocations; its answers are only counted.",
+)
+@click.option(
     "-t",
     "--timeout",
     type=click.FloatRange(0),
     metavar="SECONDS",
-    help="A request that takes longer is answered with 504.  [default: 60; 0: no limit]",
+    help="A request that takes longer, waiting included, is answered with 504.  [default: 60; "
+    "0: no limit]",
+)
+@click.option(
+    "--max-queue",
+    type=click.IntRange(0),
+    metavar="N",
+    help="Requests that may wait in a worker; more are answered with 429.  [default: 500]",
+)
+@click.option(
+    "--max-requests",
+    type=click.IntRange(0),
+    metavar="N",
+    help="Replace a worker after about N requests.  [default: 0: never]",
 )
 @click.option(
     "--max-body", callback=_size, metavar="SIZE", help="Largest request body.  [default: 100M]"
@@ -48,40 +109,33 @@ def _size(ctx: click.Context, param: click.Parameter, value: str | None) -> int 
 @click.option("--access-log", is_flag=True, default=None, help="A line a request on stdout.")
 @trust_options
 def serve(
-    model_uri: str,
-    host: str | None,
-    port: int | None,
-    workers: int | None,
-    threads: int | None,
-    timeout: float | None,
-    max_body: int | None,
-    access_log: bool | None,
-    trust: bool,
-    trusted_types: tuple[str, ...],
+    model_uri: tuple[str, ...], trust: bool, trusted_types: tuple[str, ...], **options: Any
 ) -> None:
-    """Answer HTTP requests with a model: /invocations, /ping, /health, /version.
+    """Answer HTTP requests with models: /invocations, /models, /ping, /health, /version.
 
     Every option can also be set by an environment variable (MLPACK_PORT, MLPACK_WORKERS, …).
     Stop it with Ctrl-C.
     """
     from ..registry.resolve import resolve
-    from ..serve.gunicorn_app import run
+    from ..serve.gunicorn_app import ModelSource, run
+    from ..serve.routing import as_name, name_and_uri
     from ..serve.settings import ServeSettings
 
-    settings = ServeSettings.from_environment().with_options(
-        host=host,
-        port=port,
-        workers=workers,
-        threads=threads,
-        timeout=timeout,
-        max_body=max_body,
-        access_log=access_log,
-    )
-    found = resolve(model_uri)
-    run(
-        found.path,
-        settings,
-        trust=trust_from(trust, trusted_types),
-        expected_digest=found.digest,
-        public_name=model_uri,
-    )
+    settings = ServeSettings.from_environment().with_options(**options)
+    sources = []
+    for text in model_uri:
+        name, uri = name_and_uri(text)
+        found = resolve(uri)
+        registered = getattr(found, "name", None)
+        sources.append(
+            ModelSource(
+                found.path,
+                name or (as_name(registered) if registered else ""),
+                version=str(getattr(found, "version", None) or ""),
+                uri=uri,
+                trust=trust_from(trust, trusted_types),
+                expected_digest=found.digest,
+                expected_files=found.files,
+            )
+        )
+    run(sources, settings)

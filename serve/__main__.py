@@ -8,28 +8,41 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import sys
+from dataclasses import fields
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ..errors import InvalidInput, MlpackError
-from .settings import ServeSettings, parse_size
+from .settings import BATCHING, ServeSettings, parse_size
+
+if TYPE_CHECKING:
+    from .gunicorn_app import ModelSource
 
 _MODEL = "/opt/ml/model"
 _EPILOG = """\
 environment:
-  MLPACK_MODEL_PATH       folder of the model (/opt/ml/model)
-  MLPACK_MODEL_DIGEST     refuse any model but the one with this digest, and trust that one
-  MLPACK_MODEL_NAME       how the start banner calls the model
+  MLPACK_MODEL_PATH       folder of the model (/opt/ml/model); several as a=/models/a,b=/models/b
+  MLPACK_MODEL_DIGEST     refuse any model but the one with this digest, and trust that one;
+                          for several as a=sha256:...,b=sha256:...
+  MLPACK_MODEL_NAME       how the start banner calls the model; models:/<name>/<version> is also
+                          its name and version in addresses and headers
   MLPACK_TRUST_MODEL      1: construct whatever the model's files name, pickles included
-  MLPACK_HOST, MLPACK_PORT, MLPACK_WORKERS, MLPACK_THREADS, MLPACK_TIMEOUT, MLPACK_MAX_BODY,
+  MLPACK_HOST, MLPACK_PORT, MLPACK_WORKERS, MLPACK_THREADS, MLPACK_BATCHING,
+  MLPACK_MAX_BATCH_ROWS, MLPACK_MAX_BATCH_WAIT, MLPACK_ROUTE, MLPACK_ROUTE_BY, MLPACK_SHADOW,
+  MLPACK_TIMEOUT, MLPACK_MAX_QUEUE, MLPACK_MAX_REQUESTS, MLPACK_MAX_BODY,
   MLPACK_GRACEFUL_TIMEOUT, MLPACK_KEEPALIVE, MLPACK_ACCESS_LOG, MLPACK_BANNER
                           as the options of the same name
   MLFLOW_MODELS_WORKERS, MLFLOW_SCORING_SERVER_REQUEST_TIMEOUT, SAGEMAKER_BIND_TO_PORT
                           obeyed where the above are not set
 
-example:
+examples:
   python -m mlpack.serve serve --model ./model --port 8080 --workers 2
+  python -m mlpack.serve --model champion=./a --model challenger=./b \\
+      --route champion=90,challenger=10
 """
+_SETTINGS = {field.name for field in fields(ServeSettings)}
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -48,25 +61,41 @@ def main(argv: list[str] | None = None) -> None:
 
 def _serve(options: argparse.Namespace) -> None:
     settings = ServeSettings.from_environment(host="0.0.0.0", port=8080)  # noqa: S104
-    settings = settings.with_options(
-        host=options.host,
-        port=options.port,
-        workers=options.workers,
-        threads=options.threads,
-        timeout=options.timeout,
-        max_body=options.max_body,
-        access_log=options.access_log or None,
-    )
-    from ..flavors.base import Trust
+    given = {name: value for name, value in vars(options).items() if name in _SETTINGS}
+    settings = settings.with_options(**given)
     from .gunicorn_app import run
 
-    run(
-        Path(options.model or os.environ.get("MLPACK_MODEL_PATH") or _MODEL),
-        settings,
-        trust=Trust(everything=_trusts_everything()),
-        expected_digest=os.environ.get("MLPACK_MODEL_DIGEST") or None,
-        public_name=os.environ.get("MLPACK_MODEL_NAME"),
+    run(_sources(options.model), settings)
+
+
+def _sources(models: list[str] | None) -> list[ModelSource]:
+    from ..flavors.base import Trust
+    from .gunicorn_app import ModelSource
+    from .routing import name_and_uri
+
+    named = os.environ.get("MLPACK_MODEL_NAME", "")
+    registered = re.fullmatch(r"models:/([A-Za-z0-9][A-Za-z0-9._-]{0,99})/(\d+)", named)
+    texts = models or (os.environ.get("MLPACK_MODEL_PATH") or _MODEL).split(",")
+    digests = dict(
+        name_and_uri(text) for text in os.environ.get("MLPACK_MODEL_DIGEST", "").split(",") if text
     )
+    sources = []
+    for text in texts:
+        name, path = name_and_uri(text.strip())
+        single = len(texts) == 1
+        if not single and digests and name not in digests:
+            raise InvalidInput(f"MLPACK_MODEL_DIGEST has no digest for the model {name!r}.")
+        sources.append(
+            ModelSource(
+                Path(path),
+                name or (registered[1] if registered and single else ""),
+                version=registered[2] if registered and single else "",
+                uri=named if single else text,
+                trust=Trust(everything=_trusts_everything()),
+                expected_digest=digests.get(name) or (digests.get("") if single else None),
+            )
+        )
+    return sources
 
 
 def _trusts_everything() -> bool:
@@ -79,21 +108,28 @@ def _trusts_everything() -> bool:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m mlpack.serve",
-        description="Serve a model over HTTP: POST /invocations, GET /ping.",
+        description="Serve models over HTTP: POST /invocations, GET /models, GET /ping.",
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("command", nargs="?", choices=["serve"], default="serve")
-    parser.add_argument("--model", help="folder of the model")
-    parser.add_argument("--host", help="address to listen on (0.0.0.0)")
-    parser.add_argument("--port", type=int, help="port to listen on (8080); 0: any free one")
-    parser.add_argument("--workers", type=int, help="processes (one a CPU, at most 8)")
-    parser.add_argument("--threads", type=int, help="requests that a worker takes at once (8)")
-    parser.add_argument(
-        "--timeout", type=float, help="seconds a request may take (60); 0: no limit"
-    )
-    parser.add_argument("--max-body", type=parse_size, help="largest request body (100M)")
-    parser.add_argument("--access-log", action="store_true", help="one line a request, to stdout")
+    add = parser.add_argument
+    add("--model", action="append", metavar="[NAME=]FOLDER", help="several with a name each")
+    add("--host", help="address to listen on (0.0.0.0)")
+    add("--port", type=int, help="port to listen on (8080); 0: any free one")
+    add("--workers", type=int, help="processes (one a CPU, at most 8)")
+    add("--threads", type=int, help="requests that a worker takes at once (8)")
+    add("--batching", choices=BATCHING, help="predict concurrent requests together (auto)")
+    add("--max-batch-rows", type=int, help="most rows predicted together (512)")
+    add("--max-batch-wait", type=float, help="seconds that a prediction waits for others (0)")
+    add("--route", help="shares of /invocations: champion=90,challenger=10")
+    add("--route-by", help="header whose value decides which model answers")
+    add("--shadow", help="name of a model that gets a copy of each request")
+    add("--timeout", type=float, help="seconds a request may take (60); 0: no limit")
+    add("--max-queue", type=int, help="requests that may wait in a worker (500); more are 429")
+    add("--max-requests", type=int, help="replace a worker after about as many (0: never)")
+    add("--max-body", type=parse_size, help="largest request body (100M)")
+    add("--access-log", action="store_true", default=None, help="one line a request, to stdout")
     return parser
 
 

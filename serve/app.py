@@ -20,6 +20,7 @@ from flask import Flask, Response, request
 from werkzeug.exceptions import HTTPException
 
 from .. import __version__
+from .admission import admit
 from .azure import add_azure
 from .exchange import Answer, Exchange
 from .failures import answer_to, as_json
@@ -48,6 +49,8 @@ def create_app(served: Service | LoadedModel, settings: ServeSettings | None = N
         served = Service({"model": Scorer(served)}, settings or ServeSettings())
     app = Flask("mlpack.serve", static_folder=None)
     hot = HotRoutes(app)
+    hot.guards.append(admit)
+    served.tell = hot.tell
     _add_own_routes(hot, served)
     add_azure(hot, served)
     add_openapi(hot, served)
@@ -77,9 +80,16 @@ def _add_own_routes(hot: HotRoutes, service: Service) -> None:
 
 
 def _listing(service: Service) -> dict[str, object]:
+    weights = service.router.weights if service.router else {service.default.name: 1.0}
+    whole = sum(weights.values())
     return {
         "models": [
-            {"name": scorer.name, "version": scorer.version or None}
+            {
+                "name": scorer.name,
+                "version": scorer.version or None,
+                "share": weights.get(scorer.name, 0.0) / whole,
+                "shadow": service.shadow is not None and service.shadow.scorer is scorer,
+            }
             for scorer in service.scorers.values()
         ]
     }

@@ -1,6 +1,6 @@
 """gunicorn around the scoring app: one load, then workers forked from it.
 
-    run(folder, settings)  binds the port, loads the model, forks, serves until SIGTERM or Ctrl-C
+    run([ModelSource(folder)], settings)  binds the port, loads, forks, serves until told to stop
 
 Everything that can go wrong goes wrong before the first worker: a port in use, a model that
 does not load. What other servers of ours share with this one is in `process`.
@@ -12,55 +12,97 @@ import gc
 import os
 import signal
 import socket
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
+from ..errors import InvalidInput
 from .process import bind, exit_on_signal, heartbeat_folder, listen, serve, set_up_logging
 from .settings import ServeSettings, available_cpus
 
 if TYPE_CHECKING:
     from ..flavors.base import Trust
     from ..flavors.loaded import LoadedModel
+    from .service import Service
 
 
-def run(
-    folder: Path | str,
-    settings: ServeSettings,
-    *,
-    trust: Trust | None = None,
-    expected_digest: str | None = None,
-    public_name: str | None = None,
-) -> NoReturn:
-    """Serve a model folder until told to stop; ends the process.
+@dataclass(frozen=True)
+class ModelSource:
+    """One model to serve.
 
-    Args:
-        folder: the model.
-        settings: address, workers, limits.
+    Attributes:
+        folder: its files.
+        name: in addresses; 'model' if none is given.
+        version: of the registered model, '' if it is none.
+        uri: how the user calls the model, for the banner; the folder by default.
         trust: what the caller vouches for (see `flavors.load_model`).
         expected_digest: refuse the folder unless it has this digest.
-        public_name: how the user calls the model, for the banner; the folder by default.
+        expected_files: the checksums that the digest is of, if they are on record, too.
+    """
+
+    folder: Path
+    name: str = ""
+    version: str = ""
+    uri: str = ""
+    trust: Trust | None = None
+    expected_digest: str | None = None
+    expected_files: Mapping[str, str] | None = None
+
+
+def run(sources: Sequence[ModelSource], settings: ServeSettings) -> NoReturn:
+    """Serve models until told to stop; ends the process.
+
+    Args:
+        sources: at least one; the first answers ``/invocations``.
+        settings: address, workers, limits.
 
     Raises:
         EngineUnavailable: the address cannot be listened on.
-        MlpackError: the model does not load.
+        InvalidInput: two models have the same name, or a route names none of them.
+        MlpackError: a model does not load.
         SystemExit: 0 after a stop that was asked for; other when a worker could not start.
     """
     # until gunicorn has handlers of its own: process 1 of a container ignores SIGTERM by default
     signal.signal(signal.SIGTERM, exit_on_signal)
     gc.disable()  # importing makes many objects and little garbage; on again before the fork
+    names = _names(sources)
     listener = bind(settings.host, settings.port)
     _size_native_thread_pools(settings.worker_count)
     set_up_logging()
-    model = _load(Path(folder), trust, expected_digest)
+    models = [_load(source) for source in sources]
+    from .scoring import Scorer
+    from .service import Service
+
+    scorers = {
+        name: Scorer(model, name, source.version)
+        for name, model, source in zip(names, models, sources, strict=True)
+    }
+    service = Service(scorers, settings)
     listen(listener)
-    _serve(model, settings, listener, public_name or str(folder))
+    _serve(service, listener, sources[0].uri or str(sources[0].folder))
 
 
-def _load(folder: Path, trust: Trust | None, expected_digest: str | None) -> LoadedModel:
+def _names(sources: Sequence[ModelSource]) -> list[str]:
+    names = [source.name or "model" for source in sources]
+    if len(set(names)) < len(names):
+        raise InvalidInput(
+            "Several models need a name each: -m champion=URI -m challenger=URI; these are "
+            f"called {', '.join(names)}."
+        )
+    return names
+
+
+def _load(source: ModelSource) -> LoadedModel:
     from ..flavors.base import Trust
     from ..flavors.load import load_model
 
-    return load_model(folder, trust=trust or Trust(), expected_digest=expected_digest)
+    return load_model(
+        source.folder,
+        trust=source.trust or Trust(),
+        expected_digest=source.expected_digest,
+        expected_files=source.expected_files,
+    )
 
 
 def _size_native_thread_pools(workers: int) -> None:
@@ -74,16 +116,21 @@ def _size_native_thread_pools(workers: int) -> None:
         os.environ.setdefault(name, share)
 
 
-def _serve(
-    model: LoadedModel, settings: ServeSettings, listener: socket.socket, name: str
-) -> NoReturn:
+def _serve(service: Service, listener: socket.socket, uri: str) -> NoReturn:
     from .app import create_app
     from .banner import banner
 
+    settings = service.settings
     host, port = listener.getsockname()[:2]
-    welcome = banner(model, host, port, name) if settings.banner else ""
-    options = _gunicorn_settings(settings, listener)
-    serve(lambda: create_app(model, settings), options, settings.timeout, welcome)
+    welcome = banner(service.default.model, host, port, uri) if settings.banner else ""
+    serve(
+        lambda: create_app(service),
+        _gunicorn_settings(settings, listener),
+        settings.timeout,
+        welcome,
+        app_life=service,
+        most_waiting=settings.max_queue,
+    )
 
 
 def _gunicorn_settings(settings: ServeSettings, listener: socket.socket) -> dict[str, Any]:
@@ -92,6 +139,10 @@ def _gunicorn_settings(settings: ServeSettings, listener: socket.socket) -> dict
         "workers": settings.worker_count,
         "threads": settings.threads,
         "preload_app": True,
+        # those that wait and those that are idle; beyond, connections wait to be accepted
+        "worker_connections": settings.threads + settings.max_queue + 4000,
+        "max_requests": settings.max_requests,
+        "max_requests_jitter": settings.max_requests // 10,
         # a main loop that stands still, as when native code never gives the interpreter back
         "timeout": int(settings.timeout) + 30 if settings.timeout else 0,
         "graceful_timeout": int(settings.graceful_timeout),

@@ -155,7 +155,7 @@ def _nobody_waits() -> None:
 
 def as_response(answer: Answer) -> Response:
     """An answer where Flask wants a response."""
-    response = Response(answer.body, answer.status, mimetype=None)  # type: ignore[arg-type]
+    response = Response(answer.body, answer.status, mimetype=None)
     response.headers["Content-Type"] = answer.content_type
     for name, value in answer.headers:
         response.headers.add(name, value)

@@ -38,6 +38,7 @@ class _Request:
     sock: socket.socket
     phase: Phase
     due: float
+    arrived: float
 
 
 class InFlight:
@@ -63,9 +64,17 @@ class InFlight:
         self._lock = threading.Lock()
         self._requests: dict[int, _Request] = {}
 
-    def begin(self, sock: socket.socket) -> None:
-        """The calling thread turns to a connection."""
-        request = _Request(sock, Phase.HEAD, self._clock() + HEAD_SECONDS)
+    def begin(self, sock: socket.socket, arrived: float | None = None) -> None:
+        """The calling thread turns to a connection.
+
+        Args:
+            sock: of the connection.
+            arrived: when its request came, if that was earlier: the limit counts from then.
+        """
+        now = self._clock()
+        request = _Request(
+            sock, Phase.HEAD, now + HEAD_SECONDS, now if arrived is None else arrived
+        )
         with self._lock:
             self._requests[threading.get_ident()] = request
 
@@ -79,7 +88,9 @@ class InFlight:
             request = self._requests.get(threading.get_ident())
             if request is None:
                 return False
-            if phase is not Phase.WORK or not self.limit:  # body and work together have the limit
+            if self.limit and phase is not Phase.SEND:  # waiting, body and work together
+                request.due = request.arrived + self.limit
+            else:
                 seconds = self.limit or (self.patience if phase is Phase.BODY else 0)
                 request.due = self._clock() + seconds if seconds else float("inf")
             request.phase = phase

@@ -60,7 +60,8 @@ def _is_array(data: Any) -> bool:
 
 def _dtype(array: Any) -> Hashable:
     """Its dtype; texts of any length are alike."""
-    return array.dtype.kind if array.dtype.kind in "US" else array.dtype
+    dtype: Hashable = array.dtype
+    return array.dtype.kind if array.dtype.kind in "US" else dtype
 
 
 def rows_of(data: Any) -> int | None:

@@ -11,7 +11,9 @@ import contextlib
 import errno
 import gc
 import logging
+import mmap
 import os
+import resource
 import socket
 import sys
 import tempfile
@@ -90,6 +92,17 @@ def exit_on_signal(signum: int, frame: FrameType | None) -> None:
     raise SystemExit(128 + signum)
 
 
+class Lifecycle:
+    """What an application does in each worker beside answering: by itself, nothing."""
+
+    def start(self, then: Callable[[], None]) -> None:
+        """The worker comes up: begin what must not cross a fork; call ``then`` when ready."""
+        then()
+
+    def drain(self) -> None:
+        """The worker was told to stop; called by a signal handler, so take a note at most."""
+
+
 class WorkerWatch:
     """Told of the lives of the workers; this one does nothing about them."""
 
@@ -118,6 +131,8 @@ def serve(
     welcome: str,
     client_patience: float = 0,
     watch: WorkerWatch | None = None,
+    app_life: Lifecycle | None = None,
+    most_waiting: int | None = None,
 ) -> NoReturn:
     """Run gunicorn until it is told to stop; ends the process.
 
@@ -129,6 +144,9 @@ def serve(
         client_patience: where requests have no limit, seconds for each thing that a client is to
             send or to take; 0 for no limit either.
         watch: told of the workers.
+        app_life: what else the application does in them.
+        most_waiting: requests that may wait for a thread of a worker; None: any number. What
+            comes then reaches the application marked ``mlpack.overloaded``.
     """
     watcher = watch or WorkerWatch()
     from gunicorn.app.base import BaseApplication
@@ -141,6 +159,8 @@ def serve(
 
         request_timeout = timeout
         patience = client_patience
+        lifecycle = app_life or Lifecycle()
+        max_queue = most_waiting
 
         def load_config(self) -> None:
             for setting, value in options.items():
@@ -148,9 +168,9 @@ def serve(
             self.cfg.set("worker_class", ThreadedWorker)
             self.cfg.set("pre_fork", lambda arbiter, worker: watcher.before_fork(worker))
             self.cfg.set("post_fork", hand_over_signals)
-            self.cfg.set("post_worker_init", show_banner)
+            self.cfg.set("post_worker_init", start)
             self.cfg.set("worker_exit", finish)
-            self.cfg.set("child_exit", end_if_it_never_came_up)
+            self.cfg.set("child_exit", end_if_none_ever_came_up)
 
         def load(self) -> Flask:
             return make_app()
@@ -163,17 +183,25 @@ def serve(
         if worker.pid == os.getpid():  # gunicorn also calls it in the parent, for the vanished
             watcher.before_exit(worker)
 
-    def show_banner(worker: Any) -> None:
-        if worker.age == 1:  # the first one is up: requests are answered from now on
-            sys.stderr.write(welcome)
-            sys.stderr.flush()
+    # shared with the workers: whether one of them was ever ready
+    came_up = mmap.mmap(-1, 1)
 
-    def end_if_it_never_came_up(arbiter: Any, worker: Any) -> None:
+    def start(worker: Any) -> None:
+        def ready() -> None:
+            came_up[0] = 1
+            if worker.age == 1:  # the first one is up: requests are answered from now on
+                sys.stderr.write(welcome)
+                sys.stderr.flush()
+
+        Server.lifecycle.start(ready)
+
+    def end_if_none_ever_came_up(arbiter: Any, worker: Any) -> None:
         stopping = not arbiter.LISTENERS
         watcher.after_death(worker, stopping)
-        if not worker.booted_flag[0] and not stopping:
+        if not came_up[0] and not stopping:
             raise HaltServer("A worker died while it started.", arbiter.WORKER_BOOT_ERROR)
 
+    _allow_many_connections()
     # what exists by now stays shared between the workers instead of being copied by the collector
     gc.freeze()
     gc.enable()
@@ -185,6 +213,14 @@ def serve(
         print(halted.reason, file=sys.stderr)  # noqa: T201 - gunicorn's log is past
         _end_at_once(halted.exit_status)
     raise AssertionError("gunicorn's arbiter ends the process")
+
+
+def _allow_many_connections() -> None:
+    """As many open files as the system allows; shells often say 1,024."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with contextlib.suppress(ValueError, OSError):
+        wanted = 65536 if hard == resource.RLIM_INFINITY else min(hard, 65536)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, wanted), hard))
 
 
 def _end_at_once(code: object) -> NoReturn:

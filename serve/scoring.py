@@ -45,6 +45,7 @@ class Scorer:
         version: of the registered model, '' if it is none.
 
     Attributes:
+        title: name and version.
         batcher: the line in front of the model, where only one thread may predict at a time or
             where that pays; None for a model that any thread calls when it wants to.
         max_unpacked: bytes that a body of a binary format may unpack to.
@@ -54,10 +55,16 @@ class Scorer:
         self.model = model
         self.name = name
         self.version = version
+        self.title = f"{name}/{version}" if version else name
         self.signature = model.signature
         self.streams = model.streams
         self.max_unpacked = MAX_UNPACKED
         self.batcher = Batcher(model.predict_enforced) if _must_take_turns(model) else None
+
+    @property
+    def waiting(self) -> int:
+        """Requests that wait for the model in this process."""
+        return 0 if self.batcher is None else self.batcher.waiting
 
     def warm_up(self, settings: ServeSettings) -> None:
         """Call the model for the first time in this process, and find out whether batching pays.

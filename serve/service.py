@@ -12,20 +12,27 @@ from collections.abc import Callable, Mapping
 
 from .body import receive
 from .exchange import Answer, Exchange
+from .process import Lifecycle
+from .routing import Router, Shadow, known, parse_route
 from .scoring import Scorer
 from .settings import ServeSettings
 
 
-class Service:
+class Service(Lifecycle):
     """The models behind one port.
 
     Args:
-        scorers: by name, in the order in which they were given; the first answers `/invocations`.
+        scorers: by name, in the order in which they were given; the first answers
+            ``/invocations`` unless the settings route it otherwise.
         settings: of the server.
 
     Attributes:
         ready: send requests here. Health checks that decide about traffic ask this; those that
             decide about life get an answer at all, or none.
+        tell: gets what the shadow answered, for metrics; whoever makes the routes sets it.
+
+    Raises:
+        InvalidInput: the settings route to a model that is not served.
     """
 
     def __init__(self, scorers: Mapping[str, Scorer], settings: ServeSettings) -> None:
@@ -33,6 +40,14 @@ class Service:
         for scorer in self.scorers.values():
             scorer.max_unpacked = settings.max_body
         self.settings = settings
+        self.tell: Callable[[Exchange, Answer], None] = _nobody
+        self.router: Router | None = None
+        self.shadow: Shadow | None = None
+        if settings.route:
+            self.router = Router(self.scorers, parse_route(settings.route), settings.route_by)
+        if settings.shadow:
+            shadow = known(settings.shadow, self.scorers)
+            self.shadow = Shadow(shadow, lambda exchange, answer: self.tell(exchange, answer))
         self._warm = True  # as long as nobody calls `start`
         self._draining = False
 
@@ -46,7 +61,12 @@ class Service:
         """See the class."""
         return self._warm and not self._draining
 
-    def start(self, then: Callable[[], None] = lambda: None) -> None:
+    @property
+    def waiting(self) -> int:
+        """Requests that wait for a model in this process."""
+        return sum(scorer.waiting for scorer in self.scorers.values())
+
+    def start(self, then: Callable[[], None]) -> None:
         """In a new worker: whatever must not cross a fork (threads, first calls) happens now.
 
         Args:
@@ -68,14 +88,30 @@ class Service:
 
     def pick(self, exchange: Exchange) -> Scorer:
         """The model for a request that names none."""
-        return self.default
+        return self.default if self.router is None else self.router.choose(exchange)
 
     def invoke(self, exchange: Exchange) -> Answer:
         """Score a request of the `/invocations` protocol by the model that routing chooses."""
-        return self.invoke_by(self.pick(exchange), exchange)
+        try:
+            return self.invoke_by(self.pick(exchange), exchange)
+        finally:
+            if self.shadow is not None and exchange.body:
+                self.shadow.offer(exchange)
 
     def invoke_by(self, scorer: Scorer, exchange: Exchange) -> Answer:
         """The same by a certain model."""
-        exchange.model = scorer.name
+        self.chosen(scorer, exchange)
         receive(exchange, self.settings.max_body)
         return scorer.score(exchange)
+
+    def chosen(self, scorer: Scorer, exchange: Exchange) -> None:
+        """Note which model answers, for observers and, where there is a choice, for the client."""
+        exchange.model = scorer.name
+        if scorer.version:
+            exchange.facts["version"] = scorer.version
+        if scorer.version or len(self.scorers) > 1:
+            exchange.headers.append(("X-Mlpack-Model", scorer.title))
+
+
+def _nobody(exchange: Exchange, answer: Answer) -> None:
+    """Stands in until somebody watches."""

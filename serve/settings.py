@@ -29,6 +29,10 @@ class ServeSettings:
         max_batch_wait: seconds that a prediction waits for others to join; 0: no time at all.
         max_queue: requests that may wait in a worker; what comes then is answered with 429.
         max_requests: a worker is replaced after about as many requests; 0: never.
+        route: which share of `/invocations` each of several models gets: "a=90,b=10"; '' gives
+            all to the first.
+        route_by: a header of requests; those with the same value go to the same model.
+        shadow: the name of a model that gets a copy of each request to `/invocations`.
         timeout: seconds after which a request is answered with 504; 0 for no limit.
         graceful_timeout: seconds that requests in flight get to finish after SIGTERM.
             Orchestrators kill after 30, so it stays below.
@@ -60,6 +64,9 @@ class ServeSettings:
     max_batch_wait: float = 0.0
     max_queue: int = 500
     max_requests: int = 0
+    route: str = ""
+    route_by: str = ""
+    shadow: str = ""
     timeout: float = 60.0
     graceful_timeout: float = 25.0
     keepalive: float = 60.0
@@ -193,6 +200,9 @@ _VARIABLES: dict[str, tuple[tuple[str, ...], Callable[[str], Any]]] = {
     "max_batch_wait": (("MLPACK_MAX_BATCH_WAIT",), float),
     "max_queue": (("MLPACK_MAX_QUEUE",), int),
     "max_requests": (("MLPACK_MAX_REQUESTS",), int),
+    "route": (("MLPACK_ROUTE",), str),
+    "route_by": (("MLPACK_ROUTE_BY",), str),
+    "shadow": (("MLPACK_SHADOW",), str),
     "timeout": (("MLPACK_TIMEOUT", "MLFLOW_SCORING_SERVER_REQUEST_TIMEOUT"), float),
     "graceful_timeout": (("MLPACK_GRACEFUL_TIMEOUT",), float),
     "keepalive": (("MLPACK_KEEPALIVE",), float),

@@ -1,19 +1,23 @@
 """gunicorn's threaded worker with what a server needs beside it.
 
 A time limit for each request (gunicorn's own `timeout` only notices a worker whose main loop
-stands still), clients that are slow or never close kept from holding threads, answers in JSON to
-requests too broken to reach the app, and a stop that does not wait for idle connections.
+stands still), clients that are slow or never close kept from holding threads, a bound on the
+requests that wait, answers in JSON to requests too broken to reach the app, and a stop that does
+not wait for idle connections.
 """
 
 from __future__ import annotations
 
-import mmap
+import errno
 import os
 import queue
 import select
 import signal
 import socket
 import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any
 
 from gunicorn import util
@@ -22,8 +26,11 @@ from gunicorn.workers import gthread
 from .closer import Closer
 from .in_flight import InFlight, Phase, write_json
 
-# How long a new connection may hold a thread without sending anything; then it waits outside.
+# How long the rest of a body that nobody read may take to come, so that a next request can follow.
 gthread.DEFAULT_WORKER_DATA_TIMEOUT = 0.5
+# Threads that answer what is beyond the bound, and how many of those may wait for them.
+_REFUSING = 2
+_MOST_REFUSED = 1000
 # How long a client may take between two calls and keep its thread, in milliseconds.
 _PAUSE = 2
 # While stopping: how long an idle connection stays, in case its next request is on its way.
@@ -39,13 +46,10 @@ class ThreadedWorker(gthread.ThreadWorker):  # type: ignore[misc]
     closer: Closer
     early_signals: queue.SimpleQueue[int]  # the parent's, as copied by the fork
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        # shared with the parent, which has to know whether a dead worker had ever come up
-        self.booted_flag = mmap.mmap(-1, 1)
-
     def init_process(self) -> None:
         """In the new process: threads do not survive a fork, so ours start here."""
+        self.refusing = ThreadPoolExecutor(_REFUSING, "refusing")
+        self.current = threading.local()  # what a thread knows of the connection that it serves
         self.in_flight = InFlight(self.app.request_timeout, patience=self.app.patience)
         self.closer = Closer()
         util.write_error = write_error
@@ -62,12 +66,24 @@ class ThreadedWorker(gthread.ThreadWorker):  # type: ignore[misc]
             if self.early_signals.get() in (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT):
                 self.handle_exit(signal.SIGTERM, None)
 
+    def handle_exit(self, sig: int, frame: Any) -> None:
+        """Told to stop: health checks shall say so as long as anybody can ask."""
+        if self.alive:
+            self.app.lifecycle.drain()
+        super().handle_exit(sig, frame)
+
     def load_wsgi(self) -> None:
         super().load_wsgi()
         app = self.wsgi
-        enter, patience = self.in_flight.enter, self.app.patience
+        enter, patience, limit = self.in_flight.enter, self.app.patience, self.in_flight.limit
+        current = self.current
 
         def watched(environ: dict[str, Any], start_response: Any) -> Any:
+            environ["mlpack.arrived"] = current.arrived
+            environ["mlpack.overloaded"] = current.refused
+            if limit:
+                environ["mlpack.deadline"] = current.arrived + limit
+            environ["mlpack.sending"] = lambda: enter(Phase.SEND)
             environ["mlpack.receiving"] = lambda: enter(Phase.BODY)
             environ["mlpack.received"] = lambda: enter(Phase.WORK)
             enter(Phase.BODY)
@@ -83,14 +99,56 @@ class ThreadedWorker(gthread.ThreadWorker):  # type: ignore[misc]
 
         self.wsgi = watched
 
-    def run(self) -> None:
-        self.booted_flag[0] = 1
-        super().run()
+    def accept(self, listener: Any) -> None:
+        """Take a new connection; one that is silent so far waits outside, not in a thread."""
+        try:
+            sock, address = listener.accept()
+        except OSError as error:
+            if error.errno in (errno.EMFILE, errno.ENFILE):
+                self._make_room()
+            elif error.errno not in (errno.EAGAIN, errno.ECONNABORTED):
+                raise
+            return
+        self.nr_conns += 1
+        conn = gthread.TConn(self.cfg, sock, address, listener.getsockname())
+        if _is_readable(sock, 0):
+            conn.data_ready = True
+            self.enqueue_req(conn)
+        else:
+            conn.set_timeout()
+            self.pending_conns.append(conn)
+            self.poller.register(
+                sock, gthread.selectors.EVENT_READ, partial(self.on_pending_socket_readable, conn)
+            )
+
+    def _make_room(self) -> None:
+        """There are no more file descriptors: close the connection that was idle longest."""
+        if self.keepalived_conns:
+            self.keepalived_conns[0].timeout = 0
+            self.murder_keepalived()
+        else:
+            time.sleep(0.01)
+
+    def enqueue_req(self, conn: gthread.TConn) -> None:
+        """A request begins to come: give it to a thread, or to those that refuse."""
+        conn.arrived = time.monotonic()
+        bound = self.app.max_queue
+        conn.refused = bound is not None and self.tpool._work_queue.qsize() >= bound
+        pool = self.refusing if conn.refused else self.tpool
+        if conn.refused and pool._work_queue.qsize() >= _MOST_REFUSED:
+            self.nr_conns -= 1
+            conn.close()
+            return
+        done = pool.submit(self.handle, conn)
+        done.add_done_callback(
+            lambda done: self.method_queue.defer(self.finish_request, conn, done)
+        )
 
     def handle(self, conn: gthread.TConn) -> Any:
         """Serve a connection, in a thread of the pool, until its client pauses."""
         keep = self._handle_one(conn)
         while keep is True and self._next_is_here(conn):
+            conn.arrived = time.monotonic()
             keep = self._handle_one(conn)
         if keep and not (keep is gthread._DEFER and not self.alive):
             return keep
@@ -100,7 +158,8 @@ class ThreadedWorker(gthread.ThreadWorker):  # type: ignore[misc]
         return False
 
     def _handle_one(self, conn: gthread.TConn) -> Any:
-        self.in_flight.begin(conn.sock)
+        self.current.arrived, self.current.refused = conn.arrived, conn.refused
+        self.in_flight.begin(conn.sock, conn.arrived)
         try:
             return super().handle(conn)
         finally:
@@ -112,11 +171,9 @@ class ThreadedWorker(gthread.ThreadWorker):  # type: ignore[misc]
         It is then served here, which saves the way through the main loop; not while other
         connections wait for a thread.
         """
-        if not self.alive or self.tpool._work_queue.qsize():
+        if not self.alive or conn.refused or self.tpool._work_queue.qsize():
             return False
-        waiting = select.poll()
-        waiting.register(conn.sock, select.POLLIN)
-        return bool(waiting.poll(_PAUSE))
+        return _is_readable(conn.sock, _PAUSE)
 
     def notify(self) -> None:
         """Called by the main loop at least once a second."""
@@ -158,6 +215,12 @@ def _has_body(environ: dict[str, Any]) -> bool:
         "",
         "0",
     )
+
+
+def _is_readable(sock: socket.socket, milliseconds: int) -> bool:
+    waiting = select.poll()
+    waiting.register(sock, select.POLLIN)
+    return bool(waiting.poll(milliseconds))
 
 
 def _already_closed(graceful: bool = False) -> None:

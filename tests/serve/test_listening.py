@@ -11,7 +11,7 @@ import pytest
 
 from mlpack.errors import EngineUnavailable, InvalidInput, StorageFailed
 from mlpack.serve import process
-from mlpack.serve.gunicorn_app import run
+from mlpack.serve.gunicorn_app import ModelSource, run
 from mlpack.serve.process import bind, listen
 from mlpack.serve.settings import ServeSettings
 
@@ -32,7 +32,7 @@ def test_a_port_in_use_is_found_before_the_model_is_looked_at(tmp_path):
         before = signal.getsignal(signal.SIGTERM)
         try:
             with pytest.raises(EngineUnavailable, match=f"Port {port} on 127.0.0.1 is in use"):
-                run(tmp_path / "no model", ServeSettings(port=port))
+                run([ModelSource(tmp_path / "no model")], ServeSettings(port=port))
         finally:
             signal.signal(signal.SIGTERM, before)
 
