@@ -25,6 +25,7 @@ class Background:
         limit: most weight that may wait.
         pause: seconds to let things gather once the first is there.
         tick: seconds after which `work` is called in any case; None: only when there is work.
+        finish: called by the thread at its very end.
     """
 
     def __init__(
@@ -35,9 +36,11 @@ class Background:
         limit: int,
         pause: float,
         tick: float | None = None,
+        finish: Callable[[], None] | None = None,
     ) -> None:
         self._name, self._work = name, work
         self._limit, self._pause, self._tick = limit, pause, tick
+        self._finish = finish
         self._thread: threading.Thread | None = None
         self._reset()
 
@@ -95,6 +98,8 @@ class Background:
             if due and self._tick:
                 due = time.monotonic() + self._tick
         self._take_all()
+        if self._finish is not None:
+            self._finish()
 
     def _take_all(self) -> None:
         self._wake.clear()
