@@ -29,7 +29,10 @@ def create(service: Service, message: Message) -> dict[str, Any]:
     description = names.description(message["description"])
     run_link = _run_link(message["run_link"])
     who = by(message)
-    service.registry.get_registered_model(name)
+    if message["make_name"]:
+        names.registered_model_name(name)
+    else:
+        service.registry.get_registered_model(name)
     source = find_source(service, message["source"], message["run_id"], message["model_id"])
     version = service.registry.create_model_version(
         name,
@@ -37,11 +40,12 @@ def create(service: Service, message: Message) -> dict[str, Any]:
         location=source.location,
         run_id=source.run.info.run_id if source.run else None,
         run_link=run_link,
-        model_id=source.model.model_id if source.model else None,
+        model_id=source.model.model_id if source.model and not source.is_part else None,
         tags=tags,
         description=description,
         files=files_of(service, source, offered),
         by=who,
+        make_name=message["make_name"],
     )
     return {"model_version": wire.version_to_json(version)}
 
@@ -160,6 +164,7 @@ ROUTES = (
             description=text(),
             model_id=text(),
             files=many(TAG),
+            make_name=flag(default=False),
             **BY,
         ),
         create,

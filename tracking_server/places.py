@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from functools import lru_cache
 from typing import TYPE_CHECKING, TypeGuard
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from ..artifacts.object_places import SCHEMES, locate
 from ..artifacts.uploads import visible_path
@@ -145,9 +145,9 @@ def proxied_path(location: str) -> str | None:
     """The path below the destination that a location means; None if it means something else."""
     parts = urlsplit(location)
     if parts.scheme == "mlflow-artifacts":
-        return parts.path.strip("/")
+        return unquote(parts.path).strip("/")
     if parts.scheme in ("http", "https") and PROXY in parts.path:
-        return parts.path.partition(PROXY)[2].strip("/")
+        return unquote(parts.path.partition(PROXY)[2]).strip("/")
     return None
 
 

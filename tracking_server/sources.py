@@ -17,7 +17,7 @@ from urllib.parse import unquote, urlsplit
 
 from ..artifacts.object_places import locate
 from ..artifacts.uploads import visible_path
-from ..errors import InvalidInput, InvalidState, NotFound
+from ..errors import InvalidInput, InvalidState, MlpackError, NotFound
 from ..registry import names
 from ..registry.entities import ModelVersion
 from ..tracking.entities import LoggedModel, ModelStatus, Run
@@ -66,6 +66,13 @@ class Source:
             return model
         return None
 
+    @property
+    def is_part(self) -> bool:
+        """Whether these are some of a logged model's files, and so another model than that."""
+        model = self.model
+        inside = model is not None and _is_below(self.place, model.artifact_location)
+        return inside and self.whole_model is None
+
 
 def find_source(service: Service, address: str, run_id: str, model_id: str) -> Source:
     """Check a source and find what it comes to.
@@ -109,9 +116,11 @@ def place_of(service: Service, version: ModelVersion) -> str:
         NotFound: the run or model that had them is gone, or never had them.
     """
     original = _original(service, version)
-    failures = []
+    failures: list[MlpackError] = []
     for address in filter(None, (original.source, original.location)):
         try:
+            if isinstance(_parse(address), RegisteredModelUri):
+                raise NotFound("It is a copy of a version that does not say where it is.")
             run_id, model_id = original.run_id or "", original.model_id or ""
             return find_source(service, address, run_id, model_id).place
         except (InvalidInput, InvalidState, NotFound) as error:
@@ -119,7 +128,7 @@ def place_of(service: Service, version: ModelVersion) -> str:
     who = f"version {version.version} of {version.name!r}"
     if missing := _missing(service, original):
         raise NotFound(f"The files of {who} cannot be found: its {missing} is gone.")
-    if isinstance(failures[0], InvalidInput):
+    if any(isinstance(error, InvalidInput) for error in failures):
         raise InvalidInput(
             f"The files of {who} are recorded in a place that is not given out over REST. Register "
             "it anew from a run, a logged model or an object store."

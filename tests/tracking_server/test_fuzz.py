@@ -18,6 +18,8 @@ _scalars = (
     | st.sampled_from(
         ["metrics.m > 1", "metrics.m DESC", "../..", "mlflow-artifacts:/x", "\0", "'"]
     )
+    | st.sampled_from(["name LIKE 'm%'", "version_number DESC", "models:/m/1", "s3://bucket/x"])
+    | st.sampled_from(["Production", "file:///etc", "https://host/x", "mlpack.digest"])
 )
 _values = st.recursive(
     _scalars,
@@ -38,18 +40,23 @@ _items = st.fixed_dictionaries(
     },
 )
 
+# so that some calls of the registry get further than to its names
+_VALID = {"name": "m", "version": "1", "alias": "a", "stage": "Staging", "source": "runs:/RUN/m"}
+
 
 @st.composite
 def _calls(draw):
     route = draw(st.sampled_from(ROUTES))
     fields = st.just("RUN") | _values | st.lists(_items, max_size=3)
     body = draw(st.fixed_dictionaries({}, optional=dict.fromkeys(route.schema.fields, fields)))
+    valid = {name: value for name, value in _VALID.items() if name in route.schema.fields}
+    body = draw(st.sampled_from([{}, valid])) | body
     return route, draw(st.sampled_from(PREFIXES)), body
 
 
 def _fill(value, ids):
     if isinstance(value, str):
-        return ids.get(value, value)
+        return next((value.replace(k, ids[k]) for k in ids if k in value), value)
     if isinstance(value, list):
         return [_fill(item, ids) for item in value]
     if isinstance(value, dict):
@@ -61,12 +68,14 @@ def _fill(value, ids):
 def ids(api):
     run_id = api.run()
     model = api.post("logged-models", experiment_id="0", name="m")["model"]["info"]["model_id"]
+    api.post("registered-models/create", name="m")
+    api.post("model-versions/create", name="m", source="s3://bucket/x")
     return {"RUN": run_id, "MODEL": model}
 
 
 @given(call=_calls())
 @settings(
-    max_examples=400,
+    max_examples=600,
     deadline=None,
     derandomize=True,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
