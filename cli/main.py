@@ -19,7 +19,8 @@ TRACK, MODEL, IMAGE = "Track", "Use a model", "Package and deploy"
 cli = LazyGroup(
     name="mlpack",
     help="Track, package, serve and deploy machine-learning models.\n\n"
-    "A model is named by an address: a folder, runs:/<run_id>/<name>, or models:/m-<id>.",
+    "A model is named by an address: a folder, runs:/<run_id>/<name>, models:/<name>/<version>,\n"
+    "models:/<name>@<alias> or models:/m-<id>.",
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     entries={
         "runs": Entry("runs:runs", "List runs and show what one recorded.", TRACK),
@@ -28,7 +29,7 @@ cli = LazyGroup(
         "ui": Entry("server:ui", "Look at local runs in a browser.", TRACK),
         "db": Entry("db:db", "Bring the tracking database to this version's schema.", TRACK),
         "gc": Entry("gc:gc", "Remove for good what was deleted.", TRACK),
-        "models": Entry("models:models", "Show a model, or make one of a bare pickle.", MODEL),
+        "models": Entry("models:models", "Register, promote, compare and show models.", MODEL),
         "serve": Entry("serve:serve", "Answer HTTP requests with a model.", MODEL),
         "predict": Entry("predict:predict", "Score a file, without a server.", MODEL),
         "build-docker": Entry("build:build_docker", "Turn a model into a Docker image.", IMAGE),

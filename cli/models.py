@@ -1,46 +1,141 @@
-"""``mlpack models``: look at a model, or make one of a bare file."""
+"""``mlpack models``: the registry; look at a model at hand, or make one of a bare file."""
 
 from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from .lazy import Entry, LazyGroup
 from .options import examples, trust_options
 from .output import json_option, print_fields, print_json
+from .registry_names import complete_model
+
+if TYPE_CHECKING:
+    from ..uris import RegisteredModelUri
+
+LOOK, CHANGE, HERE = "Look", "Change what is registered", "A model at hand"
 
 models = LazyGroup(
     name="models",
-    help="Look at a model, or make one of a bare pickle. (serve, predict, build-docker and "
-    "generate-dockerfile are the commands of the same name.)",
+    help="Register models, promote and compare them, ask where they came from; look at a model at "
+    "hand, or make one of a bare pickle.\n\n"
+    "A version is named churn/3, churn@champion, churn/Production, churn/latest, or by models:/ "
+    "and that. (serve, predict, build-docker and generate-dockerfile are the commands of the same "
+    "name.)",
     entries={
-        "show": Entry("models:show", "Show a model's flavors, signature, environment, files."),
-        "example": Entry("models:example", "Write a model's input example as a request body."),
-        "wrap": Entry("models:wrap", "Make a model folder of a bare .pkl, .sav, .joblib, .skops."),
-        "serve": Entry("serve:serve", "Answer HTTP requests with a model."),
-        "predict": Entry("predict:predict", "Score a file, without a server."),
-        "build-docker": Entry("build:build_docker", "Turn a model into a Docker image."),
-        "generate-dockerfile": Entry("build:generate_dockerfile", "Write a Dockerfile + context."),
+        "list": Entry("registered:list_models", "List registered models.", LOOK),
+        "versions": Entry("registered:versions", "List the versions of a model.", LOOK),
+        "show": Entry(
+            "models:show", "Show a registered model, a version, or a model at any address.", LOOK
+        ),
+        "history": Entry("registered:history", "Who changed what when and why.", LOOK),
+        "lineage": Entry("lineage:lineage", "Where a version came from; or the way back.", LOOK),
+        "diff": Entry("lineage:diff", "Compare two models side by side.", LOOK),
+        "register": Entry("register:register", "Register a model under a name.", CHANGE),
+        "promote": Entry("promote:promote", "Move a version to a stage.", CHANGE),
+        "alias": Entry("promote:alias", "Point an alias at a version.", CHANGE),
+        "unalias": Entry("promote:unalias", "Remove an alias.", CHANGE),
+        "describe": Entry("register:describe", "Describe a model or a version.", CHANGE),
+        "tag": Entry("register:tag", "Set tags.", CHANGE),
+        "untag": Entry("register:untag", "Remove tags.", CHANGE),
+        "copy": Entry("register:copy", "Register a version under another name, too.", CHANGE),
+        "rename": Entry("register:rename", "Give a registered model another name.", CHANGE),
+        "delete": Entry("register:delete", "Delete a version, or a model with all.", CHANGE),
+        "example": Entry(
+            "models:example", "Write a model's input example as a request body.", HERE
+        ),
+        "wrap": Entry(
+            "models:wrap", "Make a model folder of a bare .pkl, .sav, .joblib, .skops.", HERE
+        ),
+        "serve": Entry("serve:serve", "Answer HTTP requests with a model.", HERE),
+        "predict": Entry("predict:predict", "Score a file, without a server.", HERE),
+        "build-docker": Entry("build:build_docker", "Turn a model into a Docker image.", HERE),
+        "generate-dockerfile": Entry(
+            "build:generate_dockerfile", "Write a Dockerfile + context.", HERE
+        ),
     },
     examples=(
+        "mlpack models register runs:/<run_id>/model churn --alias challenger",
+        "mlpack models promote churn@challenger Production --note 'won the test'",
+        "mlpack models diff churn/2 churn/3",
         "mlpack models show runs:/<run_id>/model",
-        "mlpack models wrap old_model.sav -o ./model",
     ),
 )
 
 
 @click.command(
     epilog=examples(
-        "mlpack models show runs:/<run_id>/model", "mlpack models show ./model --json | jq .files"
+        "mlpack models show churn",
+        "mlpack models show churn@champion",
+        "mlpack models show runs:/<run_id>/model",
+        "mlpack models show ./model --json | jq .files",
     )
 )
-@click.argument("uri")
+@click.argument("uri", metavar="NAME|NAME/VERSION|URI", shell_complete=complete_model)
 @json_option
 def show(uri: str, as_json: bool) -> None:
-    """Show the model at URI. Nothing of it is loaded or run."""
+    """Show a registered model, a version of it, or the model at URI. Nothing is loaded or run."""
+    from ..registry.addresses import forgiving
+    from ..uris import RegisteredModelUri
+
+    parsed = forgiving(uri)
+    if not isinstance(parsed, RegisteredModelUri):
+        _show_address(uri if "/" in uri else _address(parsed, uri), as_json)
+    elif parsed.version is None and parsed.stage is None and parsed.alias is None:
+        from .registered import show_model
+
+        show_model(parsed.name, as_json)
+    else:
+        _show_version(parsed, as_json)
+
+
+def _address(parsed: Any, text: str) -> str:
+    """A logged model's bare id as an address."""
+    from ..uris import LoggedModelUri
+
+    return f"models:/{parsed.model_id}" if isinstance(parsed, LoggedModelUri) else text
+
+
+def _show_version(parsed: RegisteredModelUri, as_json: bool) -> None:
+    """What the registry says of a version, and what its files say if they are there."""
+    from dataclasses import asdict
+
+    from ..errors import MlpackError
+    from ..registry.find import find_version
+    from .registered import version_fields
+    from .registry_names import make_client
+
+    version = find_version(make_client(), parsed)
+    problem = None
+    described: dict[str, Any] = {"uri": version.model_uri, "digest": None, "files": {}}
+    try:
+        described = _describe(version.model_uri)
+    except MlpackError as error:
+        problem = error.message
+    if as_json:
+        print_json({"version": asdict(version), **described, "problem": problem})
+        return
+    fields = version_fields(version)
+    if problem is None:
+        fields += [field for field in _fields(described) if field[0] != "model"]
+    else:
+        fields += [("digest", version.digest), ("files", problem)]
+    print_fields(fields)
+
+
+def _show_address(uri: str, as_json: bool) -> None:
+    described = _describe(uri)
+    if as_json:
+        print_json(described)
+    else:
+        print_fields(_fields(described))
+
+
+def _describe(uri: str) -> dict[str, Any]:
+    """What the files of a model say."""
     from ..flavors import Model
     from ..flavors.integrity import digest, manifest
     from ..registry.resolve import resolve
@@ -48,7 +143,7 @@ def show(uri: str, as_json: bool) -> None:
     found = resolve(uri)
     model = Model.read(found.path)
     files = manifest(found.path)
-    described: dict[str, Any] = {
+    return {
         "uri": uri,
         "path": str(found.path),
         "run_id": found.run_id or model.run_id,
@@ -65,28 +160,27 @@ def show(uri: str, as_json: bool) -> None:
         },
         "metadata": model.metadata,
     }
-    if as_json:
-        print_json(described)
-        return
+
+
+def _fields(described: dict[str, Any]) -> list[tuple[str, Any]]:
     record = "not recorded in a store"
-    if found.digest is not None:
-        same = found.digest == described["digest"]
+    if described["recorded_digest"] is not None:
+        same = described["recorded_digest"] == described["digest"]
         record = "as recorded in the store" if same else "CHANGED since it was logged"
     sizes = {name: file["bytes"] for name, file in described["files"].items()}
-    print_fields(
-        [
-            ("model", uri),
-            ("path", described["path"]),
-            ("flavors", ", ".join(described["flavors"])),
-            ("run", described["run_id"]),
-            ("model id", described["model_id"]),
-            ("created", f"{model.utc_time_created} UTC" if model.utc_time_created else None),
-            ("signature", _signature(described["signature"])),
-            ("requirements", "\n".join(described["requirements"])),
-            ("digest", f"{described['digest']}\n{record}"),
-            ("files", "\n".join(f"{size:>12,}  {name}" for name, size in sizes.items())),
-        ]
-    )
+    created = described["created"]
+    return [
+        ("model", described["uri"]),
+        ("path", described["path"]),
+        ("flavors", ", ".join(described["flavors"])),
+        ("run", described["run_id"]),
+        ("model id", described["model_id"]),
+        ("created", f"{created} UTC" if created else None),
+        ("signature", _signature(described["signature"])),
+        ("requirements", "\n".join(described["requirements"])),
+        ("digest", f"{described['digest']}\n{record}"),
+        ("files", "\n".join(f"{size:>12,}  {name}" for name, size in sizes.items())),
+    ]
 
 
 def _signature(parts: dict[str, str | None] | None) -> str:
@@ -105,7 +199,7 @@ def _signature(parts: dict[str, str | None] | None) -> str:
 
 def _requirements(folder: Path) -> list[str]:
     file = folder / "requirements.txt"
-    return file.read_text(encoding="utf-8").split("\n") if file.is_file() else []
+    return file.read_text(encoding="utf-8").splitlines() if file.is_file() else []
 
 
 @click.command(

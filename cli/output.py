@@ -32,15 +32,15 @@ def print_table(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
     """
     cells = [[str(name).upper() for name in header]]
     cells += [["" if cell is None else clean(cell) for cell in row] for row in rows]
-    widths = fit([max(width(row[i]) for row in cells) for i in range(len(header))])
+    widths = fit([max(width(row[i]) for row in cells) for i in range(len(header))], columns())
     for row in cells:
         for line in row_lines(row, widths):
             click.echo(line.rstrip())
 
 
-def fit(widths: list[int]) -> list[int]:
-    """Widths of columns that together fit the terminal: the widest give way first."""
-    room, widths = columns(), list(widths)
+def fit(widths: list[int], room: int | None) -> list[int]:
+    """Widths of columns that together fit the room that there is: the widest give way first."""
+    widths = list(widths)
     if room is None:
         return widths
     excess = sum(widths) + len(_GAP) * (len(widths) - 1) - room

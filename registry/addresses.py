@@ -10,20 +10,17 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
-from ..errors import InvalidInput, NotFound
+from ..errors import InvalidInput
 from ..flavors.descriptor import MLMODEL
 from ..uris import LoggedModelUri, RegisteredModelUri, Uri, parse
-from .entities import ModelVersion, Stage
+from .entities import Stage
+from .find import LATEST
 
-if TYPE_CHECKING:
-    from .client import MlpackClient
-
-LATEST = "latest"
 _STAGES = {stage.lower(): stage.value for stage in Stage} | {LATEST: LATEST}
 _MODEL_ID = re.compile(r"m-[0-9a-f]{32}")
+_NUMBER = re.compile(r"[0-9]{1,18}")
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/")
 
 
@@ -31,8 +28,11 @@ def forgiving(text: str | Path) -> Uri:
     """The address that a text means.
 
     Args:
-        text: as in this module's docstring. A folder that is there comes before a registered
+        text: as in this module's docstring. A model folder that is there comes before a registered
             model of that name; ``models:/…`` always means the registry.
+
+    Returns:
+        The address; of a name alone one without version, stage and alias.
 
     Raises:
         InvalidInput: it is no address of a model.
@@ -42,20 +42,26 @@ def forgiving(text: str | Path) -> Uri:
     stripped = text.strip()
     if _MODEL_ID.fullmatch(stripped):
         return LoggedModelUri(stripped)
-    if not stripped or stripped.startswith(("/", ".", "~")) or Path(stripped, MLMODEL).is_file():
+    if not stripped or stripped.startswith(("/", ".", "~")) or _is_model_folder(stripped):
         return parse(text)
     if _SCHEME.match(stripped) and not stripped.startswith("models:/"):
         return parse(text)
     if _MODEL_ID.fullmatch(stripped.removeprefix("models:/").partition("/")[0]):
         return parse(stripped)
     found = read_name(stripped)
+    if "/" in found.name and not stripped.startswith("models:/"):
+        return parse(text)
+    return found
+
+
+def check_is_version(found: RegisteredModelUri) -> None:
+    """Raises `InvalidInput` for an address that names a registered model and no version of it."""
     if found.version is None and found.stage is None and found.alias is None:
         raise InvalidInput(
-            f"{text!r} is neither a model folder nor a version of a registered model. Write "
-            f"{found.name}/<version>, {found.name}@<alias>, {found.name}/{LATEST}, or the path "
-            "of a folder."
+            f"{found.name!r} names a registered model and no version of it, and is no model "
+            f"folder. Write {found.name}/<version>, {found.name}@<alias>, {found.name}/{LATEST}, "
+            "or the path of a folder."
         )
-    return found
 
 
 def read_name(text: str) -> RegisteredModelUri:
@@ -64,14 +70,18 @@ def read_name(text: str) -> RegisteredModelUri:
     Raises:
         InvalidInput: there is no name in it.
     """
-    body, written = text.strip(), str
-    if body.startswith("models:/"):
-        body, written = body[len("models:/") :], unquote
+    body = text.strip()
+    is_address = body.startswith("models:/")
+    body = body.removeprefix("models:/")
+
+    def written(name: str) -> str:
+        return unquote(name) if is_address else name
+
     head, slash, tail = body.rpartition("/")
     name, at, alias = body.rpartition("@")
     if at and name and alias and "/" not in alias:
         return RegisteredModelUri(written(name), alias=alias)
-    if slash and head and tail.isdecimal():
+    if slash and head and _NUMBER.fullmatch(tail):
         return RegisteredModelUri(written(head), version=int(tail))
     if slash and head and tail.lower() in _STAGES:
         return RegisteredModelUri(written(head), stage=_STAGES[tail.lower()])
@@ -83,20 +93,8 @@ def read_name(text: str) -> RegisteredModelUri:
     return RegisteredModelUri(written(body))
 
 
-def find_version(client: MlpackClient, which: RegisteredModelUri) -> ModelVersion:
-    """The version that an address names.
-
-    Raises:
-        NotFound: there is none; the message says what there is.
-    """
-    name = which.name
-    if which.version is not None:
-        return client.get_model_version(name, str(which.version))
-    if which.alias is not None:
-        return client.get_model_version_by_alias(name, which.alias)
-    if which.stage in (None, LATEST):
-        return client.registry.get_latest_version(name)
-    found = client.get_latest_versions(name, [which.stage])
-    if not found:
-        raise NotFound(f"The registered model {name!r} has no version in {which.stage}.")
-    return found[0]
+def _is_model_folder(path: str) -> bool:
+    try:
+        return Path(path, MLMODEL).is_file()
+    except (OSError, ValueError):  # too long for a path
+        return False

@@ -73,9 +73,8 @@ def _version(whole: Lineage) -> dict[str, Any]:
 
 
 def _origin(whole: Lineage) -> Iterator[tuple[str, Any]]:
-    if whole.run_id:
-        name = whole.run.info.run_name if whole.run else None
-        yield "run", f"{name} ({whole.run_id})" if name else whole.run_id
+    yield "run", whole.run.info.run_name if whole.run else None
+    yield "run id", whole.run_id
     if whole.experiment:
         yield "experiment", whole.experiment.name
     yield "source", whole.code.name

@@ -15,7 +15,7 @@ from ..tracking.entities import Tags, ViewType
 from ..tracking.filters import quoted
 
 if TYPE_CHECKING:
-    from ..tracking.entities import PagedList, Run
+    from ..tracking.entities import LoggedModel, PagedList, Run
     from .client import MlpackClient
     from .entities import ModelVersion
 
@@ -103,13 +103,21 @@ def _measured_on(client: MlpackClient, name: str | None, digest: str | None) -> 
     try:
         while True:
             page = client.search_logged_models(filter_string=clauses, page_token=token)
-            models |= {model.model_id: model.source_run_id for model in page}
+            models |= {
+                model.model_id: model.source_run_id
+                for model in page
+                if name is None or digest is None or (name, digest) in _datasets_of(model)
+            }
             if (token := page.token) is None:
                 break
     except MlpackError:  # servers of MLflow search models by other things only
         return {}
     found = _of_runs(client, [run_id for run_id in models.values() if run_id])
     return {key: version for key, version in found.items() if version.model_id in models}
+
+
+def _datasets_of(model: LoggedModel) -> set[tuple[str | None, str | None]]:
+    return {(metric.dataset_name, metric.dataset_digest) for metric in model.metrics}
 
 
 def _dataset_clauses(name: str | None, digest: str | None) -> list[str]:

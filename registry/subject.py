@@ -3,29 +3,31 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
-from ..artifacts.open import open_artifacts
 from ..errors import InvalidInput, MlpackError, NotFound
+from ..flavors import yaml_text
 from ..flavors.descriptor import MLMODEL, Model
 from ..tracking.entities import LifecycleStage
-from ..uris import LocalUri, LoggedModelUri, RegisteredModelUri, RemoteUri, RunUri, parse
-from .addresses import find_version, forgiving
+from ..uris import LocalUri, RegisteredModelUri, RunUri, parse
+from .addresses import check_is_version, forgiving
 from .entities import ModelVersion
+from .find import find_version
+from .places import Placed, place_of
 
 if TYPE_CHECKING:
-    from ..artifacts.base import ArtifactStore
+    from pathlib import Path
+
     from ..tracking.entities import Experiment, LoggedModel, Run
     from ..uris import Uri
     from .client import MlpackClient
 
-T = TypeVar("T")
-
 REQUIREMENTS = "requirements.txt"
 _LARGEST = 64 << 20  # bytes of a descriptor
 _COPIES = 10  # a version may be a copy of a version, which may be one, …
+_DELETED = "deleted; it can be restored until gc removes it"
 
 
 @dataclass
@@ -37,10 +39,13 @@ class Subject:
         version: if it is registered.
         model: the logged model, if it is one.
         run: that made it.
+        run_id: of the run, also when it is gone.
+        model_id: of the logged model, also when it is gone.
+        experiment: of the run.
         descriptor: its ``MLmodel``.
         requirements: its ``requirements.txt``.
         files: checksums of its files, from the registry or else from its descriptor.
-        gone: part ("run", "model", "experiment", "files") -> what has become of it.
+        gone: "run", "model", "experiment" or "files" -> what has become of it.
     """
 
     address: str
@@ -56,8 +61,8 @@ class Subject:
     gone: dict[str, str] = field(default_factory=dict)
 
 
-def look_up(client: MlpackClient, given: ModelVersion | str) -> Subject:
-    """Gather what the stores and the folder of a model say. No code of the model runs.
+def look_up(client: MlpackClient, given: ModelVersion | str | Path) -> Subject:
+    """Gather what the stores and the folder of a model say. Nothing of the model is loaded.
 
     Args:
         client: of the stores to ask.
@@ -65,17 +70,18 @@ def look_up(client: MlpackClient, given: ModelVersion | str) -> Subject:
 
     Raises:
         InvalidInput: the address is malformed.
-        NotFound: it names nothing. A part of the model that is gone raises nothing.
+        NotFound: it names nothing. A part of a registered or logged model that is gone raises
+            nothing.
+        BadModel: it is a folder without a model.
     """
     if isinstance(given, ModelVersion):
-        subject = Subject(given.model_uri, version=given)
-    else:
-        subject = Subject(str(given))
-        parsed = forgiving(given)
-        if isinstance(parsed, RegisteredModelUri):
-            subject.version = find_version(client, parsed)
-    _Search(client, subject).run()
-    return subject
+        return _Search(client, Subject(given.model_uri, given)).of_version(given)
+    parsed = forgiving(given)
+    if isinstance(parsed, RegisteredModelUri):
+        check_is_version(parsed)
+        version = find_version(client, parsed)
+        return _Search(client, Subject(str(given), version)).of_version(version)
+    return _Search(client, Subject(str(given))).of_address(parsed)
 
 
 class _Search:
@@ -83,152 +89,137 @@ class _Search:
 
     def __init__(self, client: MlpackClient, subject: Subject) -> None:
         self.client, self.subject = client, subject
-        self.place: tuple[ArtifactStore, str] | None = None  # its files: below a folder of these
+        self.placed: Placed | None = None
 
-    def run(self) -> None:
+    def of_version(self, version: ModelVersion) -> Subject:
+        """What is gone raises nothing."""
         subject = self.subject
-        version = subject.version
-        if version is None:
-            self._follow(forgiving(subject.address), strict=True)
-        else:
-            subject.run_id, subject.model_id = version.run_id, version.model_id
-            self._attempt("files", lambda: self._follow_version(version))
-            if subject.model_id and subject.model is None:
-                self._attempt("model", lambda: self._take_model(subject.model_id or ""))
-            self._attempt("manifest", self._take_manifest)
-            subject.gone.pop("manifest", None)  # servers of MLflow keep none
+        subject.run_id, subject.model_id = version.run_id, version.model_id
+        self._attempt("files", lambda: self._find_one_of(self._places(version)))
+        if subject.model_id and subject.model is None:
+            self._attempt("model", self._take_model)
+        subject.files = self.client.get_version_files(version.name, version.version)
         self._attempt("files", self._read_files)
-        if subject.descriptor is not None:
-            subject.run_id = subject.run_id or subject.descriptor.run_id
-        if subject.run_id and subject.run is None:
-            self._attempt("run", lambda: self._take_run(subject.run_id or ""))
-        self._attempt("experiment", self._take_experiment)
+        return self._history()
+
+    def of_address(self, parsed: Uri) -> Subject:
+        """There must be a record of the model, or its files."""
+        if isinstance(parsed, RunUri) and not parsed.path:
+            raise InvalidInput(f"{self.subject.address!r} names no model; use runs:/<run_id>/…")
+        self._find_files(parsed)
+        if isinstance(parsed, LocalUri):
+            Model.read(parsed.path.expanduser())  # says what is wrong with it
+        if self.subject.model is None:
+            self._read_files()
+        else:
+            self._attempt("files", self._read_files)
+        return self._history()
 
     def _attempt(self, part: str, step: Callable[[], None]) -> None:
         try:
             step()
         except MlpackError as error:
-            self.subject.gone[part] = _reason(error)
+            self.subject.gone.setdefault(part, _reason(error))
 
-    def _follow_version(self, version: ModelVersion) -> None:
-        for _ in range(_COPIES):
-            parsed = parse(version.location or version.source)
-            if not isinstance(parsed, RegisteredModelUri):
-                return self._follow(parsed)
-            version = find_version(self.client, parsed)
-        raise InvalidInput("The version is a copy of a copy, without an end.")
-
-    def _follow(self, parsed: Uri, strict: bool = False) -> None:
-        """Find the files of a model, and its record on the way.
-
-        Args:
-            parsed: its address.
-            strict: it is what the user asked for, so it must be there.
-        """
-        subject = self.subject
-        if isinstance(parsed, LoggedModelUri):
-            self._take_model(parsed.model_id)
-        elif isinstance(parsed, RunUri):
-            self._follow_run(parsed)
-        elif isinstance(parsed, RemoteUri):
-            self.place = (open_artifacts(parsed.uri, tracking_uri=self.client.tracking_uri), "")
-        elif isinstance(parsed, LocalUri):
-            folder = parsed.path.expanduser().absolute()
-            if strict:
-                Model.read(folder)  # says what is wrong with it
-            elif not folder.is_dir():
-                raise NotFound(f"the folder {parsed.path} does not exist")
-            self.place = (open_artifacts(str(folder)), "")
-        if subject.model is not None:
-            subject.run_id = subject.run_id or subject.model.source_run_id
-
-    def _follow_run(self, parsed: RunUri) -> None:
-        if not parsed.path:
-            raise InvalidInput(f"{self.subject.address!r} names no model of the run.")
-        self.subject.run_id = parsed.run_id
-        self._take_run(parsed.run_id)
-        run = self.subject.run
-        assert run is not None
-        found = self.client.search_logged_models(
-            [run.info.experiment_id], run_id=parsed.run_id, name=parsed.path, max_results=1
-        )
-        if found:
-            return self._take_model(found[0].model_id)
-        place = open_artifacts(run.info.artifact_uri, tracking_uri=self.client.tracking_uri)
-        self.place = (place, f"{parsed.path}/")
+    def _find_one_of(self, places: Iterator[Uri]) -> None:
+        """The first of these places that there is; the first one's error if there is none."""
+        first: MlpackError | None = None
+        try:
+            for parsed in places:
+                try:
+                    return self._find_files(parsed)
+                except MlpackError as error:
+                    first = first or error
+        except MlpackError as error:  # an address that is none
+            first = first or error
+        if first is not None:
+            raise first
         return None
 
-    def _take_model(self, model_id: str) -> None:
-        self.subject.model_id = model_id
-        self.subject.model = self.client.get_logged_model(model_id)
-        self.subject.run_id = self.subject.run_id or self.subject.model.source_run_id
-        if self.place is None:
-            self.place = (self.client.model_files(self.subject.model), "")
+    def _places(self, version: ModelVersion, copies: int = 0) -> Iterator[Uri]:
+        """Where a version's files should be."""
+        source = parse(version.source)
+        if not isinstance(source, RegisteredModelUri):
+            yield source
+        if version.location:
+            yield parse(version.location)
+        if isinstance(source, RegisteredModelUri) and copies < _COPIES:
+            yield from self._places(find_version(self.client, source), copies + 1)
 
-    def _take_run(self, run_id: str) -> None:
-        self.subject.run = self.client.get_run(run_id)
-        if self.subject.run.info.lifecycle_stage == LifecycleStage.DELETED:
-            self.subject.gone["run"] = "deleted; it can be restored until gc removes it"
+    def _find_files(self, parsed: Uri) -> None:
+        assert not isinstance(parsed, RegisteredModelUri)
+        self.placed = found = place_of(self.client, parsed)
+        self.subject.model = found.model
+        self.subject.model_id = found.model.model_id if found.model else self.subject.model_id
+        self.subject.run_id = self.subject.run_id or found.run_id
 
-    def _take_experiment(self) -> None:
-        made = self.subject.run.info if self.subject.run else self.subject.model
-        if made is None:
-            return
-        found = self.client.get_experiment(made.experiment_id)
-        self.subject.experiment = found
-        if found.lifecycle_stage == LifecycleStage.DELETED:
-            self.subject.gone["experiment"] = "deleted; it can be restored until gc removes it"
-
-    def _take_manifest(self) -> None:
-        version = self.subject.version
-        assert version is not None
-        self.subject.files = dict(self.client.registry.get_files(version.name, version.version))
+    def _take_model(self) -> None:
+        self.subject.model = model = self.client.get_logged_model(self.subject.model_id or "")
+        self.subject.run_id = self.subject.run_id or model.source_run_id
 
     def _read_files(self) -> None:
-        if self.place is None:
+        if self.placed is None:
             return
-        recorded, changed = dict(self.subject.files), []
+        subject, recorded = self.subject, dict(self.subject.files)
         described = self._read(MLMODEL)
         if described is None:
-            raise NotFound(f"there is no {MLMODEL} where they should be")
-        self.subject.requirements = self._read(REQUIREMENTS)
-        self.subject.descriptor = Model.from_dict(_yaml(described))
-        for name, content in ((MLMODEL, described), (REQUIREMENTS, self.subject.requirements)):
-            if name in recorded and recorded[name] != _checksum(content):
-                changed.append(name)
+            raise NotFound(f"There is no {MLMODEL} where the model should be.")
+        subject.requirements = self._read(REQUIREMENTS)
+        subject.descriptor = Model.from_dict(yaml_text.load(described, MLMODEL))
+        found = {MLMODEL: described, REQUIREMENTS: subject.requirements}
+        sums = {name: _checksum(text) for name, text in found.items() if text is not None}
         if not recorded:
-            own = {MLMODEL: _checksum(described)} if self.subject.descriptor.files else {}
-            self.subject.files = {**self.subject.descriptor.files, **own}
-        if changed:
-            self.subject.gone["files"] = f"changed since registration: {', '.join(changed)}"
+            own = {MLMODEL: sums[MLMODEL]} if subject.descriptor.files else {}
+            subject.files = {**own, **subject.descriptor.files}
+        changed = [name for name in found if recorded.get(name) != sums.get(name)]
+        if recorded and changed:
+            subject.gone["files"] = f"changed since registration: {', '.join(changed)}"
 
     def _read(self, name: str) -> bytes | None:
         """A small file of the model; None when it has none of that name."""
-        assert self.place is not None
-        store, below = self.place
+        assert self.placed is not None
         pieces, size = [], 0
         try:
-            for piece in store.read(below + name):
+            for piece in self.placed.place.read(name):
                 pieces.append(piece)
                 size += len(piece)
                 if size > _LARGEST:
-                    raise InvalidInput(f"{name} is larger than {_LARGEST >> 20} MB")
+                    raise InvalidInput(f"{name} is larger than {_LARGEST >> 20} MB.")
         except NotFound:
             return None
         return b"".join(pieces)
 
+    def _history(self) -> Subject:
+        """The run and the experiment that made it."""
+        subject = self.subject
+        if subject.descriptor is not None:
+            subject.run_id = subject.run_id or subject.descriptor.run_id
+        if subject.run_id:
+            self._attempt("run", self._take_run)
+        self._attempt("experiment", self._take_experiment)
+        return subject
 
-def _yaml(text: bytes) -> object:
-    from ..flavors import yaml_text
+    def _take_run(self) -> None:
+        self.subject.run = run = self.client.get_run(self.subject.run_id or "")
+        if run.info.lifecycle_stage == LifecycleStage.DELETED:
+            self.subject.gone["run"] = _DELETED
 
-    return yaml_text.load(text, MLMODEL)
+    def _take_experiment(self) -> None:
+        subject = self.subject
+        made = subject.run.info if subject.run else subject.model
+        if made is None:
+            return
+        subject.experiment = found = self.client.get_experiment(made.experiment_id)
+        if found.lifecycle_stage == LifecycleStage.DELETED:
+            subject.gone["experiment"] = _DELETED
 
 
-def _checksum(content: bytes | None) -> str:
-    return f"sha256:{hashlib.sha256(content or b'').hexdigest()}"
+def _checksum(content: bytes) -> str:
+    return f"sha256:{hashlib.sha256(content).hexdigest()}"
 
 
 def _reason(error: MlpackError) -> str:
+    message = error.message.rstrip(".")
     if isinstance(error, NotFound):
-        return f"gone: {error.message[:1].lower()}{error.message[1:].rstrip('.')}"
-    return error.message.rstrip(".")
+        return f"gone ({message[:1].lower()}{message[1:]})"
+    return message

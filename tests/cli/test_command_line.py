@@ -55,7 +55,7 @@ def test_options_are_spelled_the_same_everywhere():
         (("runs", "show", "deadbeef"), "No run with id 'deadbeef'"),
         (("serve", "-m", "runs:/deadbeef/model"), "No run with id 'deadbeef'"),
         (("serve", "-m", "no/such/folder"), "no/such/folder"),
-        (("predict", "-m", "models:/churn/3", "-i", "x.csv"), "registry"),
+        (("predict", "-m", "models:/churn/3", "-i", "x.csv"), "no registered model 'churn'"),
         (("models", "show", "."), "MLmodel"),
         (("build-docker", "-m", ".", "-n", "x"), "MLmodel"),
         (("build-docker", "-m", ".", "-n", "Not Valid"), "image name"),
