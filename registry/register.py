@@ -19,7 +19,7 @@ from . import names
 from .checks import check_is_model, check_unchanged, described_files, files_of
 from .client import MlpackClient
 from .client_versions import by
-from .entities import ModelVersion, VersionStatus
+from .entities import DIGEST_TAG, ModelVersion, VersionStatus
 from .find import find_version
 from .places import Placed, place_of
 
@@ -28,13 +28,18 @@ _WAIT = 300  # seconds, as MLflow
 
 @dataclass(frozen=True, slots=True)
 class _Candidate:
-    """What is to be registered; the fields are those of a version."""
+    """What is to be registered; the fields are those of a version.
+
+    Attributes:
+        digest: where there is one without the files (a copy on a server of MLflow's).
+    """
 
     source: str
     location: str | None = None
     run_id: str | None = None
     model_id: str | None = None
     files: Mapping[str, str] | None = None
+    digest: str | None = None
 
 
 def register_model(
@@ -118,6 +123,8 @@ def register_version(
         "by": by(note),
     }
     found = _find(client, uri, files)
+    if found.digest and not found.files:
+        checked["tags"] = {**names.tags(tags or {}), DIGEST_TAG: found.digest}
     return client.registry.create_model_version(
         name,
         names.address("source", found.source),
@@ -189,6 +196,7 @@ def _copy_of(client: MlpackClient, version: ModelVersion, path: str) -> _Candida
         run_id=version.run_id,
         model_id=version.model_id,
         files=client.get_version_files(version.name, version.version) or None,
+        digest=version.digest,
     )
 
 

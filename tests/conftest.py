@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 sys.dont_write_bytecode = False
 
-# servers of databases, for whoever asks
-pytest_plugins = ("mlpack.tests.databases",)
+# servers of databases, and empty stores, for whoever asks
+pytest_plugins = ("mlpack.tests.databases", "mlpack.tests.stores")
 
 
 @pytest.fixture(scope="session")
@@ -82,13 +82,15 @@ def iris_image(iris_model: Path, docker_engine: Any, runtime_as_it_is: None) -> 
 @pytest.fixture
 def mlruns(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A tracking store of one's own: ``./mlruns`` below a fresh working folder."""
+    from mlpack.registry import uri as registry_uri
     from mlpack.tracking import active, uri
 
     monkeypatch.chdir(tmp_path)
-    for name in ("TRACKING_URI", "RUN_ID", "EXPERIMENT_NAME", "EXPERIMENT_ID"):
+    for name in ("TRACKING_URI", "REGISTRY_URI", "RUN_ID", "EXPERIMENT_NAME", "EXPERIMENT_ID"):
         monkeypatch.delenv(f"MLPACK_{name}", raising=False)
         monkeypatch.delenv(f"MLFLOW_{name}", raising=False)
     monkeypatch.setattr(uri, "_chosen", None)
+    monkeypatch.setattr(registry_uri, "_chosen", None)
     monkeypatch.setattr(active, "_experiments", {})
     yield tmp_path / "mlruns"
     while active.active_run():

@@ -121,6 +121,8 @@ class RestRegistry:
             run_id, model_id = parsed.run_id, None
         elif isinstance(parsed, LoggedModelUri):
             model_id = parsed.model_id
+        elif isinstance(parsed, RegisteredModelUri):  # a copy: as they know the original
+            run_id, model_id = None, None
         body = {
             "name": name,
             "source": source,

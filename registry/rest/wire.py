@@ -11,7 +11,7 @@ from typing import Any
 
 from ...errors import InvalidInput
 from ...tracking.rest.wire import pairs_from_json, pairs_to_json
-from ...uris import LocalUri, parse
+from ...uris import LocalUri, LoggedModelUri, parse
 from ..entities import (
     DIGEST_TAG,
     By,
@@ -97,7 +97,7 @@ def version_from_json(data: Json) -> ModelVersion:
         run_link=data.get("run_link") or None,
         status=data.get("status") or VersionStatus.READY,
         status_message=data.get("status_message") or None,
-        model_id=data.get("model_id") or None,
+        model_id=data.get("model_id") or _model_of(data.get("source", "")),
         digest=tags.pop(DIGEST_TAG, None) or None,
         tags=tags,
         aliases=list(data.get("aliases") or ()),
@@ -140,6 +140,17 @@ def by_to_json(by: By) -> Json:
     """Who makes a change, and why: fields that MLflow's servers do not look at."""
     data = {"user_id": by.user_id, "note": by.note}
     return {key: value for key, value in data.items() if value}
+
+
+def _model_of(source: str) -> str | None:
+    """The logged model that a source names: MLflow's servers do not keep it beside."""
+    try:
+        parsed = parse(source) if source else None
+    except InvalidInput:
+        return None
+    if isinstance(parsed, LoggedModelUri) and not parsed.path:
+        return parsed.model_id
+    return None
 
 
 def _is_elsewhere(location: str | None) -> bool:

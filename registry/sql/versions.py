@@ -89,7 +89,7 @@ class Versions(Models):
         with self.database.read() as connection:
             row = version_row(connection, name, version, self.place)
             query = sa.select(table.name, table.checksum).where(table.version == row.id)
-            return dict(connection.execute(query).tuples().all())
+            return {row.name: row.checksum for row in connection.execute(query)}
 
     def get_latest_versions(self, name: str, stages: Sequence[str] = ()) -> list[ModelVersion]:
         wanted = {names.stage(stage) for stage in stages} or set(Stage)
