@@ -2,38 +2,10 @@
 
 from __future__ import annotations
 
-import multiprocessing
-from collections.abc import Callable
-from typing import Any
-
 import pytest
 
-from mlpack.errors import MlpackError
+from mlpack.tests.stores import COUNT, together
 from mlpack.tracking.entities import Dataset, DatasetInput, Metric, ModelInput, Param, RunTag
-
-COUNT = 4
-_fork = multiprocessing.get_context("fork")
-
-
-def together(call: Callable[[int], Any]) -> tuple[list[Any], list[str]]:
-    """Several processes make a call at once; what returned, and the messages of our errors."""
-    start, answers = _fork.Barrier(COUNT), _fork.SimpleQueue()
-
-    def work(number: int) -> None:
-        start.wait(60)
-        try:
-            answers.put((True, call(number)))
-        except MlpackError as error:
-            answers.put((False, f"{type(error).__name__}: {error}"))
-
-    children = [_fork.Process(target=work, args=(number,)) for number in range(COUNT)]
-    for child in children:
-        child.start()
-    for child in children:
-        child.join(120)
-    assert [child.exitcode for child in children] == [0] * COUNT
-    found = [answers.get() for _ in children]
-    return [said for done, said in found if done], [said for done, said in found if not done]
 
 
 def new_run(store):
