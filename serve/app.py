@@ -23,13 +23,16 @@ from .. import __version__
 from .admission import admit
 from .azure import add_azure
 from .exchange import Answer, Exchange
-from .failures import answer_to, as_json
+from .failures import answer_to, as_json, error_body
 from .hot import HotRoutes, as_response
 from .openapi import add_openapi
 from .page import add_page
+from .sagemaker import add_sagemaker
 from .scoring import Scorer
 from .service import Service
 from .settings import ServeSettings
+from .v2 import add_v2
+from .watching import Watching
 
 if TYPE_CHECKING:
     from ..flavors.loaded import LoadedModel
@@ -38,20 +41,32 @@ _CODES = {404: "RESOURCE_DOES_NOT_EXIST", 405: "BAD_REQUEST"}
 _ROUTES = "POST /invocations, GET /ping, GET /health, GET /models, GET /version"
 
 
-def create_app(served: Service | LoadedModel, settings: ServeSettings | None = None) -> Flask:
+def create_app(
+    served: Service | LoadedModel,
+    settings: ServeSettings | None = None,
+    watching: Watching | None = None,
+) -> Flask:
     """The WSGI application that serves one or several models.
 
     Args:
         served: a service, or a loaded model.
         settings: of a service for one model.
+        watching: access, metrics, logs; made from the settings by default.
+
+    Raises:
+        InvalidInput: tokens or origins of the settings are not usable.
     """
     if not isinstance(served, Service):
         served = Service({"model": Scorer(served)}, settings or ServeSettings())
     app = Flask("mlpack.serve", static_folder=None)
     hot = HotRoutes(app)
+    watching = watching or Watching(served.settings, served)
+    watching.attach(hot)
     hot.guards.append(admit)
     served.tell = hot.tell
     _add_own_routes(hot, served)
+    add_sagemaker(hot, served)
+    add_v2(hot, served)
     add_azure(hot, served)
     add_openapi(hot, served)
     add_page(hot, served)
@@ -59,7 +74,9 @@ def create_app(served: Service | LoadedModel, settings: ServeSettings | None = N
     @app.errorhandler(Exception)
     def failed(error: Exception) -> Response:
         return as_response(
-            _http_error(error) if isinstance(error, HTTPException) else answer_to(error)
+            _http_error(error)
+            if isinstance(error, HTTPException)
+            else answer_to(error, request.path)
         )
 
     return app
@@ -73,7 +90,6 @@ def _add_own_routes(hot: HotRoutes, service: Service) -> None:
     hot.add("GET", "/health", ping)
     hot.add("GET", "/version", lambda exchange: Answer(__version__.encode(), "text/plain"))
     hot.add("GET", "/models", lambda exchange: as_json(_listing(service)))
-    hot.add("POST", "/invocations", service.invoke)
     for scorer in service.scorers.values():
         path = f"/models/{scorer.name}/invocations"
         hot.add("POST", path, partial(service.invoke_by, scorer), "/models/{name}/invocations")
@@ -105,7 +121,7 @@ def _http_error(error: HTTPException) -> Answer:
     }
     message = messages.get(status, error.description or error.name)
     code = _CODES.get(status, "BAD_REQUEST" if status < 500 else "INTERNAL_ERROR")
-    answer = as_json({"error_code": code, "message": message}, status)
+    answer = as_json(error_body({"error_code": code, "message": message}, request.path), status)
     if allow := dict(error.get_headers()).get("Allow"):
         answer.headers.append(("Allow", allow))
     return answer

@@ -78,7 +78,7 @@ class HotRoutes:
                     return answer
         except Exception as error:
             exchange.error = error
-            return answer_to(error)
+            return answer_to(error, exchange.header("PATH_INFO"))
         return None
 
     def _answer(self, handler: Handler, exchange: Exchange) -> Answer:
@@ -86,7 +86,7 @@ class HotRoutes:
             return handler(exchange)
         except Exception as error:
             exchange.error = error
-            return answer_to(error)
+            return answer_to(error, exchange.header("PATH_INFO"))
 
     def _send(
         self, exchange: Exchange, answer: Answer, start_response: StartResponse

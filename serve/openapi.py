@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from .. import __version__
-from . import openapi_v2
+from . import openapi_v2, v2
 from .auth import PAGE, PROBES, Auth
 from .codecs import ARROW, ARROW_FILE, CSV, JSON, NPY, PARQUET
 from .examples import example_request, first_row
@@ -99,7 +99,10 @@ def document(scorers: Mapping[str, Scorer], *, bearer: bool = False) -> dict[str
         paths[f"/models/{quote(name, safe='')}/invocations"] = {
             "post": _named(score, f"invokeModel{number + 1}")
         }
-        paths |= openapi_v2.model_paths(name, number, _response)
+        paths[f"/models/{quote(name, safe='')}/invoke"] = {
+            "post": _named(score, f"sagemakerInvoke{number + 1}")
+        }
+        paths |= openapi_v2.model_paths(name, v2.version_of(scorer), number, _response)
     paths |= openapi_v2.server_paths(_response) | _others()
     for path, methods in paths.items():
         _add_common_errors(path, methods, bearer)

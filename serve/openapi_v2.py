@@ -90,15 +90,24 @@ SCHEMAS: dict[str, Any] = {
 Refer = Callable[[str], dict[str, str]]
 
 
-def model_paths(name: str, number: int, error: Refer) -> dict[str, Any]:
-    """Routes of one model.
+def model_paths(name: str, version: str, number: int, error: Refer) -> dict[str, Any]:
+    """Routes of one model, with and without its version.
 
     Args:
         name: of the model.
+        version: as the protocol has it.
         number: makes the names of operations differ.
         error: a reference to the answer of a status.
     """
-    base, suffix = f"/v2/models/{quote(name, safe='')}", number + 1
+    base = f"/v2/models/{quote(name, safe='')}"
+    versioned = f"{base}/versions/{quote(version, safe='')}"
+    return {
+        **_model_paths(name, base, str(number + 1), error),
+        **_model_paths(name, versioned, f"{number + 1}Version", error),
+    }
+
+
+def _model_paths(name: str, base: str, suffix: str, error: Refer) -> dict[str, Any]:
     infer = {
         "operationId": f"v2Infer{suffix}",
         "summary": f"Score tensors with {name}",
