@@ -28,6 +28,8 @@ def _size(ctx: click.Context, param: click.Parameter, value: str | None) -> int 
         "             --route champion=90,challenger=10",
         "mlpack serve -m now=models:/churn/3 -m next=./model --shadow next",
         "MLPACK_WORKERS=2 mlpack serve -m models:/m-<id> --batching off",
+        "mlpack serve -m ./model --auth-tokens-file tokens --certfile cert.pem --keyfile key.pem",
+        "mlpack serve -m ./model --capture ./captured --capture-rate 0.1",
     ),
 )
 @click.option(
@@ -106,7 +108,45 @@ def _size(ctx: click.Context, param: click.Parameter, value: str | None) -> int 
 @click.option(
     "--max-body", callback=_size, metavar="SIZE", help="Largest request body.  [default: 100M]"
 )
-@click.option("--access-log", is_flag=True, default=None, help="A line a request on stdout.")
+@click.option(
+    "--access-log", is_flag=True, default=None, help="A line of JSON a request on stdout."
+)
+@click.option(
+    "--auth-tokens-file",
+    metavar="FILE",
+    help="Let in who sends one of its tokens (one a line; read again when it changes).",
+)
+@click.option("--public-metrics", is_flag=True, default=None, help="/metrics needs no token.")
+@click.option("--certfile", metavar="FILE", help="Speak HTTPS with this certificate (PEM).")
+@click.option("--keyfile", metavar="FILE", help="Its key, if that is not in the same file.")
+@click.option(
+    "--cors-origin",
+    "cors_origins",
+    multiple=True,
+    callback=lambda ctx, param, value: value or None,
+    metavar="ORIGIN",
+    help="A site whose scripts may call, as https://app.example.com; may be repeated.",
+)
+@click.option(
+    "--otel/--no-otel",
+    default=None,
+    help="Send spans by OpenTelemetry.  [default: if OTEL_EXPORTER_OTLP_ENDPOINT is set]",
+)
+@click.option(
+    "--capture", metavar="DIR", help="Keep inputs and predictions in this folder, as Parquet."
+)
+@click.option(
+    "--capture-rate",
+    type=click.FloatRange(0, 1),
+    metavar="SHARE",
+    help="Share of the requests that are kept.  [default: 1]",
+)
+@click.option(
+    "--capture-max-mb",
+    type=click.IntRange(1),
+    metavar="MB",
+    help="Most that captures take up; the oldest go.  [default: 1024]",
+)
 @trust_options
 def serve(
     model_uri: tuple[str, ...], trust: bool, trusted_types: tuple[str, ...], **options: Any

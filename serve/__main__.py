@@ -32,8 +32,13 @@ environment:
   MLPACK_HOST, MLPACK_PORT, MLPACK_WORKERS, MLPACK_THREADS, MLPACK_BATCHING,
   MLPACK_MAX_BATCH_ROWS, MLPACK_MAX_BATCH_WAIT, MLPACK_ROUTE, MLPACK_ROUTE_BY, MLPACK_SHADOW,
   MLPACK_TIMEOUT, MLPACK_MAX_QUEUE, MLPACK_MAX_REQUESTS, MLPACK_MAX_BODY,
-  MLPACK_GRACEFUL_TIMEOUT, MLPACK_KEEPALIVE, MLPACK_ACCESS_LOG, MLPACK_BANNER
+  MLPACK_GRACEFUL_TIMEOUT, MLPACK_KEEPALIVE, MLPACK_ACCESS_LOG, MLPACK_BANNER,
+  MLPACK_AUTH_TOKENS_FILE, MLPACK_PUBLIC_METRICS, MLPACK_CERTFILE, MLPACK_KEYFILE,
+  MLPACK_CORS_ORIGINS, MLPACK_OTEL, MLPACK_CAPTURE, MLPACK_CAPTURE_RATE, MLPACK_CAPTURE_MAX_MB
                           as the options of the same name
+  MLPACK_AUTH_TOKENS      tokens themselves, instead of a file or beside it
+  OTEL_EXPORTER_OTLP_ENDPOINT, OTEL_SERVICE_NAME and others of OpenTelemetry
+                          where spans go, and how they are called
   MLFLOW_MODELS_WORKERS, MLFLOW_SCORING_SERVER_REQUEST_TIMEOUT, SAGEMAKER_BIND_TO_PORT
                           obeyed where the above are not set
 
@@ -42,6 +47,8 @@ examples:
   python -m mlpack.serve --model champion=./a --model challenger=./b \\
       --route champion=90,challenger=10
 """
+_CORS = "a site whose scripts may call; may be repeated"
+_OTEL = "send spans by OpenTelemetry (if the usual variables name a collector)"
 _SETTINGS = {field.name for field in fields(ServeSettings)}
 
 
@@ -130,6 +137,15 @@ def _parser() -> argparse.ArgumentParser:
     add("--max-requests", type=int, help="replace a worker after about as many (0: never)")
     add("--max-body", type=parse_size, help="largest request body (100M)")
     add("--access-log", action="store_true", default=None, help="one line a request, to stdout")
+    add("--auth-tokens-file", metavar="FILE", help="let in who sends one of its tokens")
+    add("--public-metrics", action="store_true", default=None, help="/metrics needs no token")
+    add("--certfile", metavar="FILE", help="speak HTTPS with this certificate (PEM)")
+    add("--keyfile", metavar="FILE", help="its key, if that is not in the same file")
+    add("--cors-origin", action="append", dest="cors_origins", metavar="ORIGIN", help=_CORS)
+    add("--otel", action=argparse.BooleanOptionalAction, default=None, help=_OTEL)
+    add("--capture", metavar="DIR", help="keep inputs and predictions as Parquet")
+    add("--capture-rate", type=float, metavar="SHARE", help="of the requests that are kept (1)")
+    add("--capture-max-mb", type=int, metavar="MB", help="of captures; the oldest go (1024)")
     return parser
 
 

@@ -17,7 +17,14 @@ _LONGEST_BODY = 800  # characters of JSON that are still pleasant on a command l
 _LONGEST_LINE = 400
 
 
-def banner(model: LoadedModel, host: str, port: int, name: str) -> str:
+def banner(
+    model: LoadedModel,
+    host: str,
+    port: int,
+    name: str,
+    scheme: str = "http",
+    needs_token: bool = False,
+) -> str:
     """The text to print once the server answers.
 
     Args:
@@ -25,8 +32,10 @@ def banner(model: LoadedModel, host: str, port: int, name: str) -> str:
         host: the address that the server listens on.
         port: likewise.
         name: how the user calls the model.
+        scheme: http or https.
+        needs_token: whether requests need one.
     """
-    url = f"http://{_reachable(host)}:{port}"
+    url = f"{scheme}://{_reachable(host)}:{port}"
     flavors = [flavor for flavor in model.metadata.flavors if flavor != "python_function"]
     lines = [
         "",
@@ -38,7 +47,7 @@ def banner(model: LoadedModel, host: str, port: int, name: str) -> str:
         "",
         "  Try it:",
         "",
-        f"    {curl_line(url, model)}",
+        f"    {curl_line(url, model, needs_token)}",
         "",
         "  Ctrl-C stops it.",
         "",
@@ -46,12 +55,13 @@ def banner(model: LoadedModel, host: str, port: int, name: str) -> str:
     return "\n".join(lines) + "\n"
 
 
-def curl_line(url: str, model: LoadedModel) -> str:
+def curl_line(url: str, model: LoadedModel, needs_token: bool = False) -> str:
     """A command that gets a prediction, from the model's own example if it has one.
 
     A long example is cut to its first row; one that is still long is sent from its file.
     """
-    target = f"curl {url}/invocations -H 'Content-Type: application/json' -d"
+    token = ' -H "Authorization: Bearer $TOKEN"' if needs_token else ""
+    target = f"curl {url}/invocations{token} -H 'Content-Type: application/json' -d"
     file = example_file(model)
     payload = example_request(model) or {"dataframe_records": [{"column": "value"}]}
     for body in (payload, first_row(payload)):

@@ -101,11 +101,11 @@ class Batcher:
         return self._in_line(_Waiting(data, params, facts, deadline))
 
     def _alone(self, data: Any, params: Mapping[str, Any], facts: dict[str, Any]) -> Any:
-        begun = time.perf_counter()
+        facts["model_begun"] = begun = time.monotonic()
         try:
             return self._predict(data, params)
         finally:
-            facts["model_seconds"] = time.perf_counter() - begun
+            facts["model_seconds"] = time.monotonic() - begun
 
     def _in_line(self, me: _Waiting) -> Any:
         if self.max_rows > 1:
@@ -203,6 +203,7 @@ class Batcher:
         seconds = time.monotonic() - begun
         for item in batch:
             item.facts["queue_seconds"] = begun - item.since
+            item.facts["model_begun"] = begun
             item.facts["model_seconds"] = seconds
             item.facts["batch_rows"] = sum(counts)
         return results

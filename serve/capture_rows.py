@@ -66,8 +66,8 @@ class RowMaker:
     def __init__(self, signature: ModelSignature | None) -> None:
         import pyarrow as pa
 
-        self._inputs = _fields("input", signature and signature.inputs)
-        self._outputs = _fields("prediction", signature and signature.outputs)
+        self._inputs = _fields("input", signature.inputs if signature else None)
+        self._outputs = _fields("prediction", signature.outputs if signature else None)
         self.schema = pa.schema(
             [
                 ("request_id", pa.string()),

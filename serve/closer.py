@@ -12,6 +12,7 @@ import os
 import queue
 import selectors
 import socket
+import ssl
 import threading
 import time
 
@@ -36,8 +37,11 @@ class Closer:
     def close(self, sock: socket.socket) -> None:
         """Take over a connection whose answer was sent."""
         try:
-            sock.shutdown(socket.SHUT_WR)
             sock.setblocking(False)
+            if isinstance(sock, ssl.SSLSocket):
+                with contextlib.suppress(OSError, ValueError):
+                    sock.unwrap()  # says that the end is no accident, and waits for nothing
+            sock.shutdown(socket.SHUT_WR)
             if len(self._leaving) >= _MOST_AT_ONCE:
                 raise OSError
         except OSError:  # gone already, or too many to be polite to

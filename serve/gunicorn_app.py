@@ -20,11 +20,13 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from ..errors import InvalidInput
 from .process import bind, exit_on_signal, heartbeat_folder, listen, serve, set_up_logging
 from .settings import ServeSettings, available_cpus
+from .tls import Certificate, certificate_from
 
 if TYPE_CHECKING:
     from ..flavors.base import Trust
     from ..flavors.loaded import LoadedModel
     from .service import Service
+    from .watching import Watching
 
 
 @dataclass(frozen=True)
@@ -59,7 +61,8 @@ def run(sources: Sequence[ModelSource], settings: ServeSettings) -> NoReturn:
 
     Raises:
         EngineUnavailable: the address cannot be listened on.
-        InvalidInput: two models have the same name, or a route names none of them.
+        InvalidInput: two models have the same name, or a route names none of them; files of
+            tokens or certificates are not usable.
         MlpackError: a model does not load.
         SystemExit: 0 after a stop that was asked for; other when a worker could not start.
     """
@@ -67,20 +70,24 @@ def run(sources: Sequence[ModelSource], settings: ServeSettings) -> NoReturn:
     signal.signal(signal.SIGTERM, exit_on_signal)
     gc.disable()  # importing makes many objects and little garbage; on again before the fork
     names = _names(sources)
+    certificate = certificate_from(settings.certfile, settings.keyfile)
     listener = bind(settings.host, settings.port)
     _size_native_thread_pools(settings.worker_count)
     set_up_logging()
     models = [_load(source) for source in sources]
     from .scoring import Scorer
     from .service import Service
+    from .watching import Watching
 
+    named = dict(zip(names, models, strict=True))
     scorers = {
         name: Scorer(model, name, source.version)
         for name, model, source in zip(names, models, sources, strict=True)
     }
     service = Service(scorers, settings)
+    watching = Watching(settings, service, {name: _digest(model) for name, model in named.items()})
     listen(listener)
-    _serve(service, listener, sources[0].uri or str(sources[0].folder))
+    _serve(service, watching, certificate, listener, sources[0].uri or str(sources[0].folder))
 
 
 def _names(sources: Sequence[ModelSource]) -> list[str]:
@@ -116,18 +123,42 @@ def _size_native_thread_pools(workers: int) -> None:
         os.environ.setdefault(name, share)
 
 
-def _serve(service: Service, listener: socket.socket, uri: str) -> NoReturn:
+def _digest(model: LoadedModel) -> str:
+    """Of the files as they were loaded; they were hashed then."""
+    from ..flavors.integrity import digest, manifest
+
+    return digest(manifest(model.folder))
+
+
+def _serve(
+    service: Service,
+    watching: Watching,
+    certificate: Certificate | None,
+    listener: socket.socket,
+    uri: str,
+) -> NoReturn:
     from .app import create_app
     from .banner import banner
 
     settings = service.settings
     host, port = listener.getsockname()[:2]
-    welcome = banner(service.default.model, host, port, uri) if settings.banner else ""
+    scheme = "http" if certificate is None else "https"
+    welcome = (
+        banner(service.default.model, host, port, uri, scheme, watching.auth is not None)
+        if settings.banner
+        else ""
+    )
+    options = _gunicorn_settings(settings, listener)
+    # as long as that after the drain, workers may write; see `Watching.after_fork`
+    options["graceful_timeout"] += watching.flush_seconds
+    if certificate is not None:
+        options |= certificate.gunicorn_settings()
     serve(
-        lambda: create_app(service),
-        _gunicorn_settings(settings, listener),
+        lambda: create_app(service, watching=watching),
+        options,
         settings.timeout,
         welcome,
+        watch=watching,
         app_life=service,
         most_waiting=settings.max_queue,
     )
@@ -149,8 +180,6 @@ def _gunicorn_settings(settings: ServeSettings, listener: socket.socket) -> dict
         "keepalive": int(settings.keepalive),
         "worker_tmp_dir": heartbeat_folder(),
         "control_socket_disable": True,
-        "accesslog": "-" if settings.access_log else None,
-        "access_log_format": '%(t)s [%(p)s] %(h)s "%(r)s" %(s)s %(B)s %(M)sms',
         "loglevel": "warning",
         "proc_name": "mlpack serve",
     }

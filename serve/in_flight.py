@@ -12,11 +12,13 @@ from __future__ import annotations
 import contextlib
 import json
 import socket
+import ssl
 import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
+from typing import Any
 
 from ..errors import DeadlineExceeded
 
@@ -35,10 +37,16 @@ class Phase(Enum):
 
 @dataclass
 class _Request:
-    sock: socket.socket
+    connection: Any  # a socket, or what has one as `sock`; TLS puts another in its place
     phase: Phase
     due: float
     arrived: float
+
+    @property
+    def sock(self) -> socket.socket:
+        """The socket as it is now."""
+        found: socket.socket = getattr(self.connection, "sock", self.connection)
+        return found
 
 
 class InFlight:
@@ -64,16 +72,16 @@ class InFlight:
         self._lock = threading.Lock()
         self._requests: dict[int, _Request] = {}
 
-    def begin(self, sock: socket.socket, arrived: float | None = None) -> None:
+    def begin(self, connection: Any, arrived: float | None = None) -> None:
         """The calling thread turns to a connection.
 
         Args:
-            sock: of the connection.
+            connection: a socket, or what has it as ``sock``.
             arrived: when its request came, if that was earlier: the limit counts from then.
         """
         now = self._clock()
         request = _Request(
-            sock, Phase.HEAD, now + HEAD_SECONDS, now if arrived is None else arrived
+            connection, Phase.HEAD, now + HEAD_SECONDS, now if arrived is None else arrived
         )
         with self._lock:
             self._requests[threading.get_ident()] = request
@@ -95,6 +103,10 @@ class InFlight:
                 request.due = self._clock() + seconds if seconds else float("inf")
             request.phase = phase
             return True
+
+    def given_up(self) -> bool:
+        """Whether somebody else has answered the calling thread's request."""
+        return threading.get_ident() not in self._requests
 
     def end(self) -> None:
         """The calling thread is done with its connection."""
@@ -134,7 +146,8 @@ class InFlight:
             write_json(request.sock, 504, "Gateway Timeout", self._timeout().to_dict())
         elif request.phase is not Phase.SEND:
             content = {"error_code": "BAD_REQUEST", "message": "The request came too slowly."}
-            write_json(request.sock, 408, "Request Timeout", content)
+            if not isinstance(request.sock, ssl.SSLSocket):  # its thread is using it
+                write_json(request.sock, 408, "Request Timeout", content)
         request.due = float("inf")
         _shut(request.sock)
 
@@ -151,10 +164,15 @@ def write_json(sock: socket.socket, status: int, reason: str, content: dict[str,
         "Content-Security-Policy: default-src 'none'; frame-ancestors 'none'\r\n"
         "X-Content-Type-Options: nosniff\r\n\r\n"
     )
-    with contextlib.suppress(OSError):
-        sock.send(head.encode("latin-1") + body, socket.MSG_DONTWAIT)
+    with contextlib.suppress(OSError, ValueError):  # ValueError: TLS that has ended already
+        if isinstance(sock, ssl.SSLSocket):
+            sock.setblocking(False)
+            sock.send(head.encode("latin-1") + body)
+        else:
+            sock.send(head.encode("latin-1") + body, socket.MSG_DONTWAIT)
 
 
 def _shut(sock: socket.socket) -> None:
     with contextlib.suppress(OSError):
-        sock.shutdown(socket.SHUT_RDWR)
+        # TLS's own would take the session away from the thread that is using it
+        socket.socket.shutdown(sock, socket.SHUT_RDWR)

@@ -164,7 +164,7 @@ class Meters:
         sums: dict[Family, dict[Labels, list[float]]] = {family: {} for family in self.families}
         for slot in range(self._slots):
             for family, labels, place in self._series(slot):
-                cells = self.cells[place : place + family.size].tolist()
+                cells = list(map(float, self.cells[place : place + family.size]))
                 known = sums[family].get(labels)
                 sums[family][labels] = (
                     [a + b for a, b in zip(known, cells, strict=True)] if known else cells

@@ -34,7 +34,7 @@ class Metrics:
     Attributes:
         meters: the numbers.
         in_flight, queued: gauges that the core moves.
-        captured, capture_dropped, log_dropped, spans_dropped, shadow_calls, restarts, timeouts:
+        captured, capture_dropped, log_dropped, shadow_calls, restarts, timeouts:
             counters that others move.
     """
 

@@ -112,6 +112,14 @@ class WorkerWatch:
     def after_fork(self, worker: Any) -> None:
         """In the new worker, before anything else."""
 
+    def look(self, waiting: int, overdue: int) -> None:
+        """In a worker, about once a second.
+
+        Args:
+            waiting: requests that wait for a thread.
+            overdue: requests that were given up since the last time.
+        """
+
     def before_exit(self, worker: Any) -> None:
         """In a worker whose requests are done: what it has yet to write is written now."""
 
@@ -148,7 +156,7 @@ def serve(
         most_waiting: requests that may wait for a thread of a worker; None: any number. What
             comes then reaches the application marked ``mlpack.overloaded``.
     """
-    watcher = watch or WorkerWatch()
+    watching = watch or WorkerWatch()
     from gunicorn.app.base import BaseApplication
     from gunicorn.errors import HaltServer
 
@@ -160,13 +168,14 @@ def serve(
         request_timeout = timeout
         patience = client_patience
         lifecycle = app_life or Lifecycle()
+        watcher = watching
         max_queue = most_waiting
 
         def load_config(self) -> None:
             for setting, value in options.items():
                 self.cfg.set(setting, value)
             self.cfg.set("worker_class", ThreadedWorker)
-            self.cfg.set("pre_fork", lambda arbiter, worker: watcher.before_fork(worker))
+            self.cfg.set("pre_fork", lambda arbiter, worker: watching.before_fork(worker))
             self.cfg.set("post_fork", hand_over_signals)
             self.cfg.set("post_worker_init", start)
             self.cfg.set("worker_exit", finish)
@@ -177,11 +186,11 @@ def serve(
 
     def hand_over_signals(arbiter: Any, worker: Any) -> None:
         worker.early_signals = arbiter.SIG_QUEUE
-        watcher.after_fork(worker)
+        watching.after_fork(worker)
 
     def finish(arbiter: Any, worker: Any) -> None:
         if worker.pid == os.getpid():  # gunicorn also calls it in the parent, for the vanished
-            watcher.before_exit(worker)
+            watching.before_exit(worker)
 
     # shared with the workers: whether one of them was ever ready
     came_up = mmap.mmap(-1, 1)
@@ -197,7 +206,7 @@ def serve(
 
     def end_if_none_ever_came_up(arbiter: Any, worker: Any) -> None:
         stopping = not arbiter.LISTENERS
-        watcher.after_death(worker, stopping)
+        watching.after_death(worker, stopping)
         if not came_up[0] and not stopping:
             raise HaltServer("A worker died while it started.", arbiter.WORKER_BOOT_ERROR)
 

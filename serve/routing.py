@@ -142,6 +142,8 @@ class Shadow:
         texts = {name: v for name, v in exchange.environ.items() if type(v) is str}
         copy = Exchange(texts, exchange.body, route=exchange.route, model=self.scorer.name)
         copy.facts.update(shadow=True, version=self.scorer.version)
+        if "request_id" in exchange.facts:
+            copy.facts["request_id"] = exchange.facts["request_id"]
         self._line.put(copy)
         return True
 

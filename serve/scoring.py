@@ -165,7 +165,7 @@ class Scorer:
     ) -> Any:
         if self.batcher is not None:
             return self.batcher.predict(data, params, facts, deadline)
-        begun = time.monotonic()
+        facts["model_begun"] = begun = time.monotonic()
         if begun > deadline:
             raise DeadlineExceeded("The request waited longer than it may take.")
         try:

@@ -52,6 +52,7 @@ def name_request(exchange: Exchange) -> Answer | None:
     ):
         exchange.facts["trace_id"] = trace.trace_id
         exchange.facts["span_id"] = trace.span_id
+        exchange.facts["trace_flags"] = trace.flags
     return None
 
 

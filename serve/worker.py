@@ -76,11 +76,12 @@ class ThreadedWorker(gthread.ThreadWorker):  # type: ignore[misc]
         super().load_wsgi()
         app = self.wsgi
         enter, patience, limit = self.in_flight.enter, self.app.patience, self.in_flight.limit
-        current = self.current
+        current, given_up = self.current, self.in_flight.given_up
 
         def watched(environ: dict[str, Any], start_response: Any) -> Any:
             environ["mlpack.arrived"] = current.arrived
             environ["mlpack.overloaded"] = current.refused
+            environ["mlpack.given_up"] = given_up
             if limit:
                 environ["mlpack.deadline"] = current.arrived + limit
             environ["mlpack.sending"] = lambda: enter(Phase.SEND)
@@ -159,7 +160,7 @@ class ThreadedWorker(gthread.ThreadWorker):  # type: ignore[misc]
 
     def _handle_one(self, conn: gthread.TConn) -> Any:
         self.current.arrived, self.current.refused = conn.arrived, conn.refused
-        self.in_flight.begin(conn.sock, conn.arrived)
+        self.in_flight.begin(conn, conn.arrived)
         try:
             return super().handle(conn)
         finally:
@@ -173,12 +174,16 @@ class ThreadedWorker(gthread.ThreadWorker):  # type: ignore[misc]
         """
         if not self.alive or conn.refused or self.tpool._work_queue.qsize():
             return False
+        if self.cfg.is_ssl and conn.sock.pending():  # decrypted already
+            return True
         return _is_readable(conn.sock, _PAUSE)
 
     def notify(self) -> None:
         """Called by the main loop at least once a second."""
-        for line in self.in_flight.expire():
+        overdue = self.in_flight.expire()
+        for line in overdue:
             self.log.error(line)
+        self.app.watcher.look(self.tpool._work_queue.qsize(), len(overdue))
         if self.in_flight.stuck >= self.cfg.threads:
             # nothing else runs in this process: let the parent start a fresh one at once
             self.log.error("All threads of worker %s are stuck; replacing it.", self.pid)
