@@ -194,8 +194,9 @@ class VersionsClient:
 
     def get_model_version_download_uri(self, name: str, version: str | int) -> str:
         """The address of a version's files."""
-        found = self.get_model_version(name, version)
-        return found.location or found.source
+        return self.registry.get_download_uri(
+            names.registered_model_name(name), names.version(version)
+        )
 
     def get_model_version_stages(self, name: str, version: str | int) -> list[str]:
         """All stages that a version can be in."""

@@ -11,7 +11,7 @@ from urllib.parse import unquote
 from ..artifacts.local import LocalArtifacts
 from ..artifacts.open import open_artifacts
 from ..errors import InvalidInput, InvalidState, MlpackError, NotFound
-from ..uris import LocalUri, LoggedModelUri, RegisteredModelUri, RemoteUri, RunUri, Uri, parse
+from ..uris import LocalUri, LoggedModelUri, RegisteredModelUri, RemoteUri, RunUri, parse
 from .cache import model_folder, temporary_copy
 from .entities import VersionStatus
 from .places import check_ready, place_of, ready_models
@@ -151,8 +151,8 @@ def _in_registry(client: MlpackClient, parsed: RegisteredModelUri, text: str) ->
             f"{f' ({version.status_message})' if version.status_message else ''}."
         )
     files = client.get_version_files(version.name, version.version) if version.digest else {}
-    gone = f"The files of {called} are gone: the registry does not say where they were."
-    for address in _addresses_of(version):
+    gone = "the registry does not say where they were."
+    for address in _addresses_of(client, version):
         try:
             return _at(client, version, address, parsed.path, files, text)
         except NotFound as error:
@@ -169,18 +169,26 @@ def _in_registry(client: MlpackClient, parsed: RegisteredModelUri, text: str) ->
 
 
 def _addresses_of(
-    version: ModelVersion,
+    client: MlpackClient, version: ModelVersion
 ) -> Iterator[LocalUri | RemoteUri | RunUri | LoggedModelUri]:
     """Where to look for a version's files, what stays true when a store is moved first."""
-    known: list[Uri] = [LoggedModelUri(version.model_id)] if version.model_id else []
-    for address in (version.source, version.location):
-        try:
-            known += [parse(address)] if address else []
-        except InvalidInput:  # of a kind that others understand
-            continue
+    known = [LoggedModelUri(version.model_id)] if version.model_id else []
+    known += [*_read(version.source), *_read(version.location)]
     by_record = [each for each in known if isinstance(each, LoggedModelUri | RunUri)]
     by_place = [each for each in reversed(known) if isinstance(each, LocalUri | RemoteUri)]
-    yield from dict.fromkeys([*by_record, *by_place])
+    yield from (tried := dict.fromkeys([*by_record, *by_place]))
+    for each in _read(client.get_model_version_download_uri(version.name, version.version)):
+        if each not in tried:
+            yield each
+
+
+def _read(address: str | None) -> list[Any]:
+    """What can be looked up of an address; nothing, if it is of a kind that others understand."""
+    try:
+        parsed = parse(address) if address else None
+    except InvalidInput:
+        return []
+    return [] if parsed is None or isinstance(parsed, RegisteredModelUri) else [parsed]
 
 
 def _at(

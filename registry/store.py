@@ -80,6 +80,9 @@ class RegistryStore(Protocol):
     def get_model_version(self, name: str, version: int) -> ModelVersion:
         """One version, with its tags and aliases."""
 
+    def get_download_uri(self, name: str, version: int) -> str:
+        """The address where a client finds the files of a version."""
+
     def get_files(self, name: str, version: int) -> dict[str, str]:
         """The checksum of every file at registration; empty when none were recorded."""
 

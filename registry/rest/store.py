@@ -163,6 +163,11 @@ class RestRegistry:
         found = self._get("model-versions/get", name=name, version=str(version))
         return self._located(_version(found))
 
+    def get_download_uri(self, name: str, version: int) -> str:
+        asked = {"name": name, "version": str(version)}
+        answer = self._get("model-versions/get-download-uri", **asked)
+        return str(answer.get("artifact_uri", ""))
+
     def get_files(self, name: str, version: int) -> dict[str, str]:
         try:
             answer = self._get("model-versions/files", name=name, version=str(version))
@@ -312,9 +317,8 @@ class RestRegistry:
         """A copy says which version it is of, and that may be gone: the server knows more."""
         if version.location or not isinstance(_parsed(version.source), RegisteredModelUri):
             return version
-        asked = {"name": version.name, "version": str(version.version)}
-        answer = self._get("model-versions/get-download-uri", **asked)
-        return replace(version, location=answer.get("artifact_uri") or None)
+        location = self.get_download_uri(version.name, version.version)
+        return replace(version, location=location or None)
 
     def _get(self, path: str, **query: Any) -> wire.Json:
         return self.http.json("GET", _API + path, query=query)

@@ -84,6 +84,10 @@ class Versions(Models):
         with self.database.read() as connection:
             return self._version(connection, name, version)
 
+    def get_download_uri(self, name: str, version: int) -> str:
+        found = self.get_model_version(name, version)
+        return found.location or found.source
+
     def get_files(self, name: str, version: int) -> dict[str, str]:
         table = model_version_files.c
         with self.database.read() as connection:
