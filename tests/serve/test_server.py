@@ -1,10 +1,8 @@
 """Real gunicorn around real model folders: start, answers, limits, signals."""
 
-import atexit
 import http.client
 import json
 import os
-import re
 import shutil
 import signal
 import socket
@@ -13,37 +11,13 @@ import sys
 import time
 from threading import Thread
 
-import cloudpickle
 import numpy as np
 import pytest
 
-from mlpack.flavors import PythonModel, save_model
+from mlpack.flavors import save_model
+from mlpack.tests.serve.real import JSON, Server, save_obedient
 
 pytestmark = pytest.mark.server
-cloudpickle.register_pickle_by_value(sys.modules[__name__])
-
-COMMAND = [sys.executable, "-m", "mlpack.serve", "serve"]
-JSON = {"Content-Type": "application/json"}
-
-
-class Obedient(PythonModel):
-    """Does what the request says."""
-
-    def predict(self, context, model_input, params=None):
-        order = model_input[0] if isinstance(model_input, list) else model_input
-        if str(order).startswith("sleep"):
-            time.sleep(float(order[5:]))
-        if order == "die":
-            os.kill(os.getpid(), signal.SIGKILL)
-        if order == "goodbye":
-            atexit.register(lambda: print("The model said goodbye.", file=sys.stderr))
-        if order == "raise":
-            raise ValueError("refused to obey")
-        if order == "pid":
-            return os.getpid()
-        if order == "threads":
-            return os.environ["OMP_NUM_THREADS"]
-        return model_input
 
 
 @pytest.fixture(scope="module")
@@ -52,60 +26,11 @@ def models(tmp_path_factory):
     from sklearn.ensemble import RandomForestClassifier
 
     root = tmp_path_factory.mktemp("models")
-    save_model(Obedient(), root / "obedient", signature=False)
+    save_obedient(root / "obedient")
     X, y = load_iris(return_X_y=True, as_frame=True)
     forest = RandomForestClassifier(5, random_state=0).fit(X, y)
     save_model(forest, root / "iris", input_example=X.head(2))
     return root
-
-
-class Server:
-    """``python -m mlpack.serve`` on a free port."""
-
-    def __init__(self, folder, tmp_path, *options, **environ):
-        self.log = tmp_path / f"log {time.monotonic_ns()}"
-        self.out = self.log.with_suffix(".out")
-        environ = {"MLPACK_TRUST_MODEL": "1", **environ}
-        with self.log.open("wb") as log, self.out.open("wb") as out:
-            self.process = subprocess.Popen(
-                [*COMMAND, "--model", str(folder), "--host", "127.0.0.1", "--port", "0", *options],
-                stdout=out,
-                stderr=log,
-                env={**os.environ, **environ},
-                start_new_session=True,
-            )
-
-    @property
-    def text(self):
-        return self.log.read_text()
-
-    def ready(self):
-        until = time.monotonic() + 60
-        while not (found := re.search(r"serving on http://127.0.0.1:(\d+)", self.text)):
-            assert self.process.poll() is None and time.monotonic() < until, self.text
-            time.sleep(0.02)
-        self.port = int(found[1])
-        return self
-
-    def connect(self):
-        return socket.create_connection(("127.0.0.1", self.port), timeout=30)
-
-    def request(self, method, path, body=None, headers=JSON):
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
-        connection.request(method, path, body, headers)
-        response = connection.getresponse()
-        content = response.read()
-        connection.close()
-        return response.status, json.loads(content) if content.startswith(b"{") else content
-
-    def order(self, *orders):
-        return self.request("POST", "/invocations", json.dumps({"inputs": list(orders)}))
-
-    def stop(self, signum=signal.SIGTERM):
-        begun = time.monotonic()
-        self.process.send_signal(signum)
-        code = self.process.wait(60)
-        return code, time.monotonic() - begun
 
 
 @pytest.fixture
