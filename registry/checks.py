@@ -69,18 +69,35 @@ def files_of(place: ArtifactStore) -> dict[str, str]:
     return dict(sorted(found.items()))
 
 
+def described(place: ArtifactStore) -> Model:
+    """The descriptor of a model.
+
+    Raises:
+        BadModel: it is damaged.
+    """
+    return _parsed(_read(place))
+
+
 def described_files(place: ArtifactStore) -> dict[str, str]:
     """What a model's own descriptor says of its files, with the checksum of the descriptor."""
-    from ..flavors import yaml_text
+    raw = _read(place)
+    own = {MLMODEL: f"sha256:{hashlib.sha256(raw).hexdigest()}"}
+    return {str(name): str(sha) for name, sha in _parsed(raw).files.items()} | own
 
+
+def _read(place: ArtifactStore) -> bytes:
     raw = b""
     for piece in place.read(MLMODEL):
         raw += piece
         if len(raw) > _LARGEST_DESCRIPTOR:
             raise BadModel(f"The file {MLMODEL} of a model is over {_LARGEST_DESCRIPTOR >> 20} MB.")
-    described = Model.from_dict(yaml_text.load(raw, MLMODEL)).files
-    own = {MLMODEL: f"sha256:{hashlib.sha256(raw).hexdigest()}"}
-    return {str(name): str(sha) for name, sha in described.items()} | own
+    return raw
+
+
+def _parsed(raw: bytes) -> Model:
+    from ..flavors import yaml_text
+
+    return Model.from_dict(yaml_text.load(raw, MLMODEL))
 
 
 def check_unchanged(
@@ -107,6 +124,6 @@ def check_unchanged(
     more = len(problems) - _SHOWN
     shown = ", ".join(problems[:_SHOWN]) + (f" and {more} more" if more > 0 else "")
     raise ModelChanged(
-        f"The files of {called} were changed since it was logged: {shown}. It is not registered; "
-        "log the model again."
+        f"The files of {called} were changed since the model was logged: {shown}. It is not "
+        "registered; log it again."
     )

@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..errors import InvalidInput, InvalidState
+from ..errors import InvalidInput, InvalidState, MlpackError
 from ..tracking.uri import family
 from ..uris import LoggedModelUri, RegisteredModelUri, RunUri, parse
 from . import names
-from .checks import check_is_model, check_unchanged, described_files, files_of
+from .checks import check_is_model, check_unchanged, described, described_files, files_of
 from .client import MlpackClient
 from .client_versions import by
 from .entities import DIGEST_TAG, ModelVersion, VersionStatus
@@ -171,6 +171,8 @@ def _find(client: MlpackClient, uri: str | Path, files: Mapping[str, str] | None
         files = _check_files(client, placed, str(uri))
     if isinstance(parsed, LoggedModelUri) and parsed.path:
         raise InvalidInput(f"{str(uri)!r} is a part of a model; register the whole of it.")
+    if placed.model is None and not isinstance(parsed, RunUri) and files:
+        placed = _as_logged(client, placed, files)
     if placed.model is not None:
         source = f"models:/{placed.model.model_id}"
     elif isinstance(parsed, RunUri):
@@ -184,6 +186,20 @@ def _find(client: MlpackClient, uri: str | Path, files: Mapping[str, str] | None
         model_id=placed.model.model_id if placed.model else None,
         files=files,
     )
+
+
+def _as_logged(client: MlpackClient, placed: Placed, files: Mapping[str, str]) -> Placed:
+    """A folder as the logged model that it claims to be a copy of, if every file is the same."""
+    from ..flavors.integrity import digest
+
+    claimed = described(placed.place).model_id
+    try:
+        model = client.get_logged_model(claimed) if claimed else None
+    except MlpackError:
+        return placed
+    if model is None or model.digest != digest(files):
+        return placed
+    return place_of(client, LoggedModelUri(model.model_id))
 
 
 def _copy_of(client: MlpackClient, version: ModelVersion, path: str) -> _Candidate:
@@ -204,14 +220,14 @@ def _check_files(client: MlpackClient, placed: Placed, called: str) -> Mapping[s
     """The checksums to put on record; None when they are for the server to find."""
     check_is_model(placed.place, called)
     digest = placed.model.digest if placed.model else None
-    described = described_files(placed.place)
+    told = described_files(placed.place)
     if family(client.registry_uri) == "http":  # which reads the files itself, as far as it can
         from ..flavors.integrity import digest as digest_of
 
-        return described if digest and digest_of(described) == digest else None
+        return told if digest and digest_of(told) == digest else None
     files = files_of(placed.place)
     if digest is not None:
-        check_unchanged(files, digest, called, described)
+        check_unchanged(files, digest, called, told)
     return files
 
 
