@@ -53,14 +53,14 @@ def save_obedient(folder):
 class Server:
     """``python -m mlpack.serve`` on a free port; ends with the block."""
 
-    def __init__(self, folder, tmp_path, *options, **environ):
+    def __init__(self, folder, tmp_path, *options, stdout=None, **environ):
         self.log = tmp_path / f"log {time.monotonic_ns()}"
         self.out = self.log.with_suffix(".out")
         environ = {"MLPACK_TRUST_MODEL": "1", **environ}
         with self.log.open("wb") as log, self.out.open("wb") as out:
             self.process = subprocess.Popen(
                 [*COMMAND, "--model", str(folder), "--host", "127.0.0.1", "--port", "0", *options],
-                stdout=out,
+                stdout=stdout or out,
                 stderr=log,
                 env={**os.environ, **environ},
                 start_new_session=True,
