@@ -23,20 +23,20 @@ from .options import examples, model_uri_option, parse_json_option, trust_from, 
     "--input-path",
     required=True,
     metavar="FILE",
-    help="Rows to score: .csv, .json (as for /invocations) or .parquet; - for standard input.",
+    help="Rows to score: .csv, .json (as for /invocations), .parquet, .arrow, .npy; - for stdin.",
 )
 @click.option(
     "-o",
     "--output-path",
     default="-",
     metavar="FILE",
-    help="Where predictions go: .csv, .json or .parquet. Default: JSON on standard output.",
+    help="Where predictions go: .csv, .json, .parquet, .arrow, .npy. Default: JSON to stdout.",
 )
 @click.option(
     "--format",
     "-t",
     "input_format",
-    type=click.Choice(["csv", "json", "parquet"]),
+    type=click.Choice(["csv", "json", "parquet", "arrow", "npy"]),
     help="Format of the input, when its name does not tell.",
 )
 @click.option(

@@ -2,27 +2,45 @@
 
 from __future__ import annotations
 
-import csv
-import io
-import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from ..errors import InvalidInput, MissingDependency, NotFound
+from ..errors import InvalidInput, MissingDependency, ModelFailed, NotAcceptable, NotFound
 from ..flavors.staging import write_file
-from . import codecs, json_forms
+from . import answers, codecs, json_forms, npy
 from .codecs import Decoded
-from .encode import encode_json, to_plain
-from .scoring import Scorer
+from .encode import encode_predictions
+from .scoring import Scorer, blaming_the_model
 
 if TYPE_CHECKING:
     from ..flavors.loaded import LoadedModel
     from ..flavors.signature import ModelSignature
 
-_FORMATS = {".csv": "csv", ".json": "json", ".parquet": "parquet", ".pq": "parquet"}
-_CONTENT_TYPES = {"csv": codecs.CSV, "json": codecs.JSON, "parquet": codecs.PARQUET}
+
+class _Format(NamedTuple):
+    """A format of files."""
+
+    content_type: str
+    suffixes: tuple[str, ...]
+    encode: Callable[[Any], bytes]
+
+
+def _encode_json(predictions: Any) -> bytes:
+    return encode_predictions(predictions) + b"\n"
+
+
+_FORMATS = {
+    "csv": _Format(codecs.CSV, (".csv",), answers.encode_csv),
+    "json": _Format(codecs.JSON, (".json",), _encode_json),
+    "parquet": _Format(codecs.PARQUET, (".parquet", ".pq"), answers.encode_parquet),
+    "arrow": _Format(codecs.ARROW_FILE, (".arrow", ".feather"), answers.encode_arrow_file),
+    "npy": _Format(codecs.NPY, (".npy",), npy.encode),
+}
+_SUFFIXES = {suffix: name for name, form in _FORMATS.items() for suffix in form.suffixes}
+_ENDINGS = ".csv, .json, .parquet, .arrow or .npy"
+_NO_LIMIT = 2**62  # of what a file unpacks to: it is the user's own
 
 
 def predict_file(
@@ -36,12 +54,12 @@ def predict_file(
 
     Args:
         model: loaded.
-        input_path: CSV with a header, JSON (as a request's body, or a bare list of records)
-            or Parquet; "-" reads standard input.
-        output_path: .csv, .json (``{"predictions": …}``) or .parquet; "-" writes JSON to
-            standard output. A file appears whole or not at all.
-        content_type: "csv", "json", "parquet" or a media type; needed when the input's name
-            does not tell. Standard input is JSON unless this says otherwise.
+        input_path: CSV with a header, JSON (as a request's body, or a bare list of records),
+            Parquet, Arrow or NPY; "-" reads standard input.
+        output_path: .csv, .json (``{"predictions": …}``), .parquet, .arrow or .npy; "-" writes
+            JSON to standard output. A file appears whole or not at all.
+        content_type: "csv", "json", "parquet", "arrow", "npy" or a media type; needed when the
+            input's name does not tell. Standard input is JSON unless this says otherwise.
         params: inference parameters; they win over those in a JSON file.
 
     Raises:
@@ -55,29 +73,28 @@ def predict_file(
     scorer = Scorer(model)
     decoded = _decode(_read(input_path), input_format, scorer.signature)
     merged = {**(decoded.params or {}), **(params or {})}
-    try:
-        predictions = scorer.predict(decoded._replace(params=merged))
-        content = _encode(predictions, output_format)
-    except RecursionError:
-        raise InvalidInput("The predictions are nested too deep to be written.") from None
-    _write(content, output_path)
+    predictions = scorer.predict(decoded._replace(params=merged))
+    _write(_encode(predictions, output_format), output_path)
 
 
 def _format_of(path: str | Path, content_type: str | None) -> str:
     if content_type is not None:
         media_type = codecs.parse_content_type(content_type)[0]
-        for name, known in _CONTENT_TYPES.items():
-            if media_type in (name, known):
+        for name, form in _FORMATS.items():
+            if media_type in (name, form.content_type) or (name, media_type) == _STREAM:
                 return name
-        raise InvalidInput(f"The content type {content_type!r} is none of csv, json, parquet.")
+        raise InvalidInput(f"The content type {content_type!r} is none of {', '.join(_FORMATS)}.")
     if str(path) == "-":
         return "json"
     suffix = Path(path).suffix.lower()
-    if suffix not in _FORMATS:
+    if suffix not in _SUFFIXES:
         raise InvalidInput(
-            f"The name {str(path)!r} does not tell its format: end it in .csv, .json or .parquet."
+            f"The name {str(path)!r} does not tell its format: end it in {_ENDINGS}."
         )
-    return _FORMATS[suffix]
+    return _SUFFIXES[suffix]
+
+
+_STREAM = ("arrow", codecs.ARROW)  # read like the file
 
 
 def _read(path: str | Path) -> bytes:
@@ -96,7 +113,7 @@ def _decode(body: bytes, form: str, signature: ModelSignature | None) -> Decoded
         records = json_forms.loads(body)
         payload = {"dataframe_records" if _are_records(records) else "instances": records}
         return Decoded(*json_forms.split_payload(payload, signature))
-    return codecs.decode(body, _CONTENT_TYPES[form], signature)
+    return codecs.decode(body, _FORMATS[form].content_type, signature, _NO_LIMIT)
 
 
 def _are_records(rows: Any) -> bool:
@@ -104,69 +121,17 @@ def _are_records(rows: Any) -> bool:
 
 
 def _encode(predictions: Any, form: str) -> bytes:
-    if form == "json":
-        return b'{"predictions":' + encode_json(predictions) + b"}\n"
-    names, columns = as_columns(predictions)
-    return _to_csv(names, columns) if form == "csv" else _to_parquet(names, columns)
-
-
-def as_columns(predictions: Any) -> tuple[list[str], list[list[Any]]]:
-    """Predictions as named columns: a DataFrame's own, else "prediction" or numbered ones.
-
-    Raises:
-        ModelFailed: a value has no plain form.
-        InvalidInput: columns of different lengths.
-    """
-    plain = to_plain(predictions)
-    if isinstance(plain, dict) and plain and all(isinstance(v, list) for v in plain.values()):
-        if len({len(column) for column in plain.values()}) > 1:
-            raise InvalidInput(
-                "The model returned columns of different lengths; write them as .json."
-            )
-        return list(plain), list(plain.values())
-    rows = plain if isinstance(plain, list) else [plain]
-    if rows and all(isinstance(row, dict) for row in rows):
-        names = list(dict.fromkeys(name for row in rows for name in row))
-        return names, [[row.get(name) for row in rows] for name in names]
-    widths = {len(row) if isinstance(row, list) else -1 for row in rows}
-    if len(widths) == 1 and (width := widths.pop()) > 0:
-        return [f"prediction_{i}" for i in range(width)], [list(c) for c in zip(*rows, strict=True)]
-    return ["prediction"], [rows]
-
-
-def _to_csv(names: list[str], columns: list[list[Any]]) -> bytes:
-    text = io.StringIO(newline="")
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(names)
-    writer.writerows([_cell(value) for value in row] for row in zip(*columns, strict=True))
-    return text.getvalue().encode("utf-8", "surrogatepass")
-
-
-def _cell(value: Any) -> Any:
-    if isinstance(value, list | dict):
-        return json.dumps(value)
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    return value  # None is written as an empty cell
-
-
-def _to_parquet(names: list[str], columns: list[list[Any]]) -> bytes:
     try:
-        import pyarrow as pa
-        import pyarrow.parquet as pq
-    except ImportError:
+        with blaming_the_model():  # its code runs here when it returned a generator
+            return _FORMATS[form].encode(predictions)
+    except NotAcceptable as error:
+        raise InvalidInput(f"{error.message} (Write .json.)") from None
+    except ModelFailed as error:
+        if not isinstance(error.__cause__, ImportError):
+            raise
         raise MissingDependency(
-            "Writing Parquet needs pyarrow: pip install pyarrow, or write .csv or .json."
+            f"Writing .{form} needs pyarrow: pip install pyarrow, or write .csv or .json."
         ) from None
-    sink = pa.BufferOutputStream()
-    try:
-        pq.write_table(pa.table(dict(zip(names, columns, strict=True))), sink)
-    except pa.ArrowException as error:
-        raise InvalidInput(
-            f"The predictions do not fit Parquet ({str(error).splitlines()[0]}); write .json."
-        ) from None
-    content: bytes = sink.getvalue().to_pybytes()
-    return content
 
 
 def _write(content: bytes, path: str | Path) -> None:

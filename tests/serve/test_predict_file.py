@@ -17,7 +17,8 @@ from mlpack.errors import (
     SchemaMismatch,
     StorageFailed,
 )
-from mlpack.serve.predict import as_columns, predict_file
+from mlpack.serve.columns import named_columns
+from mlpack.serve.predict import predict_file
 
 ROWS = [
     {"age": 40, "income": 1.5, "city": "Rome"},
@@ -40,22 +41,34 @@ def inputs(tmp_path):
     frame.to_parquet(tmp_path / "in.parquet")
     (tmp_path / "in.json").write_text(json.dumps({"dataframe_records": ROWS}))
     (tmp_path / "list.json").write_text(json.dumps(ROWS))
+    frame.to_feather(tmp_path / "in.arrow")
     return tmp_path
 
 
 def result(path):
     if path.suffix == ".json":
         return json.loads(path.read_text())["predictions"]
-    read = pd.read_csv if path.suffix == ".csv" else pd.read_parquet
+    if path.suffix == ".npy":
+        return np.load(path).tolist()
+    read = {".csv": pd.read_csv, ".parquet": pd.read_parquet, ".arrow": pd.read_feather}[
+        path.suffix
+    ]
     return read(path)["prediction"].tolist()
 
 
-@pytest.mark.parametrize("source", ["in.csv", "in.json", "list.json", "in.parquet"])
-@pytest.mark.parametrize("target", ["out.csv", "out.json", "out.parquet"])
+@pytest.mark.parametrize("source", ["in.csv", "in.json", "list.json", "in.parquet", "in.arrow"])
+@pytest.mark.parametrize("target", ["out.csv", "out.json", "out.parquet", "out.arrow", "out.npy"])
 def test_every_format_in_and_out(model, inputs, source, target):
     predict_file(model, inputs / source, inputs / target)
     assert result(inputs / target) == [0.75, 1.25]
     assert sorted(p.name for p in inputs.iterdir() if p.name.startswith(".")) == []
+
+
+def test_an_array_in_and_out(fake_model, grid, tmp_path):
+    np.save(tmp_path / "in.npy", np.arange(6.0).reshape(2, 3))
+    model = fake_model(lambda data, params: data.sum(axis=1), grid)
+    predict_file(model, tmp_path / "in.npy", tmp_path / "out.npy")
+    assert np.load(tmp_path / "out.npy").tolist() == [3.0, 12.0]
 
 
 def test_params(model, inputs):
@@ -102,8 +115,8 @@ def test_what_is_wrong_is_said_and_leaves_nothing(model, inputs, fake_model, peo
     check(SchemaMismatch, inputs / "bad.csv", out, "column 'age': expected long, got string 'x'")
     check(NotFound, inputs / "no.csv", out, "There is no file")
     check(InvalidInput, inputs, out, "does not tell its format")
-    check(InvalidInput, csv, inputs / "out.xlsx", r"end it in \.csv, \.json or \.parquet")
-    check(InvalidInput, csv, out, "none of csv, json, parquet", content_type="xml")
+    check(InvalidInput, csv, inputs / "out.xlsx", r"end it in \.csv, \.json, \.parquet")
+    check(InvalidInput, csv, out, "none of csv, json, parquet, arrow, npy", content_type="xml")
     check(NotFound, csv, inputs / "no" / "out.csv", "There is no folder")
     check(SchemaMismatch, csv, out, "'k'", params={"k": 1})
 
@@ -160,7 +173,8 @@ def test_an_output_is_as_readable_as_the_umask_says(model, inputs):
     ids=lambda v: repr(v)[:30],
 )
 def test_predictions_as_columns(predictions, names, columns):
-    assert as_columns(predictions) == (names, columns)
+    found, values = named_columns(predictions)
+    assert (found, [list(column) for column in values]) == (names, columns)
 
 
 def test_cells_of_a_csv(fake_model, tmp_path):
