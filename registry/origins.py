@@ -73,6 +73,7 @@ def _of_dataset(client: MlpackClient, dataset: str) -> _Found:
     found = _of_runs(client, _reading(client, dataset, None))
     found |= _of_runs(client, _reading(client, None, dataset))
     found |= _measured_on(client, dataset, None)
+    found |= _measured_on(client, None, dataset)
     if at and name and digest:
         found |= _of_runs(client, _reading(client, name, digest))
         found |= _measured_on(client, name, digest)
@@ -110,8 +111,10 @@ def _measured_on(client: MlpackClient, name: str | None, digest: str | None) -> 
             }
             if (token := page.token) is None:
                 break
-    except MlpackError:  # servers of MLflow search models by other things only
-        return {}
+    except MlpackError as error:
+        if error.http_status >= 500:
+            raise
+        return {}  # servers of MLflow search models by other things only
     found = _of_runs(client, [run_id for run_id in models.values() if run_id])
     return {key: version for key, version in found.items() if version.model_id in models}
 

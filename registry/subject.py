@@ -96,8 +96,6 @@ class _Search:
         subject = self.subject
         subject.run_id, subject.model_id = version.run_id, version.model_id
         self._attempt("files", lambda: self._find_one_of(self._places(version)))
-        if subject.model_id and subject.model is None:
-            self._attempt("model", self._take_model)
         subject.files = self.client.get_version_files(version.name, version.version)
         self._attempt("files", self._read_files)
         return self._history()
@@ -192,8 +190,11 @@ class _Search:
     def _history(self) -> Subject:
         """The run and the experiment that made it."""
         subject = self.subject
-        if subject.descriptor is not None:
+        if subject.descriptor is not None:  # of a folder or a copy, whose address says less
             subject.run_id = subject.run_id or subject.descriptor.run_id
+            subject.model_id = subject.model_id or subject.descriptor.model_id
+        if subject.model_id and subject.model is None:
+            self._attempt("model", self._take_model)
         if subject.run_id:
             self._attempt("run", self._take_run)
         self._attempt("experiment", self._take_experiment)
