@@ -94,7 +94,7 @@ class ThreadedWorker(gthread.ThreadWorker):  # type: ignore[misc]
                     enter(Phase.WORK)
             answer = app(environ, start_response)
             if not enter(Phase.SEND):
-                answer.close()
+                getattr(answer, "close", _already_closed)()
                 raise StopIteration  # gunicorn ends the connection without a word
             return answer
 
