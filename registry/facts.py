@@ -28,7 +28,7 @@ def facts(subject: Subject) -> Facts:
         "params": _params(subject),
         "metrics": _metrics(subject),
         "signature": dict(signature(subject.descriptor)),
-        "requirements": dict(map(split_requirement, _requirements(whole))),
+        "requirements": dict(_requirements(whole)),
         "model": dict(_model(subject.descriptor, whole)),
         "files": dict(subject.files),
     }
@@ -104,9 +104,11 @@ def _metrics(subject: Subject) -> dict[str, Any]:
     return found
 
 
-def _requirements(whole: Lineage) -> list[str]:
-    lines = whole.environment.requirements if whole.environment else []
-    return [line for line in lines if not line.startswith("#")]
+def _requirements(whole: Lineage) -> Iterator[tuple[str, str]]:
+    for line in whole.environment.requirements if whole.environment else ():
+        if not line.startswith("#"):
+            name, version = split_requirement(line)
+            yield name, version or ("yes" if name.startswith("-") else "any version")
 
 
 def _model(model: Model | None, whole: Lineage) -> Iterator[tuple[str, Any]]:
