@@ -54,7 +54,7 @@ def gc(
     """Remove deleted runs, experiments and logged models for good, with their files.
 
     Models whose files never came, and uploads in parts that were given up, are removed after a day.
-    Nothing else that is not deleted is touched.
+    Nothing else that is not deleted is touched, and nothing that a registered version is made of.
     """
     from ..artifacts.open import open_artifacts
     from ..artifacts.uploads import Uploads
@@ -84,11 +84,13 @@ def gc(
         "uploads": given_up,
     }
     if as_json:
-        print_json({**found, "dry_run": dry_run})
+        print_json({**found, "kept": garbage.kept, "dry_run": dry_run})
         return
     verb = "Would remove" if dry_run else "Removed"
     for kind, names in found.items():
         for name in names:
             click.echo(f"{verb} {kind.removesuffix('s').replace('_', ' ')} {name}")
+    for name, version in garbage.kept.items():
+        click.echo(f"Kept {name}: {version} is made of its files")
     if not any(found.values()):
         click.echo("Nothing to remove.")

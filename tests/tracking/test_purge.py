@@ -10,6 +10,8 @@ from mlpack import MlpackClient
 from mlpack.artifacts.open import open_artifacts
 from mlpack.cli.main import cli
 from mlpack.errors import NotFound
+from mlpack.registry.entities import By
+from mlpack.registry.uri import open_registry
 from mlpack.tracking.entities import Dataset, DatasetInput, Metric, ModelOutput
 
 
@@ -41,7 +43,7 @@ def test_a_deleted_run_goes_and_its_model_stays(client):
     client.delete_run(run.run_id)
     dry = json.loads(gc("--dry-run", "--json").output)
     nothing = {"logged_models": [], "experiments": [], "uploads": []}
-    assert dry == {"runs": [run.run_id], **nothing, "dry_run": True}
+    assert dry == {"runs": [run.run_id], **nothing, "kept": {}, "dry_run": True}
     assert "Nothing to remove" in gc("--older-than", "1d").output
     assert client.get_run(run.run_id)
 
@@ -96,3 +98,43 @@ def test_files_that_are_gone_already_do_not_matter(client):
     client.delete_run(run.run_id)
     open_artifacts(str(Path(run.artifact_uri).parent)).delete("")
     assert gc().output == f"Removed run {run.run_id}\n"
+
+
+def version_of(source, **more):
+    registry, by = open_registry(), By("me")
+    given = {"tags": {}, "description": "", "by": by, "make_name": True, **more}
+    return registry.create_model_version("churn", source, **given).version
+
+
+def test_what_registered_versions_are_made_of_stays(client):
+    """Also when the run, the model or the whole experiment was deleted."""
+    run, model = full_run(client)
+    other, lone = full_run(client)
+    experiment = client.create_experiment("gone")
+    inside, registered = full_run(client, experiment)
+    version_of(f"models:/{model.model_id}", model_id=model.model_id, run_id=run.run_id)
+    version_of(f"runs:/{other.run_id}/model", run_id=other.run_id)
+    version_of("runs:/old/name", location=f"{registered.artifact_location}")
+    for each in (run, other):
+        client.delete_run(each.run_id)
+    for each in (model, lone):
+        client.store.delete_logged_model(each.model_id)
+    client.delete_experiment(experiment)
+
+    said = gc().output.splitlines()
+    assert f"Kept {other.run_id}: models:/churn/2 is made of its files" in said
+    assert f"Kept {model.model_id}: models:/churn/1 is made of its files" in said
+    assert f"Kept {registered.model_id}: models:/churn/3 is made of its files" in said
+    removed = {line.rpartition(" ")[2] for line in said if line.startswith("Removed")}
+    assert removed == {run.run_id, lone.model_id, inside.run_id}
+    assert Path(model.artifact_location).exists() and Path(registered.artifact_location).exists()
+    assert (Path(other.artifact_uri) / "file.txt").exists()
+    assert client.get_experiment(experiment).lifecycle_stage == "deleted"
+
+    registry = open_registry()
+    registry.delete_registered_model("churn", By("me"))
+    assert "Kept" not in gc().output
+    assert not Path(model.artifact_location).exists()
+    assert not Path(registered.artifact_location).exists()
+    with pytest.raises(NotFound):
+        client.get_experiment(experiment)

@@ -18,6 +18,7 @@ from ...errors import InvalidInput
 from ..entities import LifecycleStage, ModelStatus
 from ..validate import now
 from .experiments import experiment_row
+from .needed import needed_by
 from .runs import run_row
 from .store import SqlStore
 from .tables import (
@@ -56,11 +57,16 @@ _OF_MODEL = (logged_model_metrics, logged_model_params, logged_model_tags)
 
 @dataclass(frozen=True, slots=True)
 class Garbage:
-    """What can be removed, as (inner key, id, where its files are or None)."""
+    """What can be removed, as (inner key, id, where its files are or None).
+
+    Attributes:
+        kept: what registered versions need: id -> the address of a version.
+    """
 
     runs: list[tuple[int, str, str | None]] = field(default_factory=list)
     models: list[tuple[int, str, str | None]] = field(default_factory=list)
     experiments: list[tuple[int, str, str | None]] = field(default_factory=list)
+    kept: dict[str, str] = field(default_factory=dict)
 
 
 def find_garbage(
@@ -70,6 +76,8 @@ def find_garbage(
     experiment_ids: Sequence[str] = (),
 ) -> Garbage:
     """Deleted runs, models and experiments, and models whose files never came within a day.
+
+    What registered versions are made of is kept, and so are the experiments that hold it.
 
     Args:
         store: where to look.
@@ -113,21 +121,29 @@ def find_garbage(
         found_models = sa.select(model.id, model.model_id, model.experiment, place).join(
             experiments, experiments.c.id == model.experiment
         )
+        old_runs = connection.execute(found_runs.where(gone)).all()
+        old_models = connection.execute(found_models.where(lost)).all()
+        kept = needed_by(connection, {name for _, name, *_ in [*old_runs, *old_models]})
+        in_use = {owner for _, name, owner, _ in [*old_runs, *old_models] if name in kept}
         own = sa.select(experiments.c.id, place).where(experiments.c.id.in_(keys))
         return Garbage(
             [
                 (key, name, f"{store.experiment_location(owner, recorded)}/{name}")
-                for key, name, owner, recorded in connection.execute(found_runs.where(gone))
+                for key, name, owner, recorded in old_runs
+                if name not in kept
             ],
             [
                 (key, name, f"{store.experiment_location(owner, recorded)}/models/{name}")
-                for key, name, owner, recorded in connection.execute(found_models.where(lost))
+                for key, name, owner, recorded in old_models
+                if name not in kept
             ],
             [
                 # a place that the user chose may hold other things
                 (key, str(key), None if recorded else store.experiment_location(key, None))
                 for key, recorded in connection.execute(own)
+                if key not in in_use
             ],
+            kept,
         )
 
 
