@@ -158,6 +158,7 @@ _LENT = {
         (
             ("tracking.entities", "ModelVersion"),
             ("tracking.entities", "RegisteredModel"),
+            ("tracking.entities", "model_registry"),
         ),
         "mlpack.registry.entities",
     ),
@@ -188,7 +189,8 @@ def _lend(module: str, name: str) -> Any:
     home = _LENT.get((module.removeprefix("mlpack."), name))
     if home is None:
         raise AttributeError(f"module {module!r} has no attribute {name!r}")
-    return getattr(import_module(home), name)
+    lender = import_module(home)
+    return getattr(lender, name, lender)  # entities.model_registry is the module itself
 
 
 def __dir__() -> list[str]:

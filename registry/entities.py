@@ -6,8 +6,10 @@ once is never given again, not even after its version was deleted.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from dataclasses import dataclass, field, fields
 from enum import StrEnum
+from typing import Any
 
 DIGEST_TAG = "mlpack.digest"  # how a version's digest travels over REST; no tag of the user's
 
@@ -29,8 +31,18 @@ class VersionStatus(StrEnum):
     READY = "READY"
 
 
+class _Pairs:
+    """What ``dict(…)`` makes a dict of, as people print these."""
+
+    __slots__ = ()
+
+    def __iter__(self) -> Iterator[tuple[str, Any]]:
+        for each in fields(self):  # type: ignore[arg-type]
+            yield each.name, getattr(self, each.name)
+
+
 @dataclass(frozen=True, slots=True)
-class ModelVersion:
+class ModelVersion(_Pairs):
     """One version of a registered model.
 
     Attributes:
@@ -70,7 +82,7 @@ class ModelVersion:
 
 
 @dataclass(frozen=True, slots=True)
-class RegisteredModel:
+class RegisteredModel(_Pairs):
     """A name, and what is known of its versions.
 
     Attributes:

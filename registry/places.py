@@ -57,8 +57,10 @@ def place_of(
             return _of_model(client, model, "")
         address = below(run.info.artifact_uri, parsed.path)
         return Placed(_open(client, address), address, run_id=parsed.run_id)
-    local = isinstance(parsed, LocalUri)
-    address = str(parsed.path.expanduser().absolute()) if local else parsed.uri
+    if isinstance(parsed, LocalUri):
+        address = str(parsed.path.expanduser().absolute())
+    else:
+        address = parsed.uri
     return Placed(_open(client, address), address)
 
 
