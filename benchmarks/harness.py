@@ -36,6 +36,7 @@ class Row:
         unit: of both.
         target: what is promised, in words; '' where nothing is.
         met: whether it is kept; None where nothing is promised.
+        more_is_better: of rates, where the ratio is the other way round.
     """
 
     what: str
@@ -44,13 +45,14 @@ class Row:
     unit: str = "s"
     target: str = ""
     met: bool | None = None
+    more_is_better: bool = False
 
     @property
     def ratio(self) -> float | None:
-        """How many times the peer's figure is ours."""
-        if self.peer is None or self.ours <= 0:
+        """How many times better than the peer's figure ours is."""
+        if self.peer is None or self.ours <= 0 or self.peer <= 0:
             return None
-        return self.peer / self.ours
+        return self.ours / self.peer if self.more_is_better else self.peer / self.ours
 
 
 def parser(
