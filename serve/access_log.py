@@ -93,8 +93,16 @@ def _outcome(exchange: Exchange, answer: Answer) -> tuple[Any, ...]:
         exchange.model,
         kept,
         len(exchange.body),
-        len(answer.body) if isinstance(answer.body, bytes) and answer.content_type else None,
+        _sent(answer),
     )
+
+
+def _sent(answer: Answer) -> int | None:
+    """Bytes of the body; None for a stream."""
+    if answer.body or not isinstance(answer.body, bytes):
+        return len(answer.body) if isinstance(answer.body, bytes) else None
+    # of what the framework answered only the headers are known here
+    return next((int(text) for name, text in answer.headers if name == "Content-Length"), 0)
 
 
 _FACTS = (

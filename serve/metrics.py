@@ -34,7 +34,7 @@ class Metrics:
     Attributes:
         meters: the numbers.
         in_flight, queued: gauges that the core moves.
-        captured, capture_dropped, log_dropped, shadow_calls, restarts, timeouts:
+        captured, capture_dropped, log_dropped, shadow_calls, restarts, timeouts, broken:
             counters that others move.
     """
 
@@ -90,6 +90,11 @@ class Metrics:
         self.timeouts = meters.counter(
             "mlpack_requests_timed_out_total",
             "Answered with 504 while the model was at work, or cut because the client was slow.",
+        )
+        self.broken = meters.counter(
+            "mlpack_requests_broken_total",
+            "No HTTP that could be understood; answered before the application.",
+            ("status",),
         )
         self.in_flight = meters.gauge("mlpack_requests_in_flight", "Requests being worked on.")
         self.queued = meters.gauge("mlpack_queue_requests", "Requests waiting for the model.")

@@ -120,6 +120,9 @@ class WorkerWatch:
             overdue: requests that were given up since the last time.
         """
 
+    def broken(self, status: int) -> None:
+        """In a worker: something was answered so that is no request that the application sees."""
+
     def before_exit(self, worker: Any) -> None:
         """In a worker whose requests are done: what it has yet to write is written now."""
 

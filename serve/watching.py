@@ -123,6 +123,10 @@ class Watching(WorkerWatch):
         if overdue:
             self.metrics.timeouts.add(overdue)
 
+    def broken(self, status: int) -> None:
+        """See the base."""
+        self.metrics.broken.add(1, (str(status),))
+
     def before_exit(self, worker: Any) -> None:
         """See the base. All write at once, and together have `FLUSH_SECONDS`."""
         threads = [

@@ -44,6 +44,7 @@ class ThreadedWorker(gthread.ThreadWorker):  # type: ignore[misc]
     in_flight: InFlight
     nr_conns: int
     closer: Closer
+    stopping = False  # for good, not to be replaced
     early_signals: queue.SimpleQueue[int]  # the parent's, as copied by the fork
 
     def init_process(self) -> None:
@@ -52,7 +53,7 @@ class ThreadedWorker(gthread.ThreadWorker):  # type: ignore[misc]
         self.current = threading.local()  # what a thread knows of the connection that it serves
         self.in_flight = InFlight(self.app.request_timeout, patience=self.app.patience)
         self.closer = Closer()
-        util.write_error = write_error
+        util.write_error = self.write_error
         super().init_process()
 
     def init_signals(self) -> None:
@@ -69,6 +70,7 @@ class ThreadedWorker(gthread.ThreadWorker):  # type: ignore[misc]
     def handle_exit(self, sig: int, frame: Any) -> None:
         """Told to stop: health checks shall say so as long as anybody can ask."""
         if self.alive:
+            self.stopping = True
             self.app.lifecycle.drain()
         super().handle_exit(sig, frame)
 
@@ -100,8 +102,12 @@ class ThreadedWorker(gthread.ThreadWorker):  # type: ignore[misc]
 
         self.wsgi = watched
 
-    def accept(self, listener: Any) -> None:
-        """Take a new connection; one that is silent so far waits outside, not in a thread."""
+    def accept(self, listener: Any) -> bool:
+        """Take a new connection; one that is silent so far waits outside, not in a thread.
+
+        Returns:
+            whether there was one.
+        """
         try:
             sock, address = listener.accept()
         except OSError as error:
@@ -109,7 +115,7 @@ class ThreadedWorker(gthread.ThreadWorker):  # type: ignore[misc]
                 self._make_room()
             elif error.errno not in (errno.EAGAIN, errno.ECONNABORTED):
                 raise
-            return
+            return False
         self.nr_conns += 1
         conn = gthread.TConn(self.cfg, sock, address, listener.getsockname())
         if _is_readable(sock, 0):
@@ -121,6 +127,7 @@ class ThreadedWorker(gthread.ThreadWorker):  # type: ignore[misc]
             self.poller.register(
                 sock, gthread.selectors.EVENT_READ, partial(self.on_pending_socket_readable, conn)
             )
+        return True
 
     def _make_room(self) -> None:
         """There are no more file descriptors: close the connection that was idle longest."""
@@ -187,6 +194,7 @@ class ThreadedWorker(gthread.ThreadWorker):  # type: ignore[misc]
         if self.in_flight.stuck >= self.cfg.threads:
             # nothing else runs in this process: let the parent start a fresh one at once
             self.log.error("All threads of worker %s are stuck; replacing it.", self.pid)
+            self.app.watcher.before_exit(self)
             os._exit(1)
         if not self.alive:
             self._forget_given_up()
@@ -198,21 +206,32 @@ class ThreadedWorker(gthread.ThreadWorker):  # type: ignore[misc]
         for conn in self.pending_conns:
             conn.timeout = 0
         self.murder_pending()
+        if self.stopping:
+            self._close_the_door()
         super()._cap_keepalive(min(deadline, gthread.time.monotonic() + _LINGER))
         timer = threading.Timer(_LINGER, self.in_flight.cut_heads)
         timer.daemon = True
         timer.start()
 
+    def write_error(self, sock: socket.socket, status: int, reason: str, message: str) -> None:
+        """What gunicorn sends when a request cannot be parsed, as JSON instead of HTML."""
+        code = "BAD_REQUEST" if status < 500 else "INTERNAL_ERROR"
+        write_json(sock, status, reason, {"error_code": code, "message": message or reason})
+        self.app.watcher.broken(status)
+
+    def _close_the_door(self) -> None:
+        """Serve who was let in by the system already; whoever comes now is refused at once."""
+        for listener in self.sockets:
+            while self.accept(listener):
+                pass
+            listener.close()
+        for conn in self.pending_conns:
+            conn.timeout = time.monotonic() + _LINGER
+
     def _forget_given_up(self) -> None:
         """Stopping waits while there are connections; not for those of stuck threads alone."""
         if self.nr_conns <= self.in_flight.stuck:
             self.nr_conns = 0
-
-
-def write_error(sock: socket.socket, status: int, reason: str, message: str) -> None:
-    """What gunicorn sends when a request cannot be parsed, as JSON instead of HTML."""
-    code = "BAD_REQUEST" if status < 500 else "INTERNAL_ERROR"
-    write_json(sock, status, reason, {"error_code": code, "message": message or reason})
 
 
 def _has_body(environ: dict[str, Any]) -> bool:

@@ -123,6 +123,16 @@ def test_a_request_that_was_answered_for_counts_as_what_the_client_got(obedient,
         assert 504 in [json.loads(line)["status"] for line in server.out.read_text().splitlines()]
 
 
+def test_what_is_no_request_is_counted_too(obedient, tmp_path):
+    with Server(obedient, tmp_path) as server:
+        with server.connect() as sock:
+            sock.sendall(b"nonsense\r\n\r\n")
+            assert b" 400 " in sock.recv(100)
+        eventually(
+            lambda: value(samples(server), "mlpack_requests_broken_total", status="400") == 1
+        )
+
+
 def test_tokens_are_asked_for_and_never_shown(obedient, tmp_path):
     file = tmp_path / "tokens"
     file.write_text(f"{TOKEN}\n")
@@ -187,7 +197,7 @@ def test_cors_is_off_until_asked_for(obedient, tmp_path):
 
 def test_ids_come_back_and_are_in_the_log(obedient, tmp_path):
     parent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
-    with Server(obedient, tmp_path, "--access-log") as server:
+    with Server(obedient, tmp_path, "--workers", "1", "--access-log") as server:
         given = {**JSON, "X-Request-Id": "call-1", "traceparent": parent}
         status, headers, _ = server.ask("POST", "/invocations", '{"inputs": ["x"]}', given)
         assert (status, headers["X-Request-Id"]) == (200, "call-1")
