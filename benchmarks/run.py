@@ -13,7 +13,16 @@ from pathlib import Path
 
 from harness import HERE, parser, peer_python
 
-SCRIPTS = ("imports", "log_model", "log_metric", "search_runs", "server", "install_size", "image")
+SCRIPTS = (
+    "imports",
+    "log_model",
+    "log_metric",
+    "search_runs",
+    "server",
+    "integrity",
+    "install_size",
+    "image",
+)
 
 
 def main() -> None:
