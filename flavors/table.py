@@ -10,6 +10,7 @@ made without touching single columns.
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Mapping, Sequence
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 from ..errors import InvalidInput
@@ -150,9 +151,10 @@ class Table:
         """
         if not isinstance(records, list | tuple):
             raise InvalidInput(f"Records must be a list of objects, got {_kind(records)}.")
-        for i, record in enumerate(records):
-            if not isinstance(record, Mapping):
-                raise InvalidInput(f"Record {i} must be an object, got {_kind(record)}.")
+        if set(map(type, records)) != {dict}:
+            for i, record in enumerate(records):
+                if not isinstance(record, Mapping):
+                    raise InvalidInput(f"Record {i} must be an object, got {_kind(record)}.")
         if not records:
             return cls((), [])
         names = _names(records[0])
@@ -160,7 +162,12 @@ class Table:
         if any(record.keys() != keys for record in records):
             names = _names(dict.fromkeys(name for record in records for name in record))
             return cls(names, [[record.get(name) for record in records] for name in names])
-        return cls(names, [[record[name] for record in records] for name in names])
+        if len(names) < 2:
+            return cls(names, [[record[name] for record in records] for name in names])
+        table = cls.from_blocks(names, (), (None,) * len(names), len(records))
+        table._check_labels()
+        table.rows = list(map(itemgetter(*names), records))
+        return table
 
     @classmethod
     def from_dict(cls, data: Mapping[Name, Column]) -> Table:

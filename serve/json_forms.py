@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from ..errors import InvalidInput
 from ..flavors.table import Table
+from . import fast_json
 
 if TYPE_CHECKING:
     from ..flavors.signature import ModelSignature
@@ -41,7 +42,8 @@ def parse(body: bytes | str, signature: ModelSignature | None) -> tuple[Any, dic
     Raises:
         InvalidInput: it is not JSON, not an object, or not one of the forms.
     """
-    return split_payload(loads(body), signature)
+    payload = fast_json.loads(body, signature) if type(body) is bytes else None
+    return split_payload(loads(body) if payload is None else payload, signature)
 
 
 def split_payload(
