@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import lru_cache
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from ..flavors.schema import ColSpec, DataType, Schema
@@ -49,7 +50,7 @@ def loads(body: bytes, signature: ModelSignature | None) -> Any:
 @lru_cache(maxsize=1)
 def _parser() -> Callable[[bytes], Any] | None:
     try:
-        import orjson
+        orjson: Any = import_module("orjson")
     except ImportError:
         return None
     parse: Callable[[bytes], Any] = orjson.loads
