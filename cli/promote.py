@@ -37,7 +37,7 @@ _ONE = ("Staging", "Production")  # stages that one version is in, unless somebo
     )
 )
 @model_argument()
-@click.argument("stage", type=click.Choice(_STAGES, case_sensitive=False))
+@click.argument("stage", type=click.Choice(_STAGES, case_sensitive=False), metavar="STAGE")
 @click.option(
     "--archive-existing/--keep-existing",
     "archive",
