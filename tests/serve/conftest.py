@@ -1,9 +1,8 @@
 """A model that is only a function: what the app needs of a loaded one, without files."""
 
-from types import SimpleNamespace
-
 import pytest
 
+from mlpack.flavors.descriptor import Model
 from mlpack.flavors.schema import ColSpec, ParamSchema, ParamSpec, Schema, TensorSpec
 from mlpack.flavors.signature import ModelSignature
 from mlpack.serve.app import create_app
@@ -15,13 +14,11 @@ class FakeModel:
 
     streams = False
 
-    def __init__(self, function, signature=None, folder=".", flavors=("python_function",)):
+    def __init__(self, function, signature=None, folder="none", flavors=("python_function",)):
         self.function = function
         self.signature = signature
         self.folder = folder
-        self.metadata = SimpleNamespace(
-            flavors={name: {} for name in flavors}, saved_input_example_info=None
-        )
+        self.metadata = Model(flavors={name: {} for name in flavors}, signature=signature)
 
     def predict_enforced(self, data, params):
         return self.function(data, params)
