@@ -2,7 +2,8 @@
 
 A field is there or not as MLflow's server has it: of a version what is empty is sent, of a
 registered model it is left out. What MLflow has no field for travels beside: where the files of a
-copy lie, and the digest, as a tag that no user can set.
+copy lie, and the digest. MLflow's servers do not keep such a field, so a client sends the digest
+as a tag; our server takes it out of the tags, and sends it as a field.
 """
 
 from __future__ import annotations
@@ -55,10 +56,8 @@ def registered_model_from_json(data: Json) -> RegisteredModel:
 
 
 def version_to_json(version: ModelVersion) -> Json:
-    """A version; its digest as a tag."""
+    """A version. A tag like its digest may be in a database, and vouches for nothing."""
     tags = {key: value for key, value in version.tags.items() if key != DIGEST_TAG}
-    if version.digest:
-        tags[DIGEST_TAG] = version.digest
     data: Json = {
         "name": version.name,
         "version": str(version.version),
@@ -75,6 +74,7 @@ def version_to_json(version: ModelVersion) -> Json:
         "run_link": version.run_link or "",
         "aliases": version.aliases or None,
         "model_id": version.model_id or None,
+        "digest": version.digest or None,
         "location": version.location if _is_elsewhere(version.location) else None,
     }
     return {key: value for key, value in data.items() if value is not None}
@@ -83,6 +83,7 @@ def version_to_json(version: ModelVersion) -> Json:
 def version_from_json(data: Json) -> ModelVersion:
     """A version; one whose status is left out is ready."""
     tags = pairs_from_json(data.get("tags"))
+    tagged = tags.pop(DIGEST_TAG, None)
     return ModelVersion(
         name=data["name"],
         version=int(data["version"]),
@@ -98,7 +99,7 @@ def version_from_json(data: Json) -> ModelVersion:
         status=data.get("status") or VersionStatus.READY,
         status_message=data.get("status_message") or None,
         model_id=data.get("model_id") or _model_of(data.get("source", "")),
-        digest=tags.pop(DIGEST_TAG, None) or None,
+        digest=data.get("digest") or tagged or None,
         tags=tags,
         aliases=list(data.get("aliases") or ()),
     )

@@ -57,7 +57,8 @@ def offered(files):
 
 
 def digest_of(version):
-    return {tag["key"]: tag["value"] for tag in version.get("tags", [])}.get("mlpack.digest")
+    assert "tags" not in version  # the tags are the user's
+    return version.get("digest")
 
 
 def kept(api, version):
