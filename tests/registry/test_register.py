@@ -220,6 +220,28 @@ def test_two_processes_that_make_the_same_name(client):
     assert found == ["1", "2", "3"]
 
 
+def test_files_on_another_machine_are_read_before_they_are_recorded(mlruns, tmp_path):
+    """A registry that is used directly, of models behind a server."""
+    with tracking_server(tmp_path / "ours") as address:
+        mlpack.set_tracking_uri(address)
+        mlpack.set_registry_uri(mlruns)
+        info = log()
+        version = mlpack.register_model(info.model_uri, "churn")
+        assert (version.digest, version.run_id) == (info.digest, info.run_id)
+        files = mlpack.MlpackClient().get_version_files("churn", 1)
+        assert digest(files) == info.digest and "python_model.pkl" in files
+        place = mlpack.MlpackClient().get_logged_model(info.model_id).artifact_location
+        assert version.location == place and place.startswith("mlflow-artifacts:/")
+        assert mlpack.register_model(place, "churn").source == info.model_uri
+        assert mlpack.load_model("models:/churn/2").predict([1]) == [1]
+        next((tmp_path / "ours").rglob("python_model.pkl")).write_bytes(b"other")
+        with pytest.raises(ModelChanged, match=r"python_model\.pkl differs"):
+            mlpack.register_model(info.model_uri, "other")
+        with pytest.raises(BadModel, match="no file MLmodel"):
+            mlpack.register_model(place.rpartition("/")[0], "other")
+        assert names() == ["churn"]
+
+
 def test_a_server_that_refuses_makes_no_name(mlruns, tmp_path):
     with tracking_server(tmp_path / "ours") as address:
         mlpack.set_tracking_uri(address)

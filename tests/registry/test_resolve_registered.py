@@ -132,7 +132,7 @@ def test_a_version_whose_logged_model_was_deleted(client, name, any_store):  # n
         with pytest.raises(NotFound, match=f"files of version 1 of '{name}' .*is gone"):
             resolve(f"models:/{name}/1")
         return
-    assert prediction(f"models:/{name}/1") == 1  # its files are there until gc removes them
+    assert prediction(f"models:/{name}/1") == 1  # its files are there
 
 
 def test_a_version_whose_run_is_gone(client, name):
