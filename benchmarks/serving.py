@@ -122,7 +122,7 @@ def measure_load(
                 for name, server in started.items():
                     seconds = arguments.seconds if round_ >= 0 else 1
                     one = load(
-                        server.url, bodies[name], "application/json", count, seconds, server.session
+                        server.url, bodies[name], "application/json", count, seconds, server.root
                     )
                     if round_ >= 0:  # the round before those fills caches
                         figures.setdefault((name, count), []).append(one)
@@ -294,8 +294,8 @@ def _memory_of_one_more(folder: Path, side: Side | None, name: str) -> float | N
         ]  # type: ignore[misc]
         with more.running(folder, "large") as started:
             body = side.body(folder, "large", 1)
-            load(started.url, body, "application/json", 8, 2, started.session)
-            totals.append(memory(started.session))
+            load(started.url, body, "application/json", 8, 2, started.root)
+            totals.append(memory(started.root))
     return (totals[1] - totals[0]) / 2
 
 

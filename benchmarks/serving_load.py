@@ -36,7 +36,7 @@ class Load:
 
 
 def load(
-    url: str, body: bytes, content_type: str, connections: int, seconds: int, session: int
+    url: str, body: bytes, content_type: str, connections: int, seconds: int, root: int
 ) -> Load:
     """Send one request over and over.
 
@@ -46,12 +46,12 @@ def load(
         content_type: likewise.
         connections: each sends its next request when it has its answer.
         seconds: how long.
-        session: the server's processes are those of this session.
+        root: the server's first process.
     """
     with tempfile.NamedTemporaryFile() as file:
         file.write(body)
         file.flush()
-        before = cpu_seconds(session)
+        before = cpu_seconds(root)
         # one thread of wrk: it needs little, and the cores are for the server
         command = ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--timeout", "30s"]
         done = subprocess.run(
@@ -61,7 +61,7 @@ def load(
             text=True,
             check=True,
         )
-        spent = cpu_seconds(session) - before
+        spent = cpu_seconds(root) - before
     line = next(line for line in done.stdout.splitlines() if line.startswith("> "))
     found = json.loads(line[2:])
     answers = max(1, found["requests"])
@@ -82,31 +82,34 @@ def middle(loads: list[Load]) -> Load:
     return Load(**figures, failed=sum(x.failed for x in loads))
 
 
-def processes(session: int) -> list[int]:
-    """The processes of a session, however they were started."""
-    found = []
+def processes(root: int) -> list[int]:
+    """A process and all that it started, sessions of their own included."""
+    parents: dict[int, int] = {}
     for folder in Path("/proc").iterdir():
         if folder.name.isdecimal():
-            with contextlib.suppress(OSError, ProcessLookupError):
-                if os.getsid(int(folder.name)) == session:
-                    found.append(int(folder.name))
-    return found
+            with contextlib.suppress(OSError):
+                stat = (folder / "stat").read_text().rpartition(")")[2].split()
+                parents[int(folder.name)] = int(stat[1])
+    found = {root}
+    while more := {pid for pid, parent in parents.items() if parent in found} - found:
+        found |= more
+    return sorted(found)
 
 
-def cpu_seconds(session: int) -> float:
-    """Processor time that a session's processes took so far, in user and kernel mode."""
+def cpu_seconds(root: int) -> float:
+    """Processor time that a process and its descendants took so far, in user and kernel mode."""
     ticks = 0
-    for pid in processes(session):
+    for pid in processes(root):
         with contextlib.suppress(OSError):
             fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
             ticks += int(fields[11]) + int(fields[12])
     return ticks / _TICKS
 
 
-def memory(session: int) -> float:
-    """Megabytes of a session's processes; pages that they share count once (PSS)."""
+def memory(root: int) -> float:
+    """Megabytes of a process and its descendants; pages that they share count once (PSS)."""
     total = 0
-    for pid in processes(session):
+    for pid in processes(root):
         with contextlib.suppress(OSError):
             text = Path(f"/proc/{pid}/smaps_rollup").read_text()
             if match := re.search(r"^Pss:\s+(\d+)", text, re.M):

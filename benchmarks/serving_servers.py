@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from harness import ENVIRONMENT, HERE
+from serving_load import processes
 from serving_models import as_split, as_tensor
 
 _CPUS = len(os.sched_getaffinity(0))
@@ -51,12 +52,12 @@ class Started:
 
     Attributes:
         url: where predictions are asked for.
-        session: of its processes.
+        root: its first process.
         seconds: from the start of its first process to its first answer.
     """
 
     url: str
-    session: int
+    root: int
     seconds: float
 
 
@@ -281,12 +282,15 @@ def _environment(name: str, cache: Path) -> Path | None:
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
+    """With all that it started, some of it in sessions of its own."""
+    everything = processes(process.pid)
     with contextlib.suppress(ProcessLookupError):
-        os.killpg(process.pid, signal.SIGTERM)
+        process.send_signal(signal.SIGTERM)
     with contextlib.suppress(subprocess.TimeoutExpired):
         process.wait(10)
-    with contextlib.suppress(ProcessLookupError):
-        os.killpg(process.pid, signal.SIGKILL)
+    for pid in everything:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
     process.wait()
 
 

@@ -257,7 +257,11 @@ function setUpForm(form) {
   form.addEventListener("reset", () => {
     edited = false;
     for (const field of form.querySelectorAll("[aria-invalid]")) refuse(field, "");
-    setTimeout(() => choose(form));
+    const json = find("mode-json"), was = json && json.checked; // what is reset are values
+    setTimeout(() => {
+      if (was) json.checked = true;
+      choose();
+    });
   });
   for (const radio of form.querySelectorAll("[name=mode]"))
     radio.addEventListener("change", () => {
@@ -269,9 +273,9 @@ function setUpForm(form) {
           find("mode-fields").checked = true;
         }
       }
-      choose(form);
+      choose();
     });
-  choose(form);
+  choose();
 }
 
 function choose() {
