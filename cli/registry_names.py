@@ -27,7 +27,7 @@ expect_option = click.option(
     "expected",
     type=click.IntRange(0),
     metavar="VERSION",
-    help="Only if it is this version's now (0: nobody's); otherwise change nothing.",
+    help="Only if this version is there now (0: none is); otherwise nothing is changed.",
 )
 
 

@@ -152,7 +152,7 @@ def _in_registry(client: MlpackClient, parsed: RegisteredModelUri, text: str) ->
         )
     files = client.get_version_files(version.name, version.version) if version.digest else {}
     gone = "the registry does not say where they were."
-    for address in _addresses_of(client, version):
+    for address in addresses_of(client, version):
         try:
             return _at(client, version, address, parsed.path, files, text)
         except NotFound as error:
@@ -168,7 +168,7 @@ def _in_registry(client: MlpackClient, parsed: RegisteredModelUri, text: str) ->
     )
 
 
-def _addresses_of(
+def addresses_of(
     client: MlpackClient, version: ModelVersion
 ) -> Iterator[LocalUri | RemoteUri | RunUri | LoggedModelUri]:
     """Where to look for a version's files, what stays true when a store is moved first."""

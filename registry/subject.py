@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -11,11 +11,12 @@ from ..errors import InvalidInput, MlpackError, NotFound
 from ..flavors import yaml_text
 from ..flavors.descriptor import MLMODEL, Model
 from ..tracking.entities import LifecycleStage
-from ..uris import LocalUri, RegisteredModelUri, RunUri, parse
+from ..uris import LocalUri, RegisteredModelUri, RunUri
 from .addresses import check_is_version, forgiving
 from .entities import ModelVersion
 from .find import find_version
 from .places import Placed, place_of
+from .resolve import addresses_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
 
 REQUIREMENTS = "requirements.txt"
 _LARGEST = 64 << 20  # bytes of a descriptor
-_COPIES = 10  # a version may be a copy of a version, which may be one, …
 _DELETED = "deleted; it can be restored until gc removes it"
 
 
@@ -95,9 +95,8 @@ class _Search:
         """What is gone raises nothing."""
         subject = self.subject
         subject.run_id, subject.model_id = version.run_id, version.model_id
-        self._attempt("files", lambda: self._find_one_of(self._places(version)))
         subject.files = self.client.get_version_files(version.name, version.version)
-        self._attempt("files", self._read_files)
+        self._attempt("files", lambda: self._find_version(version))
         return self._history()
 
     def of_address(self, parsed: Uri) -> Subject:
@@ -119,36 +118,22 @@ class _Search:
         except MlpackError as error:
             self.subject.gone.setdefault(part, _reason(error))
 
-    def _find_one_of(self, places: Iterator[Uri]) -> None:
-        """The first of these places that there is; the first one's error if there is none."""
+    def _find_version(self, version: ModelVersion) -> None:
+        """Read a version's files where they are; what was wrong first is raised if nowhere."""
         first: MlpackError | None = None
-        try:
-            for parsed in places:
-                try:
-                    return self._find_files(parsed)
-                except MlpackError as error:
-                    first = first or error
-        except MlpackError as error:  # an address that is none
-            first = first or error
-        if first is not None:
-            raise first
-        return None
-
-    def _places(self, version: ModelVersion, copies: int = 0) -> Iterator[Uri]:
-        """Where a version's files should be."""
-        source = parse(version.source)
-        if not isinstance(source, RegisteredModelUri):
-            yield source
-        if version.location:
-            yield parse(version.location)
-        if isinstance(source, RegisteredModelUri) and copies < _COPIES:
-            yield from self._places(find_version(self.client, source), copies + 1)
+        for parsed in addresses_of(self.client, version):
+            try:
+                self._find_files(parsed)
+                return self._read_files()
+            except MlpackError as error:
+                first = first or error
+        raise first or NotFound("the registry does not say where they were")
 
     def _find_files(self, parsed: Uri) -> None:
         assert not isinstance(parsed, RegisteredModelUri)
         self.placed = found = place_of(self.client, parsed)
-        self.subject.model = found.model
-        self.subject.model_id = found.model.model_id if found.model else self.subject.model_id
+        if found.model is not None:
+            self.subject.model, self.subject.model_id = found.model, found.model.model_id
         self.subject.run_id = self.subject.run_id or found.run_id
 
     def _take_model(self) -> None:
@@ -156,8 +141,6 @@ class _Search:
         self.subject.run_id = self.subject.run_id or model.source_run_id
 
     def _read_files(self) -> None:
-        if self.placed is None:
-            return
         subject, recorded = self.subject, dict(self.subject.files)
         described = self._read(MLMODEL)
         if described is None:
