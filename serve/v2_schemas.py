@@ -104,7 +104,7 @@ def _free(tensors: Sequence[Tensor], schema: Schema | None, content_type: str | 
         return {tensor.name: tensor.array() for tensor in read}
     lone = read[0] if len(read) == 1 else None
     if lone is not None and content_type != "pd":
-        if isinstance(lone.values, list) and len(lone.shape) == 1 and schema is None:
+        if isinstance(lone.values, list) and lone.is_column and schema is None:
             return lone.values  # texts, as a list of them in JSON would be
         return lone.array()
     if all(tensor.is_column for tensor in read):

@@ -238,7 +238,7 @@ def test_without_a_signature(client):
     got = []
     app = client(lambda data, params: got.append(data) or [0])
     infer(app, tensor("x", "FP64", [[1.0, 2.0]]))
-    infer(app, tensor("x", "BYTES", ["a", "b"]))
+    infer(app, tensor("x", "BYTES", ["a", "b"], [2, 1]))  # as MLServer's codec has it
     infer(app, tensor("x", "INT64", [1]), tensor("y", "BYTES", ["a"]))
     infer(app, tensor("x", "INT64", [1, 2]), parameters={"content_type": "pd"})
     infer(app, tensor("x", "INT64", [[1, 2]]), tensor("y", "BYTES", ["a"]))
