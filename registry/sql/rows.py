@@ -6,13 +6,15 @@ not locked: so numbers are given out one by one, and what was looked at stays so
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Sequence
+from dataclasses import fields
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from ...errors import NotFound
+from ...tracking.sql.by_keys import ByKeys
 from ...tracking.sql.registry_tables import (
     model_version_tags,
     model_versions,
@@ -22,19 +24,53 @@ from ...tracking.sql.registry_tables import (
 )
 from ..entities import ModelVersion, RegisteredModel, Stage
 
-# one query a table for a page, in slices that every database's limit on variables allows
-_SLICE = 5000
-VERSION_COLUMNS = (
-    registered_models.c.name,
-    *(
-        column
-        for column in model_versions.c
-        if column.name not in ("model", "source_hash", "creation_time", "last_update_time")
-    ),
-    model_versions.c.creation_time,
-    model_versions.c.last_update_time,
+_COLUMNS = {  # what the fields of a version are read from
+    "name": registered_models.c.name,
+    "version": model_versions.c.version,
+    "creation_timestamp": model_versions.c.creation_time,
+    "last_updated_timestamp": model_versions.c.last_update_time,
+    "description": model_versions.c.description,
+    "user_id": model_versions.c.user_id,
+    "current_stage": model_versions.c.stage,
+    "source": model_versions.c.source,
+    "location": model_versions.c.location,
+    "run_id": model_versions.c.run_id,
+    "run_link": model_versions.c.run_link,
+    "status": model_versions.c.status,
+    "status_message": model_versions.c.status_message,
+    "model_id": model_versions.c.model_id,
+    "digest": model_versions.c.digest,
+}
+_FIELDS = [field.name for field in fields(ModelVersion) if field.name in _COLUMNS]
+_VERSIONS = sa.select(model_versions.c.id, *(_COLUMNS[name] for name in _FIELDS)).select_from(
+    model_versions.join(registered_models)
 )
-JOINED_VERSIONS = model_versions.join(registered_models)
+_VERSIONS_BY_KEY = ByKeys(_VERSIONS, model_versions.c.id)
+
+
+def _by_owner(table: sa.Table, *columns: Any) -> ByKeys:
+    owner = table.columns[0]
+    return ByKeys(sa.select(owner, *columns).order_by(owner, columns[0]), owner)
+
+
+_TAGS = _by_owner(model_version_tags, model_version_tags.c.key, model_version_tags.c.value)
+_MODEL_TAGS = _by_owner(
+    registered_model_tags, registered_model_tags.c.key, registered_model_tags.c.value
+)
+_ALIASES = ByKeys(
+    sa.select(registered_model_aliases.c.version, registered_model_aliases.c.alias).order_by(
+        registered_model_aliases.c.alias
+    ),
+    registered_model_aliases.c.version,
+)
+_MODEL_ALIASES = ByKeys(
+    sa.select(
+        registered_model_aliases.c.model, registered_model_aliases.c.alias, model_versions.c.version
+    )
+    .join(model_versions, model_versions.c.id == registered_model_aliases.c.version)
+    .order_by(registered_model_aliases.c.model, registered_model_aliases.c.alias),
+    registered_model_aliases.c.model,
+)
 
 
 def model_row(connection: Connection, name: str, place: str, lock: bool = False) -> Any:
@@ -53,13 +89,12 @@ def model_row(connection: Connection, name: str, place: str, lock: bool = False)
 
 
 def version_row(connection: Connection, name: str, version: int, place: str) -> Any:
-    """The row of a version, of `VERSION_COLUMNS`.
+    """The row of a version.
 
     Raises:
         NotFound: there is no such model, or no such version of it.
     """
-    query = sa.select(*VERSION_COLUMNS).select_from(JOINED_VERSIONS)
-    query = query.where(registered_models.c.name == name, model_versions.c.version == version)
+    query = _VERSIONS.where(registered_models.c.name == name, model_versions.c.version == version)
     row = connection.execute(query).first()
     if row is None:
         model = model_row(connection, name, place)
@@ -68,66 +103,42 @@ def version_row(connection: Connection, name: str, version: int, place: str) -> 
     return row
 
 
+def load_versions(connection: Connection, keys: Sequence[int]) -> list[ModelVersion]:
+    """The versions of these inner keys, in their order."""
+    rows = {row[0]: row for row in _VERSIONS_BY_KEY.rows(connection, keys)}
+    return read_versions(connection, [rows[key] for key in keys])
+
+
 def read_versions(connection: Connection, rows: Sequence[Any]) -> list[ModelVersion]:
-    """Rows of `VERSION_COLUMNS` as versions, with their tags and aliases."""
-    keys = [row.id for row in rows]
+    """Rows of versions with their tags and aliases."""
+    keys = [row[0] for row in rows]
     tags: dict[int, dict[str, str]] = {key: {} for key in keys}
+    for owner, key, value in _TAGS.rows(connection, keys):
+        tags[owner][key] = value
     aliases: dict[int, list[str]] = {key: [] for key in keys}
-    table = registered_model_aliases.c
-    for some in _slices(keys):
-        for owner, key, value in _tags_of(connection, model_version_tags, some):
-            tags[owner][key] = value
-        query = sa.select(table.version, table.alias).where(table.version.in_(some))
-        for owner, alias in connection.execute(query.order_by(table.alias)):
-            aliases[owner].append(alias)
-    return [
-        ModelVersion(
-            name=row.name,
-            version=row.version,
-            creation_timestamp=row.creation_time,
-            last_updated_timestamp=row.last_update_time,
-            description=row.description,
-            user_id=row.user_id,
-            current_stage=row.stage,
-            source=row.source,
-            location=row.location,
-            run_id=row.run_id,
-            run_link=row.run_link,
-            status=row.status,
-            status_message=row.status_message,
-            model_id=row.model_id,
-            digest=row.digest,
-            tags=tags[row.id],
-            aliases=aliases[row.id],
-        )
-        for row in rows
-    ]
+    for owner, alias in _ALIASES.rows(connection, keys):
+        aliases[owner].append(alias)
+    make: Any = ModelVersion  # its fields come in this order
+    return [make(*values, tags[key], aliases[key]) for key, *values in rows]
 
 
 def read_models(connection: Connection, rows: Sequence[Any]) -> list[RegisteredModel]:
     """Rows of `registered_models`, with tags, aliases and the latest versions of each stage."""
     keys = [row.id for row in rows]
     tags: dict[int, dict[str, str]] = {key: {} for key in keys}
+    for owner, key, value in _MODEL_TAGS.rows(connection, keys):
+        tags[owner][key] = value
     aliases: dict[int, dict[str, int]] = {key: {} for key in keys}
-    table = registered_model_aliases.c
-    pointed = sa.select(table.model, table.alias, model_versions.c.version)
-    pointed = pointed.join(model_versions, model_versions.c.id == table.version)
-    for some in _slices(keys):
-        for owner, key, value in _tags_of(connection, registered_model_tags, some):
-            tags[owner][key] = value
-        query = pointed.where(table.model.in_(some)).order_by(table.model, table.alias)
-        for owner, alias, version in connection.execute(query):
-            aliases[owner][alias] = version
-    latest: dict[str, list[ModelVersion]] = {row.name: [] for row in rows}
-    for found in latest_versions(connection, keys):
-        latest[found.name].append(found)
+    for owner, alias, version in _MODEL_ALIASES.rows(connection, keys):
+        aliases[owner][alias] = version
+    latest = latest_versions(connection, keys)
     return [
         RegisteredModel(
             name=row.name,
             creation_timestamp=row.creation_time,
             last_updated_timestamp=row.last_update_time,
             description=row.description,
-            latest_versions=latest[row.name],
+            latest_versions=latest[row.id],
             tags=tags[row.id],
             aliases=aliases[row.id],
         )
@@ -136,31 +147,16 @@ def read_models(connection: Connection, rows: Sequence[Any]) -> list[RegisteredM
 
 
 def latest_versions(
-    connection: Connection, models: Sequence[int], stages: Sequence[str] = tuple(Stage)
-) -> list[ModelVersion]:
-    """The newest version of each stage of these models: by model, then in the order of stages."""
-    found: list[ModelVersion] = []
-    for some in _slices(models):
-        # one look at an index for each stage of each model, however many versions they have
-        newest = [
-            sa.select(_newest_in(stage).label("id")).where(registered_models.c.id.in_(some))
-            for stage in stages
-        ]
-        ids = sa.union_all(*newest) if len(newest) > 1 else newest[0]
-        keys = [key for (key,) in connection.execute(ids) if key is not None]
-        found += load_versions(connection, keys)
-    order = list(Stage)
-    return sorted(found, key=lambda each: order.index(Stage(each.current_stage)))
-
-
-def load_versions(connection: Connection, keys: Sequence[int]) -> list[ModelVersion]:
-    """The versions of these inner keys, in their order."""
-    rows: dict[int, Any] = {}
-    for some in _slices(keys):
-        query = sa.select(*VERSION_COLUMNS).select_from(JOINED_VERSIONS)
-        query = query.where(model_versions.c.id.in_(some))
-        rows |= {row.id: row for row in connection.execute(query)}
-    return read_versions(connection, [rows[key] for key in keys])
+    connection: Connection, models: Sequence[int], stages: Collection[str] = frozenset(Stage)
+) -> dict[int, list[ModelVersion]]:
+    """The newest version of each of some stages of these models, in the order of stages."""
+    newest = {
+        model: [key for stage, key in zip(Stage, found, strict=True) if key and stage in stages]
+        for model, *found in _NEWEST.rows(connection, models)
+    }
+    keys = [key for some in newest.values() for key in some]
+    versions = dict(zip(keys, load_versions(connection, keys), strict=True))
+    return {model: [versions[key] for key in newest[model]] for model in models}
 
 
 def newest_number(connection: Connection, model: int, stage: str) -> int:
@@ -174,16 +170,14 @@ def newest_number(connection: Connection, model: int, stage: str) -> int:
 def _newest_in(stage: str) -> Any:
     table = model_versions.c
     query = sa.select(table.id).where(
-        table.model == registered_models.c.id, table.stage == sa.bindparam(f"at_{stage}", stage)
+        table.model == registered_models.c.id, table.stage == str(stage)
     )
-    return query.order_by(table.version.desc()).limit(1).scalar_subquery()
+    newest = query.order_by(table.version.desc()).limit(1)
+    return newest.scalar_subquery().label(f"in_{stage}")
 
 
-def _tags_of(connection: Connection, table: sa.Table, keys: list[int]) -> Any:
-    owner = table.columns[0]
-    query = sa.select(owner, table.c.key, table.c.value).where(owner.in_(keys))
-    return connection.execute(query.order_by(owner, table.c.key))
-
-
-def _slices(keys: Sequence[int]) -> Iterator[list[int]]:
-    return (list(keys[i : i + _SLICE]) for i in range(0, len(keys), _SLICE))
+# one look at an index for each stage of each model, however many versions they have
+_NEWEST = ByKeys(
+    sa.select(registered_models.c.id, *map(_newest_in, Stage)),
+    registered_models.c.id,
+)

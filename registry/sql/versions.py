@@ -99,7 +99,7 @@ class Versions(Models):
         wanted = {names.stage(stage) for stage in stages} or set(Stage)
         with self.database.read() as connection:
             model = model_row(connection, name, self.place)
-            return latest_versions(connection, [model.id], [s for s in Stage if s in wanted])
+            return latest_versions(connection, [model.id], wanted)[model.id]
 
     def get_latest_version(self, name: str) -> ModelVersion:
         table = model_versions.c
