@@ -17,10 +17,10 @@ import sys
 import time
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+from filling import Filling, opened
 from harness import serve_measurements
 
 KEYS = 20  # metrics, and params, of each run
@@ -99,11 +99,8 @@ def build(tracker: Any, uri: str, file: str, runs: int, points: int = 0) -> None
     """Make a store of the product's own and fill its tables."""
     experiment = int(_client(tracker, uri).create_experiment(EXPERIMENT))
     fill: Callable[..., None] = _fill_ours if tracker.__name__ == "mlpack" else _fill_peers
-    with closing(sqlite3.connect(file, isolation_level=None)) as database:
-        database.execute("PRAGMA synchronous=OFF")
-        database.execute("PRAGMA cache_size=-200000")
+    with opened(file) as database:
         fill(database, experiment, runs, points)
-        database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     print("> built", flush=True)
 
 
@@ -121,42 +118,11 @@ def _made(runs: int) -> Iterator[tuple[int, str, list[float], list[str]]]:
         yield number, f"{chance.getrandbits(128):032x}", values, texts
 
 
-class _Filling:
-    """One transaction that fills tables; their indexes are made at its end, as that is faster."""
-
-    def __init__(self, database: sqlite3.Connection, *tables: str) -> None:
-        self._database = database
-        marks = ", ".join("?" * len(tables))
-        query = (
-            "SELECT name, sql FROM sqlite_master WHERE type = 'index' AND sql IS NOT NULL "
-            f"AND tbl_name IN ({marks})"
-        )
-        self._indexes = database.execute(query, tables).fetchall()
-        database.execute("BEGIN")
-        for name, _ in self._indexes:
-            database.execute(f"DROP INDEX {name}")
-
-    def __enter__(self) -> _Filling:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        for _, sql in self._indexes:
-            self._database.execute(sql)
-        self._database.execute("COMMIT")
-
-    def add(self, table: str, columns: str, rows: Any) -> None:
-        marks = ", ".join("?" * len(columns.split(",")))
-        self._database.executemany(
-            f"INSERT INTO {table} ({columns}) VALUES ({marks})",
-            rows,
-        )
-
-
 def _fill_ours(database: sqlite3.Connection, experiment: int, runs: int, points: int) -> None:
     run_columns = (
         "id, run_id, experiment, run_name, user_id, status, start_time, end_time, lifecycle_stage"
     )
-    with _Filling(database, "runs", "latest_metrics", "params", "tags") as fill:
+    with Filling(database, "runs", "latest_metrics", "params", "tags") as fill:
         for number, run_id, values, texts in _made(runs):
             name, start = f"run {number}", _BEGUN + number
             fill.add(
@@ -199,7 +165,7 @@ def _fill_peers(database: sqlite3.Connection, experiment: int, runs: int, points
         "source_type, artifact_uri"
     )
     rest = ("active", "LOCAL", "mlruns/x")
-    with _Filling(database, "runs", "latest_metrics", "params", "tags") as fill:
+    with Filling(database, "runs", "latest_metrics", "params", "tags") as fill:
         for number, run_id, values, texts in _made(runs):
             name, start = f"run {number}", _BEGUN + number
             fill.add(
