@@ -42,6 +42,6 @@ def _seconds(text: str) -> float:
         seconds = float(text)
     except ValueError:
         seconds = -1.0
-    if not seconds >= 0:
-        raise InvalidInput(f"X-Request-Timeout is {text[:40]!r}; it must be a number of seconds.")
+    if not seconds > 0:
+        raise InvalidInput(f"X-Request-Timeout is {text[:40]!r}; it must be seconds above 0.")
     return seconds

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import logging
 
-from ..errors import Busy, MlpackError, Unauthenticated, Unavailable
+from ..errors import Busy, DeadlineExceeded, MlpackError, Unauthenticated, Unavailable
 from .exchange import Answer
 
 log = logging.getLogger("mlpack.serve")
@@ -27,7 +27,7 @@ def answer_to(error: Exception, path: str = "") -> Answer:
     if not isinstance(error, MlpackError):
         log.error("Internal error", exc_info=error)
         error = MlpackError("Internal error; the server's log has the details.")
-    elif error.http_status >= 500 and not isinstance(error, Unavailable):
+    elif error.http_status >= 500 and not isinstance(error, Unavailable | DeadlineExceeded):
         log.error("%s", error.message, exc_info=error.__cause__ or error)
     content = error.to_dict()
     if len(content["message"]) > _LONGEST_MESSAGE:  # it quotes the request: no amplifier

@@ -151,7 +151,7 @@ def _parameters(model: LoadedModel) -> list[dict[str, Any]]:
         "name": "X-Request-Timeout",
         "in": "header",
         "description": "Seconds that the client waits; work that nobody waits for is not begun.",
-        "schema": {"type": "number", "minimum": 0},
+        "schema": {"type": "number", "exclusiveMinimum": 0},
     }
     declared = model.signature.params if model.signature is not None else None
     if declared is None or not len(declared):

@@ -101,7 +101,7 @@ def _read(item: Any, place: int, binary: bytes, at: int) -> tuple[Tensor, int]:
     if unknown := item.keys() - _KEYS:
         raise InvalidInput(f"{label} has the unknown key {min(unknown)[:60]!r}.")
     datatype = item.get("datatype")
-    if datatype not in DTYPES and datatype != BYTES:
+    if not isinstance(datatype, str) or (datatype not in DTYPES and datatype != BYTES):
         raise InvalidInput(
             f"{label} has the datatype {str(datatype)[:40]!r}; known are "
             f"{', '.join(DTYPES)} and {BYTES}."

@@ -329,6 +329,7 @@ X = tensor("x", "FP64", [1.0])
             "Classification",
         ),
         ({"inputs": [{**X, "datatype": "FP8"}]}, "known are BOOL"),
+        ({"inputs": [{**X, "datatype": {}}]}, "known are BOOL"),
         ({"inputs": [{**X, "datatype": None}]}, "the datatype 'None'"),
         ({"inputs": [{**X, "shape": [2]}]}, "takes 2 values, 'data' has 1"),
         ({"inputs": [{**X, "shape": "1"}]}, "'shape' must be a list"),
