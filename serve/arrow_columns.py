@@ -1,7 +1,7 @@
 """pyarrow's columns as ours: numbers as arrays that a model may write into, all else as values.
 
-A dictionary (categories) may repeat a long text a million times in a few bytes, so its values
-are made once and shared. Types whose values can overlap in memory are not read.
+A dictionary (categories) may repeat a long text a million times in a few bytes, so what it
+unpacks to is counted first. Types whose values can overlap in memory are not read.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ def to_table(table: Any, limit: int) -> Table:
 
     Args:
         table: validated; bounded in size but for what dictionaries repeat.
-        limit: bytes that the dictionaries inside of lists may unpack to.
+        limit: bytes that its dictionaries may unpack to.
 
     Raises:
         InvalidInput: no rows or columns, a name twice, or a column of a type that is not read.
@@ -78,10 +78,10 @@ def _column(name: str, column: Any, limit: int) -> Any:
     whole = pa.types.is_integer(kind) or pa.types.is_boolean(kind)
     if whole and column.null_count == 0:  # with gaps numpy would make them something else
         return column.to_numpy()
+    if pa.types.is_nested(kind) or pa.types.is_dictionary(kind):
+        _check_repetitions(name, column, limit)
     if pa.types.is_dictionary(kind):
-        return [value for chunk in column.chunks for value in _categories(chunk, limit)]
-    if pa.types.is_nested(kind):
-        _check_repetitions(column, limit)
+        return [value for chunk in column.chunks for value in _categories(chunk)]
     try:
         return column.to_pylist()
     except (UnicodeDecodeError, ValueError, OverflowError, pa.ArrowException) as error:
@@ -120,47 +120,52 @@ def _check_type(name: str, kind: Any) -> None:
     )
 
 
-def _categories(chunk: Any, limit: int) -> list[Any]:
+def _categories(chunk: Any) -> list[Any]:
     """The values of a dictionary's column, each made once."""
-    import pyarrow as pa
-
-    if pa.types.is_nested(chunk.dictionary.type):
-        _check_repetitions(chunk.dictionary, limit)
     values = chunk.dictionary.to_pylist()
     values.append(None)
     gap = len(values) - 1
     return [values[gap if index is None else index] for index in chunk.indices.to_pylist()]
 
 
-def _check_repetitions(array: Any, limit: int) -> None:
-    """Refuse lists whose dictionaries unpack to too much."""
-    size = _repeated_size(array)
-    if size > limit:
+def _check_repetitions(name: str, column: Any, limit: int) -> None:
+    """Refuse a column whose dictionaries unpack to too much."""
+    if _repeated_size(name, column) > limit:
         raise PayloadTooLarge(
-            f"The data unpacks to more than the limit of {limit} bytes; send fewer rows at a "
-            "time or raise the server's --max-body."
+            f"Column {name[:80]!r} unpacks to more than the limit of {limit} bytes; send fewer "
+            "rows at a time or raise the server's --max-body."
         )
 
 
-def _repeated_size(array: Any) -> int:
-    """Bytes of all values of the dictionaries inside a nested array."""
+def _repeated_size(name: str, array: Any) -> int:
+    """Bytes of all values of the dictionaries in an array, wherever they are nested."""
+    import pyarrow as pa
+
+    if hasattr(array, "chunks"):
+        return sum(_repeated_size(name, chunk) for chunk in array.chunks)
+    kind = array.type
+    if isinstance(kind, pa.BaseExtensionType):
+        return _repeated_size(name, array.storage)
+    if pa.types.is_dictionary(kind):
+        return _dictionary_size(name, array)
+    if pa.types.is_struct(kind):
+        return sum(_repeated_size(name, array.field(i)) for i in range(kind.num_fields))
+    if pa.types.is_map(kind):
+        return _repeated_size(name, array.keys) + _repeated_size(name, array.items)
+    return _repeated_size(name, array.values) if pa.types.is_nested(kind) else 0
+
+
+def _dictionary_size(name: str, array: Any) -> int:
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    if hasattr(array, "chunks"):
-        return sum(map(_repeated_size, array.chunks))
-    kind = array.type
-    if isinstance(kind, pa.BaseExtensionType):
-        return _repeated_size(array.storage)
-    if pa.types.is_dictionary(kind):
-        if pa.types.is_nested(kind.value_type):
-            raise InvalidInput("Dictionaries of nested values inside of lists are not read.")
-        if not (pa.types.is_primitive(kind.value_type) or pa.types.is_null(kind.value_type)):
-            sizes = pc.binary_length(array.dictionary.cast(pa.large_binary()))
-            return pc.sum(sizes.take(array.indices)).as_py() or 0
-        return 0
-    if pa.types.is_struct(kind):
-        return sum(_repeated_size(array.field(i)) for i in range(kind.num_fields))
-    if pa.types.is_map(kind):
-        return _repeated_size(array.keys) + _repeated_size(array.items)
-    return _repeated_size(array.values) if pa.types.is_nested(kind) else 0
+    kind = array.type.value_type
+    if pa.types.is_nested(kind) or isinstance(kind, pa.BaseExtensionType):
+        raise InvalidInput(f"Column {name[:80]!r} is a dictionary of {kind}, which is not read.")
+    if pa.types.is_fixed_size_binary(kind):
+        return len(array) * int(kind.byte_width)
+    texts = (pa.types.is_string, pa.types.is_large_string)
+    if not any(is_kind(kind) for is_kind in (*texts, pa.types.is_binary, pa.types.is_large_binary)):
+        return 0  # values of a few bytes each, of which the cells were counted
+    sizes = pc.binary_length(array.dictionary.cast(pa.large_binary()))
+    return pc.sum(sizes.take(array.indices)).as_py() or 0

@@ -142,10 +142,36 @@ def test_dictionaries_inside_of_lists_may_not_multiply():
         parquet.parse(as_parquet(table), LIMIT)
 
 
-def test_a_text_that_a_dictionary_repeats_is_in_memory_once():
-    column = pa.DictionaryArray.from_arrays(np.zeros(1000, np.int8), ["x" * 100_000])
-    values = arrow.parse(as_arrow(pa.table({"a": column})), LIMIT).column("a")
-    assert len(set(map(id, values))) == 1
+@pytest.mark.parametrize("times", [100, 1000])
+def test_a_text_that_a_dictionary_repeats_counts_each_time_and_is_made_once(times):
+    column = pa.DictionaryArray.from_arrays(np.zeros(times, np.int8), ["x" * 50_000])
+    for parse, body in (
+        (arrow.parse, as_arrow(pa.table({"a": column}))),
+        (parquet.parse, as_parquet(pa.table({"a": column}))),
+    ):
+        if times * 50_000 > LIMIT:
+            with pytest.raises(PayloadTooLarge, match="Column 'a' unpacks to more"):
+                parse(body, LIMIT)
+        else:
+            assert len(set(map(id, parse(body, LIMIT).column("a")))) == 1
+
+
+@pytest.mark.parametrize(
+    "value", [b"x" * 16, Decimal("1.5"), 5, 2.5, True, None, datetime(2024, 1, 2)]
+)
+def test_dictionaries_of_any_plain_values(value):
+    kind = pa.binary(16) if isinstance(value, bytes) else None
+    column = pa.DictionaryArray.from_arrays(pa.array([0, None, 0]), pa.array([value], kind))
+    nested = pa.ListArray.from_arrays(pa.array([0, 3], pa.int32()), column)
+    assert arrow.parse(as_arrow(pa.table({"a": column})), LIMIT).column("a") == [value, None, value]
+    table = arrow.parse(as_arrow(pa.table({"a": nested})), LIMIT)
+    assert table.column("a") == [[value, None, value]]
+
+
+def test_dictionaries_of_lists_are_refused():
+    column = pa.DictionaryArray.from_arrays(pa.array([0]), pa.array([[1]]))
+    with pytest.raises(InvalidInput, match="a dictionary of list"):
+        arrow.parse(as_arrow(pa.table({"a": column})), LIMIT)
 
 
 @pytest.mark.parametrize(
