@@ -18,6 +18,7 @@ SCRIPTS = (
     "log_model",
     "log_metric",
     "search_runs",
+    "registry",
     "server",
     "integrity",
     "install_size",
