@@ -30,6 +30,7 @@ _OVERHEAD = 1000
 _FILE_BYTES = 16 * 1024 * 1024  # in memory; much less when written
 _FILE_SECONDS = 30.0
 _TICK_SECONDS = 5.0
+_AT_ONCE = 200
 
 
 class Capture:
@@ -65,7 +66,8 @@ class Capture:
         self._rate = rate
         self._makers = {name: RowMaker(signature) for name, signature in signatures.items()}
         self._captured, self._dropped = captured, dropped
-        self._gathered: dict[str, list[Any]] = {}
+        # by model: tables, and of how many requests they are
+        self._gathered: dict[str, list[tuple[Any, int]]] = {}
         self._bytes = 0
         self._since = 0.0
         self._is_failing = False
@@ -109,36 +111,47 @@ class Capture:
             self._dropped(1, "queue")
 
     def _work(self, entries: list[Captured]) -> None:
-        for entry in entries:
-            try:
-                rows = self._makers[entry.model].rows(entry)
-            except Exception:
-                log.debug("A request cannot be captured", exc_info=True)
-                self._dropped(1, "form")
-                continue
-            if not self._gathered:
-                self._since = time.monotonic()
-            self._gathered.setdefault(entry.model, []).append(rows)
-            self._bytes += rows.nbytes
+        for start in range(0, len(entries), _AT_ONCE):
+            self._gather(entries[start : start + _AT_ONCE])
             if self._bytes >= min(_FILE_BYTES, self._folder.max_bytes // 4):
                 self._write()
         if self._gathered and time.monotonic() - self._since >= _FILE_SECONDS:
             self._write()
+
+    def _gather(self, entries: list[Captured]) -> None:
+        """Rows of some requests; in one piece, as a small one costs many times what it holds."""
+        import pyarrow as pa
+
+        made: dict[str, list[Any]] = {}
+        for entry in entries:
+            try:
+                made.setdefault(entry.model, []).append(self._makers[entry.model].rows(entry))
+            except Exception:
+                log.debug("A request cannot be captured", exc_info=True)
+                self._dropped(1, "form")
+        for model, batches in made.items():
+            if batches:
+                table = pa.Table.from_batches(batches).combine_chunks()
+                if not self._gathered:
+                    self._since = time.monotonic()
+                self._gathered.setdefault(model, []).append((table, len(batches)))
+                self._bytes += table.nbytes
 
     def _write(self) -> None:
         """A file for each model that something was gathered of."""
         import pyarrow as pa
 
         gathered, self._gathered, self._bytes = self._gathered, {}, 0
-        for model, batches in gathered.items():
+        for model, pieces in gathered.items():
+            requests = sum(count for _, count in pieces)
             try:
-                self._folder.write(model, pa.Table.from_batches(batches))
+                self._folder.write(model, pa.concat_tables([table for table, _ in pieces]))
             except (OSError, pa.ArrowException) as error:
                 if not self._is_failing:  # once, not for every file while the disk is full
                     reason = getattr(error, "strerror", None) or error
                     log.error("Captured requests are lost: %s.", reason)
                 self._is_failing = True
-                self._dropped(len(batches), "disk")
+                self._dropped(requests, "disk")
             else:
                 self._is_failing = False
-                self._captured(len(batches), model)
+                self._captured(requests, model)

@@ -27,6 +27,7 @@ _PROTOCOLS = ("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH", "TRACE"})
 _LONGEST = 500
 _FLUSH_SECONDS = 2.0
+_EXPORTER = "opentelemetry.exporter.otlp.proto.http.trace_exporter"
 # what tells about the request when it comes; (attribute, name in the environ)
 _FROM_ENVIRON = (
     ("url.path", "PATH_INFO"),
@@ -62,6 +63,7 @@ class Telemetry:
         import opentelemetry.exporter.otlp.proto.http.trace_exporter
         import opentelemetry.sdk.trace.export  # noqa: F401
 
+        logging.getLogger(_EXPORTER).addFilter(Seldom())
         self._provider: Any = None
         self._tracer: Any = None
 
@@ -153,6 +155,22 @@ class Telemetry:
             start_time=start,
         )
         span.end(start + int(seconds * 1e9))
+
+
+class Seldom(logging.Filter):
+    """Lets one message a minute pass: a collector that is down is no reason to fill the log."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._next = 0.0
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Whether this is the one."""
+        now = time.monotonic()
+        if now < self._next:
+            return False
+        self._next = now + 60
+        return True
 
 
 def telemetry_from(asked: bool | None, environ: Mapping[str, str]) -> Telemetry | None:

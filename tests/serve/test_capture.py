@@ -171,6 +171,18 @@ def test_requests_that_failed_streams_and_shadows(capture, grid, tmp_path):
     assert "secret" not in str(rows)
 
 
+def test_small_requests_are_gathered_in_few_pieces(capture, grid):
+    one = capture(grid)
+    requests = []
+    for _ in range(1000):
+        one._background.put = lambda entry, weight: requests.append(entry) or True
+        one.observe(exchange(np.zeros((1, 3)), [1]), Answer(b""))
+    one._work(requests)
+    (pieces,) = one._gathered.values()
+    assert sum(count for _, count in pieces) == 1000 and len(pieces) <= 5
+    assert all(table["row"].num_chunks == 1 for table, _ in pieces)
+
+
 def test_about_the_asked_share_is_kept(capture, tmp_path):
     one = capture(rate=0.25)
     for _ in range(2000):

@@ -217,3 +217,8 @@ def test_spans_of_a_real_server_are_sent_at_its_end(collector, tmp_path):
     }
     for span, _, _ in found["POST /invocations"]:
         assert span.trace_id.hex() == TRACE and span.span_id.hex() in logged
+
+
+def test_a_collector_that_is_down_fills_no_log():
+    seldom = module.Seldom()
+    assert [seldom.filter(None) for _ in range(3)] == [True, False, False]
