@@ -50,7 +50,10 @@ def _size(ctx: click.Context, param: click.Parameter, value: str | None) -> int 
     "-w", "--workers", type=click.IntRange(1), metavar="N", help="Processes.  [default: one a CPU]"
 )
 @click.option(
-    "--threads", type=click.IntRange(1), metavar="N", help="Threads a worker.  [default: 8]"
+    "--threads",
+    type=click.IntRange(1),
+    metavar="N",
+    help="Requests that a worker takes at once.  [default: 32]",
 )
 @click.option(
     "--batching",

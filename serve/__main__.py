@@ -125,7 +125,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--host", help="address to listen on (0.0.0.0)")
     add("--port", type=int, help="port to listen on (8080); 0: any free one")
     add("--workers", type=int, help="processes (one a CPU, at most 8)")
-    add("--threads", type=int, help="requests that a worker takes at once (8)")
+    add("--threads", type=int, help="requests that a worker takes at once (32)")
     add("--batching", choices=BATCHING, help="predict concurrent requests together (auto)")
     add("--max-batch-rows", type=int, help="most rows predicted together (512)")
     add("--max-batch-wait", type=float, help="seconds that a prediction waits for others (0)")

@@ -58,7 +58,7 @@ class ServeSettings:
     host: str = "127.0.0.1"
     port: int = 5000
     workers: int | None = None
-    threads: int = 8
+    threads: int = 32
     batching: str = "auto"
     max_batch_rows: int = 512
     max_batch_wait: float = 0.0

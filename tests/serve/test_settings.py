@@ -24,7 +24,7 @@ def test_the_environment_is_read_ours_before_the_peers():
         port=8080,
     )
     assert (settings.host, settings.port, settings.workers) == ("0.0.0.0", 9000, 2)
-    assert (settings.timeout, settings.max_body, settings.threads) == (7.5, 2 * 1024**2, 8)
+    assert (settings.timeout, settings.max_body, settings.threads) == (7.5, 2 * 1024**2, 32)
     assert settings.access_log and not settings.banner
 
 
