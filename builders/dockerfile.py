@@ -10,11 +10,14 @@ from dataclasses import dataclass, field
 USER = 65532  # "nonroot" by convention of images without a shell; any other number works too
 PORT = 8080
 
-# The port follows the same variables as the server; the client is the standard library's.
+# Port and scheme follow the same variables as the server; the client is the standard library's.
 _HEALTH = (
     "import http.client as h, os; "
     "p = os.environ.get('MLPACK_PORT') or os.environ.get('SAGEMAKER_BIND_TO_PORT') or 8080; "
-    "c = h.HTTPConnection('127.0.0.1', int(p), timeout=2); c.request('GET', '/ping'); "
+    "k = {'context': __import__('ssl')._create_unverified_context()} "
+    "if os.environ.get('MLPACK_CERTFILE') else {}; "
+    "c = (h.HTTPSConnection if k else h.HTTPConnection)('127.0.0.1', int(p), timeout=2, **k); "
+    "c.request('GET', '/ping'); "
     "raise SystemExit(c.getresponse().status != 200)"
 )
 

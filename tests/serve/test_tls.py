@@ -5,12 +5,14 @@ import os
 import signal
 import ssl
 import subprocess
+import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
+from mlpack.builders.dockerfile import _HEALTH
 from mlpack.errors import InvalidInput
 from mlpack.serve import tls
 from mlpack.serve.tls import Certificate, certificate_from
@@ -114,6 +116,11 @@ def test_curl_gets_its_prediction(obedient, tmp_path, pair, curl):
         assert done.returncode == 35, "too old"
         done = curl(server, f"http://127.0.0.1:{server.port}/ping")
         assert done.returncode and not done.stdout, "no plain HTTP"
+        # the health check of an image
+        told = {**os.environ, "MLPACK_PORT": str(server.port), "MLPACK_CERTFILE": pair[0]}
+        check = [sys.executable, "-S", "-c", _HEALTH]
+        assert subprocess.run(check, env=told).returncode == 0
+        assert subprocess.run(check, env={**told, "MLPACK_CERTFILE": ""}).returncode != 0
         # several on one connection, and one that asks to close it
         done = curl(server, f"{url}/ping", f"{url}/ping", "-H", "Connection: close")
         assert (done.returncode, done.stdout, done.stderr) == (0, "\n\n", "")
