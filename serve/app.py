@@ -104,6 +104,7 @@ def _listing(service: Service) -> dict[str, object]:
                 "name": scorer.name,
                 "version": scorer.version or None,
                 "share": weights.get(scorer.name, 0.0) / whole,
+                "batched": scorer.batched,
                 "shadow": service.shadow is not None and service.shadow.scorer is scorer,
             }
             for scorer in service.scorers.values()

@@ -83,8 +83,13 @@ def _cannot_listen(error: OSError, host: str, port: int) -> EngineUnavailable | 
 
 
 def set_up_logging() -> None:
-    """Our own messages and warnings to standard error, unless the program logs already."""
+    """Our own messages and warnings to standard error, unless the program logs already.
+
+    With ``MLPACK_DEBUG=1`` also what is only worth knowing, such as why requests are not batched.
+    """
     logging.basicConfig(format=_LOG_FORMAT, level=logging.WARNING)
+    if os.environ.get("MLPACK_DEBUG", "") not in ("", "0"):
+        logging.getLogger("mlpack").setLevel(logging.INFO)
 
 
 def exit_on_signal(signum: int, frame: FrameType | None) -> None:

@@ -66,6 +66,11 @@ class Scorer:
         """Requests that wait for the model in this process."""
         return 0 if self.batcher is None else self.batcher.waiting
 
+    @property
+    def batched(self) -> bool:
+        """Whether requests are predicted together in this process."""
+        return self.batcher is not None and self.batcher.max_rows > 1
+
     def warm_up(self, settings: ServeSettings) -> None:
         """Call the model for the first time in this process, and find out whether batching pays.
 
