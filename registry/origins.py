@@ -7,20 +7,22 @@ databases and servers alike, also where tracking and the registry are two stores
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable, Iterator
+from functools import cached_property
+from typing import TYPE_CHECKING
 
 from ..errors import InvalidInput, MlpackError
 from ..tracking.entities import Tags, ViewType
 from ..tracking.filters import quoted
 
 if TYPE_CHECKING:
-    from ..tracking.entities import LoggedModel, PagedList, Run
+    from ..tracking.entities import LoggedModel, Run
     from .client import MlpackClient
     from .entities import ModelVersion
 
 _COMMIT = re.compile(r"[0-9a-f]{7,64}")
 _AT_ONCE = 1000  # runs
+_WHOLE_AT_ONCE = 100
 
 
 def versions_of(
@@ -49,15 +51,16 @@ def versions_of(
         InvalidInput: nothing to look for, or no commit.
         NotFound: there is no such run.
     """
+    ways = _Ways(client)
     searches = []
     if dataset is not None:
-        searches.append(_of_dataset(client, _given("dataset", dataset)))
+        searches.append(ways.from_dataset(_given("dataset", dataset)))
     if commit is not None:
-        searches.append(_of_runs(client, _of_commit(client, commit)))
+        searches.append(ways.from_runs(ways.runs_at_commit(commit)))
     if run is not None:
-        searches.append(_of_runs(client, [client.get_run(run).info.run_id]))
+        searches.append(ways.from_runs([client.get_run(run).info.run_id]))
     if source is not None:
-        searches.append(_of_source(client, _given("source", source)))
+        searches.append(ways.from_source(_given("source", source)))
     if not searches:
         raise InvalidInput("Give a dataset, a commit, a run or a source to look for.")
     first, *others = searches
@@ -68,121 +71,122 @@ def versions_of(
 _Found = dict[tuple[str, int], "ModelVersion"]
 
 
-def _of_dataset(client: MlpackClient, dataset: str) -> _Found:
-    name, at, digest = dataset.rpartition("@")
-    found = _of_runs(client, _reading(client, dataset, None))
-    found |= _of_runs(client, _reading(client, None, dataset))
-    found |= _measured_on(client, dataset, None)
-    found |= _measured_on(client, None, dataset)
-    if at and name and digest:
-        found |= _of_runs(client, _reading(client, name, digest))
-        found |= _measured_on(client, name, digest)
-    return found
+class _Ways:
+    """Ways from what runs read and ran to the versions that these runs made."""
+
+    def __init__(self, client: MlpackClient) -> None:
+        self.client = client
+
+    def from_dataset(self, dataset: str) -> _Found:
+        """A name, a digest, or both with an @ between."""
+        found = self.from_runs(self._run_ids(f"datasets.name = {quoted(dataset)}"))
+        found |= self.from_runs(self._run_ids(f"datasets.digest = {quoted(dataset)}"))
+        found |= self._measured_on(dataset, None)
+        found |= self._measured_on(None, dataset)
+        name, at, digest = dataset.rpartition("@")
+        if at and name and digest:
+            found |= self._of_one_dataset(name, digest)
+            found |= self._measured_on(name, digest)
+        return found
+
+    def runs_at_commit(self, commit: str) -> Iterator[str]:
+        """The runs of a commit, by its first characters."""
+        prefix = commit.strip().lower()
+        if not _COMMIT.fullmatch(prefix):
+            raise InvalidInput(
+                f"{commit!r} is no commit: give seven or more of its hexadecimal characters."
+            )
+        return self._run_ids(f"tags.`{Tags.GIT_COMMIT}` LIKE '{prefix}%'")
+
+    def from_source(self, source: str) -> _Found:
+        """The address that was registered, or the script that ran."""
+        by_address = self.client.search_model_versions(f"source_path = {quoted(source)}")
+        found = {(version.name, int(version.version)): version for version in by_address}
+        name = f"tags.`{Tags.SOURCE_NAME}`"
+        found |= self.from_runs(self._run_ids(f"{name} = {quoted(source)}"))
+        if not set(source) & set("%_"):  # which would mean something else in a pattern
+            found |= self.from_runs(self._run_ids(f"{name} LIKE {quoted('%/' + source)}"))
+        return found
+
+    def from_runs(self, run_ids: Iterable[str]) -> _Found:
+        """What these runs made."""
+        found: _Found = {}
+        ids = list(dict.fromkeys(run_ids))
+        for start in range(0, len(ids), _AT_ONCE):
+            for version in self.client.registry.versions_of_runs(ids[start : start + _AT_ONCE]):
+                found[version.name, int(version.version)] = version
+        return found
+
+    def _of_one_dataset(self, name: str, digest: str) -> _Found:
+        """Versions whose run read a dataset of this name and this digest.
+
+        The filter also finds runs that read one of the name and another of the digest, so the
+        runs of the versions are looked at: far fewer than the runs.
+        """
+        text = f"datasets.name = {quoted(name)} AND datasets.digest = {quoted(digest)}"
+        found = self.from_runs(self._run_ids(text))
+        made_by = sorted({version.run_id for version in found.values() if version.run_id})
+        wrong: set[str] = set()
+        for start in range(0, len(made_by), _WHOLE_AT_ONCE):
+            listed = ", ".join(f"'{run_id}'" for run_id in made_by[start : start + _WHOLE_AT_ONCE])
+            page = self.client.search_runs(
+                self._experiments, f"run_id IN ({listed})", ViewType.ALL, _WHOLE_AT_ONCE
+            )
+            wrong |= {run.info.run_id for run in page if not _did_read(run, name, digest)}
+        return {key: version for key, version in found.items() if version.run_id not in wrong}
+
+    def _measured_on(self, name: str | None, digest: str | None) -> _Found:
+        """Versions of models that a metric says were measured on a dataset."""
+        asked = {"name": name, "digest": digest}
+        text = " AND ".join(f"datasets.{k} = {quoted(v)}" for k, v in asked.items() if v)
+        models: dict[str, str | None] = {}
+        token = None
+        try:
+            while True:
+                page = self.client.search_logged_models(filter_string=text, page_token=token)
+                models |= {
+                    model.model_id: model.source_run_id
+                    for model in page
+                    if not (name and digest) or (name, digest) in _datasets_of(model)
+                }
+                if (token := page.token) is None:
+                    break
+        except MlpackError as error:
+            if error.http_status >= 500:
+                raise
+            return {}  # servers of MLflow search models by other things only
+        found = self.from_runs([run_id for run_id in models.values() if run_id])
+        return {key: version for key, version in found.items() if version.model_id in models}
+
+    def _run_ids(self, text: str) -> Iterator[str]:
+        token = None
+        while True:
+            page = self.client.store.search_run_ids(
+                self._experiments, text, ViewType.ALL, page_token=token
+            )
+            yield from page
+            if (token := page.token) is None:
+                return
+
+    @cached_property
+    def _experiments(self) -> list[str]:
+        """All of them, deleted ones too."""
+        found: list[str] = []
+        token = None
+        while True:
+            page = self.client.search_experiments(ViewType.ALL, page_token=token)
+            found += [experiment.experiment_id for experiment in page]
+            if (token := page.token) is None:
+                return found
 
 
-def _reading(client: MlpackClient, name: str | None, digest: str | None) -> Iterator[str]:
-    """The runs that read a dataset."""
-    clauses = _dataset_clauses(name, digest)
-    if len(clauses) == 1:
-        yield from _run_ids(client, clauses[0])
-        return
-    # the filter would also find a run that read one dataset of the name and another of the digest
-    for page in _pages(client, " AND ".join(clauses)):
-        yield from (run.info.run_id for run in page if _did_read(run, name, digest))
-
-
-def _did_read(run: Run, name: str | None, digest: str | None) -> bool:
+def _did_read(run: Run, name: str, digest: str) -> bool:
     read = [one.dataset for one in run.inputs.dataset_inputs]
     return any(dataset.name == name and dataset.digest == digest for dataset in read)
 
 
-def _measured_on(client: MlpackClient, name: str | None, digest: str | None) -> _Found:
-    """Versions of models that a metric says were measured on a dataset."""
-    clauses = " AND ".join(_dataset_clauses(name, digest))
-    models: dict[str, str | None] = {}
-    token = None
-    try:
-        while True:
-            page = client.search_logged_models(filter_string=clauses, page_token=token)
-            models |= {
-                model.model_id: model.source_run_id
-                for model in page
-                if name is None or digest is None or (name, digest) in _datasets_of(model)
-            }
-            if (token := page.token) is None:
-                break
-    except MlpackError as error:
-        if error.http_status >= 500:
-            raise
-        return {}  # servers of MLflow search models by other things only
-    found = _of_runs(client, [run_id for run_id in models.values() if run_id])
-    return {key: version for key, version in found.items() if version.model_id in models}
-
-
 def _datasets_of(model: LoggedModel) -> set[tuple[str | None, str | None]]:
     return {(metric.dataset_name, metric.dataset_digest) for metric in model.metrics}
-
-
-def _dataset_clauses(name: str | None, digest: str | None) -> list[str]:
-    named = {"name": name, "digest": digest}
-    return [f"datasets.{key} = {quoted(text)}" for key, text in named.items() if text is not None]
-
-
-def _of_commit(client: MlpackClient, commit: str) -> Iterator[str]:
-    prefix = commit.strip().lower()
-    if not _COMMIT.fullmatch(prefix):
-        raise InvalidInput(
-            f"{commit!r} is no commit: give seven or more of its hexadecimal characters."
-        )
-    return _run_ids(client, f"tags.`{Tags.GIT_COMMIT}` LIKE '{prefix}%'")
-
-
-def _of_source(client: MlpackClient, source: str) -> _Found:
-    by_address = client.search_model_versions(f"source_path = {quoted(source)}")
-    found = {(version.name, int(version.version)): version for version in by_address}
-    name = f"tags.`{Tags.SOURCE_NAME}`"
-    found |= _of_runs(client, _run_ids(client, f"{name} = {quoted(source)}"))
-    if not set(source) & set("%_"):
-        found |= _of_runs(client, _run_ids(client, f"{name} LIKE {quoted('%/' + source)}"))
-    return found
-
-
-def _of_runs(client: MlpackClient, run_ids: Any) -> _Found:
-    found: _Found = {}
-    ids = list(dict.fromkeys(run_ids))
-    for start in range(0, len(ids), _AT_ONCE):
-        for version in client.registry.versions_of_runs(ids[start : start + _AT_ONCE]):
-            found[version.name, int(version.version)] = version
-    return found
-
-
-def _run_ids(client: MlpackClient, text: str) -> Iterator[str]:
-    where, token = _experiments(client), None
-    while True:
-        page = client.store.search_run_ids(where, text, ViewType.ALL, page_token=token)
-        yield from page
-        if (token := page.token) is None:
-            return
-
-
-def _pages(client: MlpackClient, text: str) -> Iterator[PagedList]:
-    where, token = _experiments(client), None
-    while True:
-        page = client.search_runs(where, text, ViewType.ALL, page_token=token)
-        yield page
-        if (token := page.token) is None:
-            return
-
-
-def _experiments(client: MlpackClient) -> list[str]:
-    """All of them, deleted ones too."""
-    found: list[str] = []
-    token = None
-    while True:
-        page = client.search_experiments(ViewType.ALL, page_token=token)
-        found += [experiment.experiment_id for experiment in page]
-        if (token := page.token) is None:
-            return found
 
 
 def _given(what: str, text: str) -> str:
