@@ -21,7 +21,13 @@ from ...tracking.sql.registry_tables import (
 )
 from ...tracking.sql.tables import START
 from .. import names
-from ..filters import MODEL_VERSIONS, VERSION_ORDERS, parse_clauses, parse_orders
+from ..filters import (
+    MODEL_VERSIONS,
+    VERSION_ORDERS,
+    excludes_prompts,
+    parse_clauses,
+    parse_orders,
+)
 from .rows import load_versions
 from .search_models import ModelSearch, tag_condition, tag_probe
 from .versions import source_hash
@@ -42,8 +48,8 @@ _COLUMNS: dict[str, Any] = {
 _OWNER = registered_models.alias("owner")  # of a version, where only that is known
 _NAME = sa.select(_OWNER.c.name).where(_OWNER.c.id == model_versions.c.model).scalar_subquery()
 _UPDATED = model_versions.c.last_update_time
-# what an index leads to in the order of changes
-_STRETCHES = ("run_id", "model_id", "source_path", "tag", "version_number", "user_id", "stage")
+# what an index leads to, besides tags
+_STRETCHES = ("run_id", "model_id", "source_path", "version_number", "user_id", "stage")
 _COUNTED = 20_000
 _PLUS: Any = sa.sql.operators.custom_op("+")  # SQLite's word for: not by an index
 
@@ -106,7 +112,7 @@ class _Search:
             joined = registered_models.join(table, table.c.model == registered_models.c.id)
             keys[0] = SortKey(registered_models.c.name, keys[0].ascending, str)
             return Course(joined, table.c.id, keys, []), None
-        equal = [c for c in self.clauses if c.operator == "=" and _word(c) in _STRETCHES]
+        equal = [c for c in self.clauses if _leads(c)]
         if keys[0].column is not _UPDATED or not equal:
             return Course(table, table.c.id, keys, []), None
         courses = [(self._stretch(clause, keys), clause) for clause in equal]
@@ -191,8 +197,11 @@ class _Search:
         return sa.select(model_versions.c.id).where(self._condition(clause))
 
 
-def _word(clause: Clause) -> str:
-    return "tag" if clause.field.kind == "tag" else clause.field.key
+def _leads(clause: Clause) -> bool:
+    """Whether an index leads to what fits a clause, in the order of changes."""
+    if clause.operator != "=" or excludes_prompts(clause):
+        return False
+    return clause.field.kind == "tag" or clause.field.key in _STRETCHES
 
 
 def _with_stages(clause: Clause) -> Clause:

