@@ -20,6 +20,7 @@ SCRIPTS = (
     "search_runs",
     "registry",
     "server",
+    "serving",
     "integrity",
     "install_size",
     "image",

@@ -14,6 +14,7 @@ Cases: one-row (logistic regression, 1, 16 and 64 connections), forest (100 tree
 from __future__ import annotations
 
 import contextlib
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -52,6 +53,8 @@ def main() -> None:
         "--servers", default=",".join(ALL).replace(", ", " "), help="names or their beginnings"
     )
     arguments = options.parse_args()
+    if shutil.which("wrk") is None:
+        sys.exit("wrk, which makes the load, is not installed. Debian: apt-get install wrk")
     if arguments.quick:
         arguments.rounds, arguments.seconds = 1, 1
     names = [

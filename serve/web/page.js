@@ -176,6 +176,8 @@ function showAnswer(response, text) {
   raw.append(element("summary", "Raw answer"), element("pre", text.slice(0, 100000)));
   const answer = parse(text);
   nodes.push(picture(Object.hasOwn(answer, "predictions") ? answer.predictions : answer));
+  const by = response.headers.get("X-Mlpack-Model");
+  if (by) nodes.push(element("p", "Answered by " + by, "hint"));
   const ignored = response.headers.get("X-Mlpack-Ignored-Columns");
   if (ignored) nodes.push(element("p", "Columns that the model does not know were left out: " + decoded(ignored), "hint"));
   show(...nodes, raw);
