@@ -13,7 +13,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 _NAMES = {1: ("MLPACK_PEER1_PYTHON", ".venv-peer-1"), 2: ("MLPACK_PEER2_PYTHON", ".venv-peer-2")}
@@ -41,20 +41,24 @@ def peer_python(generation: int = 3) -> str:
 
 
 @contextmanager
-def peer_server(folder: Path) -> Iterator[str]:
-    """The address of a server of the newest MLflow whose runs and files are in a folder."""
+def peer_server(folder: Path, generation: int = 3) -> Iterator[str]:
+    """The address of a server of that generation of MLflow; runs and files are in a folder."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    command = [str(Path(peer_python()).with_name("mlflow")), "server", "--host", "127.0.0.1"]
+    program = Path(peer_python(generation)).with_name("mlflow")
+    command = [str(program), "server", "--host", "127.0.0.1"]
     command += ["--port", str(port), "--workers", "1"]
-    command += ["--backend-store-uri", f"sqlite:///{folder}/mlflow.db"]
-    command += ["--artifacts-destination", str(folder / "artifacts")]
+    # the second cannot do with the SQLAlchemy beside it, the first keeps models in databases only
+    store = str(folder / "mlruns") if generation == 2 else f"sqlite:///{folder}/mlflow.db"
+    command += ["--backend-store-uri", store]
+    command += ["--artifacts-destination", str(folder / "artifacts"), "--serve-artifacts"]
     environment = {
         **{name: value for name, value in os.environ.items() if not name.startswith("MLFLOW_")},
         "DO_NOT_TRACK": "true",
         "MLFLOW_DISABLE_TELEMETRY": "true",
         "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
+        "PATH": f"{program.parent}{os.pathsep}{os.environ.get('PATH', '')}",  # older ones' gunicorn
     }
     log = folder / "log.txt"
     with log.open("wb") as output:
@@ -73,7 +77,8 @@ def peer_server(folder: Path) -> Iterator[str]:
             time.sleep(0.1)
         yield f"http://127.0.0.1:{port}"
     finally:
-        os.killpg(process.pid, signal.SIGKILL)  # SIGTERM leaves it running for minutes
+        with suppress(ProcessLookupError):  # it did not start
+            os.killpg(process.pid, signal.SIGKILL)  # SIGTERM leaves it running for minutes
         process.wait()
 
 

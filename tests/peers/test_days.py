@@ -25,6 +25,8 @@ ON_PURPOSE = {
     "unknown_things/history": "a run that does not exist has no history to show",
     "logged_models/refused/5/1": "a param that would change: the same code as for a run",
     "logged_models/searches/status = *": "a status is found by its name; the original finds none",
+    "aliases/versions/*": "versions that are found know their aliases, too",
+    "models/told the model": "a model is told of each of its versions once",
     "files/lists/*/2": "an empty file has a size, and it is 0",
 }
 
