@@ -14,7 +14,7 @@ from typing import Any
 
 from ..errors import InvalidInput, InvalidState, MlpackError
 from ..tracking.uri import family
-from ..uris import LoggedModelUri, RegisteredModelUri, RunUri, parse
+from ..uris import LocalUri, LoggedModelUri, RegisteredModelUri, RemoteUri, RunUri, parse
 from . import names
 from .checks import check_is_model, check_unchanged, described, described_files, files_of
 from .client import MlpackClient
@@ -122,7 +122,7 @@ def register_version(
         "run_link": names.address("run_link", run_link) if run_link else None,
         "by": by(note),
     }
-    found = _find(client, uri, files)
+    found = _find(client, _of_run(client, uri, run_id) if run_id else uri, files)
     if found.digest and not found.files:
         checked["tags"] = {**names.tags(tags or {}), DIGEST_TAG: found.digest}
     return client.registry.create_model_version(
@@ -186,6 +186,23 @@ def _find(client: MlpackClient, uri: str | Path, files: Mapping[str, str] | None
         model_id=placed.model.model_id if placed.model else None,
         files=files,
     )
+
+
+def _of_run(client: MlpackClient, uri: str | Path, run_id: str) -> str | Path:
+    """``<artifact_uri>/model``, as people write it, is the model that its run calls so.
+
+    Before MLflow 3 that was where models lay; now they have a place of their own.
+    """
+    parsed = parse(uri)
+    if not isinstance(parsed, LocalUri | RemoteUri):
+        return uri
+    root = client.get_run(run_id).info.artifact_uri.rstrip("/")
+    if isinstance(parsed, LocalUri):
+        address = str(parsed.path.expanduser().absolute())
+    else:
+        address = parsed.uri
+    path = address.removeprefix(f"{root}/").strip("/")
+    return uri if path == address.strip("/") or not path else f"runs:/{run_id}/{path}"
 
 
 def _as_logged(client: MlpackClient, placed: Placed, files: Mapping[str, str]) -> Placed:

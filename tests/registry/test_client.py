@@ -5,7 +5,7 @@ import uuid
 import pytest
 
 import mlpack
-from mlpack.errors import AlreadyExists, Conflict, InvalidInput, InvalidState, NotFound
+from mlpack.errors import AlreadyExists, BadModel, Conflict, InvalidInput, InvalidState, NotFound
 from mlpack.tests.registry.places import any_store, mlflow_address  # noqa: F401 - fixtures
 
 
@@ -95,6 +95,17 @@ def test_versions_and_their_stages(client, name, uri):
     with pytest.raises(NotFound):
         client.get_model_version(name, 1)
     assert mlpack.register_model(uri, name).version == 3
+
+
+def test_a_source_as_it_was_written_before_models_had_a_place_of_their_own(client, name, uri):
+    client.create_registered_model(name)
+    run_id = client.get_logged_model(uri.rpartition("/")[2]).source_run_id
+    root = client.get_run(run_id).info.artifact_uri
+    made = client.create_model_version(name, f"{root}/m", run_id=run_id)
+    assert (made.run_id, made.source) == (run_id, uri)
+    assert mlpack.load_model(f"models:/{name}/1").predict([1]) == [1]
+    with pytest.raises(BadModel, match="no file MLmodel"):
+        client.create_model_version(name, f"{root}/none", run_id=run_id)
 
 
 def test_aliases(client, name, uri):
