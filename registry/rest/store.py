@@ -23,6 +23,7 @@ from . import wire
 _API = "/api/2.0/mlflow/"
 _ACTIVE = (Stage.STAGING, Stage.PRODUCTION)
 _MOST_MODELS, _MOST_VERSIONS = 1000, 200_000  # a page, as servers have it
+_RUNS = 100  # that one search of a server of MLflow's names
 
 
 class RestRegistry:
@@ -300,18 +301,20 @@ class RestRegistry:
         except MlpackError as error:
             if not _is_unknown(error):
                 raise
-            return [version for run_id in run_ids for version in self._versions_of_run(run_id)]
+            safe = [run_id for run_id in run_ids if run_id.isalnum()]  # to stand in a filter
+            parts = (safe[i : i + _RUNS] for i in range(0, len(safe), _RUNS))
+            return [version for part in parts for version in self._versions_of_few(part)]
         return [wire.version_from_json(item) for item in answer.get("model_versions", ())]
 
-    def _versions_of_run(self, run_id: str) -> list[ModelVersion]:
-        if not run_id.isalnum():
-            return []  # and nothing that would end the text in the filter
-        page = self.search_model_versions(f"run_id = '{run_id}'")
-        found = list(page)
-        while page.token is not None:
-            page = self.search_model_versions(f"run_id = '{run_id}'", page_token=page.token)
+    def _versions_of_few(self, run_ids: Sequence[str]) -> list[ModelVersion]:
+        listed = ", ".join(f"'{run_id}'" for run_id in run_ids)
+        found: list[ModelVersion] = []
+        token = None
+        while True:
+            page = self.search_model_versions(f"run_id IN ({listed})", page_token=token)
             found += page
-        return found
+            if (token := page.token) is None:
+                return found
 
     def _located(self, version: ModelVersion) -> ModelVersion:
         """A copy says which version it is of, and that may be gone: the server knows more."""
