@@ -106,7 +106,7 @@ def document(scorers: Mapping[str, Scorer], *, bearer: bool = False) -> dict[str
     paths |= openapi_v2.server_paths(_response) | _others()
     for path, methods in paths.items():
         _add_common_errors(path, methods, bearer)
-    made = {
+    made: dict[str, Any] = {
         "openapi": "3.1.0",
         "info": {
             "title": ", ".join(scorers),
@@ -244,7 +244,7 @@ def _others() -> dict[str, Any]:
 def _get(name: str, summary: str, content_type: str, *, unready: bool = False) -> dict[str, Any]:
     kind = "object" if content_type == JSON else "string"
     content = {content_type: {"schema": {"type": kind}}}
-    responses = {"200": {"description": "Here it is.", "content": content}}
+    responses: dict[str, Any] = {"200": {"description": "Here it is.", "content": content}}
     if unready:
         responses["503"] = _response("503")
     operation = {"operationId": name, "summary": summary, "tags": ["server"]}
