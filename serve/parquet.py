@@ -1,8 +1,8 @@
 """Parquet as a table, read with pyarrow, which is not among our requirements.
 
-A file of a few kilobytes can unpack to any size, and says of itself what it likes: the size is
-counted batch by batch while it is read. Texts are read as dictionaries, so that one that
-repeats a million times is in memory once.
+A file of a few kilobytes can unpack to any size, and says of itself what it likes: pages are
+counted before they are unpacked, and batches while they are read. Texts are read as
+dictionaries, so that one that repeats a million times is in memory once.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from ..errors import InvalidInput, PayloadTooLarge
 from ..flavors.table import Table
 from .arrow import require_pyarrow
 from .arrow_columns import to_table
+from .parquet_pages import is_plain, unpacked_size
 
 CONTENT_TYPE = "application/vnd.apache.parquet"
 _BATCH = 16 * 1024  # rows that are unpacked between two looks at the sum
@@ -46,6 +47,8 @@ def _read(pa: Any, body: bytes, limit: int) -> Any:
 
     metadata = pq.read_metadata(pa.BufferReader(body))
     _check_claims(metadata, limit)
+    if unpacked_size(body, metadata, limit) > limit:
+        raise _too_large(limit)
     texts = _texts(metadata)
     file = pq.ParquetFile(pa.BufferReader(body), read_dictionary=texts, buffer_size=0)
     batches = []
@@ -70,9 +73,9 @@ def _check_claims(metadata: Any, limit: int) -> None:
 
 
 def _texts(metadata: Any) -> list[str]:
-    """The columns of texts and bytes, wherever they are nested."""
+    """The columns of texts and bytes; nested ones cannot be read as dictionaries."""
     columns = map(metadata.schema.column, range(metadata.num_columns))
-    return [column.path for column in columns if column.physical_type == "BYTE_ARRAY"]
+    return [c.path for c in columns if c.physical_type == "BYTE_ARRAY" and is_plain(c)]
 
 
 def _too_large(limit: int) -> PayloadTooLarge:
