@@ -40,7 +40,7 @@ def unpacked_size(body: bytes, metadata: Any, limit: int) -> int:
             nested = not is_plain(metadata.schema.column(j)) and _is_text(column)
             for header, content in _pages(body, column):
                 pages += 1
-                size += header[_UNPACKED]
+                size += int(header[_UNPACKED])
                 if pages > _MOST_PAGES:
                     raise ValueError(f"it has more than {_MOST_PAGES} pages")
                 if size <= limit and nested and _DICTIONARY in header:
