@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -145,8 +146,9 @@ class _Search:
         described = self._read(MLMODEL)
         if described is None:
             raise NotFound(f"There is no {MLMODEL} where the model should be.")
-        subject.requirements = self._read(REQUIREMENTS)
         subject.descriptor = Model.from_dict(yaml_text.load(described, MLMODEL))
+        with suppress(MlpackError):  # MLflow's older servers answer a file that is not there so
+            subject.requirements = self._read(REQUIREMENTS)
         found = {MLMODEL: described, REQUIREMENTS: subject.requirements}
         sums = {name: _checksum(text) for name, text in found.items() if text is not None}
         if not recorded:
