@@ -189,6 +189,8 @@ class Meters:
             at = (header + 1) * _WORD
             self._bytes[at : at + len(key)] = key
             place = header + 1 + key_words
+            for cell in range(place, place + family.size):
+                self.cells[cell] = 0  # a worker may have been killed while it wrote here
             self._heads[base + _USED] = end  # last: readers see whole series only
         family.places[labels] = place
         return place

@@ -89,7 +89,7 @@ class Metrics:
         )
         self.timeouts = meters.counter(
             "mlpack_requests_timed_out_total",
-            "Answered with 504 while the model was at work, or cut because the client was slow.",
+            "Answered with 504 while the model was at work.",
         )
         self.broken = meters.counter(
             "mlpack_requests_broken_total",
@@ -97,7 +97,9 @@ class Metrics:
             ("status",),
         )
         self.in_flight = meters.gauge("mlpack_requests_in_flight", "Requests being worked on.")
-        self.queued = meters.gauge("mlpack_queue_requests", "Requests waiting for the model.")
+        self.queued = meters.gauge(
+            "mlpack_queue_requests", "Requests waiting for a thread or for the model."
+        )
         self.restarts = meters.counter(
             "mlpack_worker_restarts_total", "Workers that ended while the server ran on."
         )

@@ -107,6 +107,10 @@ class Lifecycle:
     def drain(self) -> None:
         """The worker was told to stop; called by a signal handler, so take a note at most."""
 
+    def is_stuck(self) -> bool:
+        """Whether the worker is of no use any more; asked about once a second."""
+        return False
+
 
 class WorkerWatch:
     """Told of the lives of the workers; this one does nothing about them."""

@@ -90,6 +90,7 @@ class Watching(WorkerWatch):
         self._drain_seconds = int(settings.graceful_timeout)
         self._service = service
         self._slots: dict[int, int | None] = {}  # by the worker's age
+        self._worker: Any = None
 
     def attach(self, hot: HotRoutes) -> None:
         """Put guards and observers around an app's routes, and ``/metrics`` among them."""
@@ -102,7 +103,7 @@ class Watching(WorkerWatch):
         ]
         hot.guards += [guard for guard in guards if guard is not None]
         hot.observers += [self._count_out, *(writer.observe for writer in self._writers)]
-        hot.add("GET", "/metrics", lambda _: Answer(self.metrics.render(), metrics.CONTENT_TYPE))
+        hot.add("GET", "/metrics", self._tell)
 
     def before_fork(self, worker: Any) -> None:
         """See the base."""
@@ -110,6 +111,7 @@ class Watching(WorkerWatch):
 
     def after_fork(self, worker: Any) -> None:
         """See the base."""
+        self._worker = worker
         self.metrics.meters.enter_slot(self._slots[worker.age])
         # the parent waits for drain and flush, the worker's drain must leave time for the flush
         worker.cfg.set("graceful_timeout", self._drain_seconds)
@@ -143,6 +145,11 @@ class Watching(WorkerWatch):
         self.metrics.meters.leave_slot(self._slots.pop(worker.age, None))
         if not stopping:
             self.metrics.restarts.add()
+
+    def _tell(self, exchange: Exchange) -> Answer:
+        if self._worker is not None:  # others look at theirs once a second
+            self.look(self._worker.waiting_for_threads, 0)
+        return Answer(self.metrics.render(), metrics.CONTENT_TYPE)
 
     def _count_in(self, exchange: Exchange) -> Answer | None:
         self.metrics.in_flight.add(1)

@@ -141,7 +141,7 @@ class ThreadedWorker(gthread.ThreadWorker):  # type: ignore[misc]
         """A request begins to come: give it to a thread, or to those that refuse."""
         conn.arrived = time.monotonic()
         bound = self.app.max_queue
-        conn.refused = bound is not None and self.tpool._work_queue.qsize() >= bound
+        conn.refused = bound is not None and self.waiting_for_threads >= bound
         pool = self.refusing if conn.refused else self.tpool
         if conn.refused and pool._work_queue.qsize() >= _MOST_REFUSED:
             self.nr_conns -= 1
@@ -179,23 +179,32 @@ class ThreadedWorker(gthread.ThreadWorker):  # type: ignore[misc]
         It is then served here, which saves the way through the main loop; not while other
         connections wait for a thread.
         """
-        if not self.alive or conn.refused or self.tpool._work_queue.qsize():
+        if not self.alive or conn.refused or self.waiting_for_threads:
             return False
         if self.cfg.is_ssl and conn.sock.pending():  # decrypted already
             return True
         return _is_readable(conn.sock, _PAUSE)
+
+    @property
+    def waiting_for_threads(self) -> int:
+        """Requests that have come and that no thread has taken up."""
+        waiting: int = self.tpool._work_queue.qsize()
+        return waiting
 
     def notify(self) -> None:
         """Called by the main loop at least once a second."""
         overdue = self.in_flight.expire()
         for line in overdue:
             self.log.error(line)
-        self.app.watcher.look(self.tpool._work_queue.qsize(), len(overdue))
+        self.app.watcher.look(self.waiting_for_threads, len(overdue))
         if self.in_flight.stuck >= self.cfg.threads:
             # nothing else runs in this process: let the parent start a fresh one at once
             self.log.error("All threads of worker %s are stuck; replacing it.", self.pid)
             self.app.watcher.before_exit(self)
             os._exit(1)
+        if self.alive and self.app.lifecycle.is_stuck():
+            self.log.error("The model of worker %s does not come back; replacing it.", self.pid)
+            self.alive = False
         if not self.alive:
             self._forget_given_up()
         super().notify()
