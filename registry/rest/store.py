@@ -137,8 +137,9 @@ class RestRegistry:
         }
         try:
             return self._create_version(body, by)
-        except NotFound:
-            if not make_name or self._is_there(name):
+        except MlpackError as error:
+            missing = error.http_status in (404, 500)  # of the second generation, 500
+            if not make_name or not missing or self._is_there(name):
                 raise
         # a server that makes no names by the way
         self.create_registered_model(name, {}, "", by)
@@ -314,7 +315,8 @@ class RestRegistry:
             page = self.search_model_versions(f"run_id IN ({listed})", page_token=token)
             found += page
             if (token := page.token) is None:
-                return found
+                # servers of the first generation overlook the filter
+                return [version for version in found if version.run_id in run_ids]
 
     def _located(self, version: ModelVersion) -> ModelVersion:
         """A copy says which version it is of, and that may be gone: the server knows more."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,14 @@ pytestmark = [pytest.mark.peer, pytest.mark.server]
 Live = Callable[[str, int, str], dict[str, Any]]
 
 FEATURES, LABELS = [[0.0], [1.0], [2.0], [3.0]], [0, 0, 1, 1]
+
+# Where servers of the first generation differ from newer ones, with whom we agree.
+OUTGROWN = {
+    "names/refused/a?b": "a name had slashes and colons",
+    "versions/refused/1[456]": "a source could be anywhere",
+    "versions/deleted/0": "and so these are there",
+    "searching/*refused*": "a filter that did not parse was overlooked",
+}
 
 
 @pytest.fixture(scope="session")
@@ -49,7 +58,10 @@ def test_a_day_is_alike(
     with ThreadPoolExecutor() as pool:
         here = pool.submit(live, "day_of_registry", generation, ours)
         there = pool.submit(live, "day_of_registry", generation, theirs)
-    assert list(differences(here.result(), there.result())) == []
+    found = differences(here.result(), there.result())
+    outgrown = OUTGROWN if generation == 1 else {}
+    paths = {line: line.partition(": ours ")[0] for line in found}
+    assert [line for line in paths if not any(fnmatch(paths[line], p) for p in outgrown)] == []
 
 
 def test_what_only_the_first_generation_calls(ours: str, live: Live) -> None:
@@ -129,14 +141,16 @@ def test_our_day(server: str, tmp_path: Path) -> None:
             client.get_registry_history(name)
 
     move(name, 2, "Archived")
-    client.rename_registered_model(name, f"{name} new")
+    if server != "theirs_2":  # whose folders cannot rename what has versions with tags
+        client.rename_registered_model(name, f"{name} new")
+        with pytest.raises(NotFound):
+            client.get_registered_model(name)
+        name = f"{name} new"
+    assert mlpack.load_model(f"models:/{name}/2").predict(FEATURES).tolist() == LABELS
+    client.delete_model_version(name, 1)
+    client.delete_registered_model(name)
     with pytest.raises(NotFound):
-        client.get_registered_model(name)
-    assert mlpack.load_model(f"models:/{name} new/2").predict(FEATURES).tolist() == LABELS
-    client.delete_model_version(f"{name} new", 1)
-    client.delete_registered_model(f"{name} new")
-    with pytest.raises(NotFound):
-        mlpack.load_model(f"models:/{name} new/2")
+        mlpack.load_model(f"models:/{name}/2")
 
 
 def test_a_name_is_not_left_behind(server: str) -> None:
