@@ -10,10 +10,12 @@ Guards run in this order: count in, name the request, begin a span, CORS, tokens
 from __future__ import annotations
 
 import os
+import sys
 import threading
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Protocol
 
+from ..errors import InvalidInput
 from . import metrics
 from .auth import PROBES, auth_from
 from .cors import Cors
@@ -174,6 +176,8 @@ def _writers(settings: ServeSettings, service: Service, counts: Metrics) -> list
     if settings.access_log:
         from .access_log import AccessLog
 
+        if sys.stdout is None:  # its number may by now be that of a socket
+            raise InvalidInput("The access log goes to standard output, which is closed.")
         found.append(AccessLog(counts.log_dropped.add))
     if settings.capture is not None:
         from .capture import Capture

@@ -8,8 +8,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from mlpack.errors import InvalidInput, ModelFailed
+from mlpack.flavors.column_types import Array
 from mlpack.flavors.enforce import enforce
 from mlpack.flavors.schema import ColSpec, Schema, TensorSpec
 from mlpack.flavors.signature import ModelSignature
@@ -17,6 +20,7 @@ from mlpack.flavors.table import Table
 from mlpack.serve import capture as module
 from mlpack.serve.capture import Capture
 from mlpack.serve.capture_files import CaptureFolder, folder_name
+from mlpack.serve.capture_rows import Captured, RowMaker
 from mlpack.serve.exchange import Answer, Exchange
 
 
@@ -169,6 +173,53 @@ def test_requests_that_failed_streams_and_shadows(capture, grid, tmp_path):
     assert [row["prediction"] for row in rows] == [None, None, "5"]
     assert [row["shadow"] for row in rows] == [False, False, True]
     assert "secret" not in str(rows)
+
+
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5) | st.binary(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner),
+    max_leaves=10,
+)
+ARRAYS = st.sampled_from(
+    [
+        np.zeros((2, 3)),
+        np.zeros(2, "float16"),
+        np.zeros((2, 2, 2), complex),
+        np.array(["a", b"b", None], object),
+        np.zeros((0, 3)),
+        np.array(5),
+        np.array(["2020-01-01"], "datetime64[D]"),
+        np.zeros(2, [("a", "i4")]),
+        np.ma.masked_array([1, 2], [True, False]),
+        Table(["a", "b"], [[1, None], ["x", "y"]]),
+        Table([0, 1], [[1.5], [2**70]]),
+    ]
+)
+SIGNATURES = [
+    None,
+    ModelSignature(
+        Schema([ColSpec("long", "a"), ColSpec("string", "b")]), Schema([ColSpec("long")])
+    ),
+    ModelSignature(Schema([TensorSpec("float64", (-1, 3))]), Schema([TensorSpec("str", (-1,))])),
+    ModelSignature(
+        Schema([TensorSpec("float16", (-1, 2), "x"), TensorSpec("complex64", (2,), "y")])
+    ),
+    ModelSignature(
+        Schema([ColSpec("datetime", "d"), ColSpec("binary", "b")]),
+        Schema([ColSpec(Array("double"), "v"), ColSpec("float", "w")]),
+    ),
+]
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.sampled_from(SIGNATURES), VALUES | ARRAYS, VALUES | ARRAYS)
+def test_whatever_a_model_takes_and_returns_has_rows_of_one_schema(signature, data, predictions):
+    maker = RowMaker(signature)
+    rows = maker.rows(Captured("r", 1.5, "m", "", False, None, data, predictions))
+    rows.validate(full=True)
+    assert rows.schema == maker.schema and rows.num_rows >= 1
+    sink = pa.BufferOutputStream()
+    pq.write_table(pa.Table.from_batches([rows]), sink)
 
 
 def test_small_requests_are_gathered_in_few_pieces(capture, grid):

@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from mlpack.tests.serve.real import JSON, Server, eventually, save_obedient
+from mlpack.tests.serve.real import COMMAND, JSON, Server, eventually, save_obedient
 
 pytestmark = pytest.mark.server
 
@@ -225,6 +225,14 @@ def test_a_log_that_nobody_reads_stops_no_request(obedient, tmp_path):
         code, seconds = server.stop()
         assert code == 0 and seconds < 30
     os.close(reader)
+
+
+def test_a_closed_standard_output_is_no_place_for_a_log(obedient):
+    command = [*COMMAND, "--model", str(obedient), "--port", "0", "--access-log"]
+    done = subprocess.run(
+        ["sh", "-c", 'exec "$@" >&-', "sh", *command], capture_output=True, text=True, timeout=60
+    )
+    assert done.returncode == 1 and "which is closed" in done.stderr
 
 
 def test_captures_of_all_workers_are_written_at_a_stop(obedient, tmp_path):
