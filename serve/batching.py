@@ -15,7 +15,7 @@ from collections import deque
 from collections.abc import Callable, Hashable, Mapping
 from typing import Any
 
-from ..errors import DeadlineExceeded
+from ..errors import DeadlineExceeded, Unavailable
 from .merge import join, kind_of, rows_of, split
 
 log = logging.getLogger("mlpack.serve")
@@ -64,11 +64,25 @@ class Batcher:
         self._lock = threading.Lock()
         self._busy = False
         self._line: deque[_Waiting] = deque()
+        self._began = 0.0  # the call that goes on
 
     @property
     def waiting(self) -> int:
         """Requests in the line."""
         return len(self._line)
+
+    @property
+    def busy_seconds(self) -> float:
+        """How long the call that goes on has taken so far; 0 if there is none."""
+        return time.monotonic() - self._began if self._busy and self._began else 0.0
+
+    def give_up(self) -> None:
+        """Send everybody in the line away: the model is not going to answer."""
+        with self._lock:
+            for item in self._line:
+                item.error = Unavailable("The model hangs; this worker is being replaced.")
+                item.gate.release()
+            self._line.clear()
 
     def predict(
         self,
@@ -101,7 +115,7 @@ class Batcher:
         return self._in_line(_Waiting(data, params, facts, deadline))
 
     def _alone(self, data: Any, params: Mapping[str, Any], facts: dict[str, Any]) -> Any:
-        facts["model_begun"] = begun = time.monotonic()
+        facts["model_begun"] = begun = self._began = time.monotonic()
         try:
             return self._predict(data, params)
         finally:
@@ -185,7 +199,7 @@ class Batcher:
     def _together(self, batch: list[_Waiting]) -> list[Any] | None:
         """One call for all of them; None if each has to be asked for singly."""
         counts = [item.rows for item in batch]
-        begun = time.monotonic()
+        begun = self._began = time.monotonic()
         try:
             predictions = self._predict(join([item.data for item in batch]), batch[0].params)
         except BaseException as error:  # one of them is bad, and only that one shall fail
@@ -217,6 +231,7 @@ class Batcher:
 
     def _call_next(self) -> None:
         with self._lock:
+            self._began = 0.0
             if not self._line:
                 self._busy = False
                 return

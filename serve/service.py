@@ -86,6 +86,22 @@ class Service(Lifecycle):
         """The worker stops: requests in flight are finished, new ones should go elsewhere."""
         self._draining = True
 
+    def is_stuck(self) -> bool:
+        """Whether a model that one thread calls at a time does not come back.
+
+        Its call has taken half as long again as any request may; so has whatever waits behind it.
+        Those are sent away.
+        """
+        limit = 1.5 * self.settings.timeout
+        stuck = [
+            scorer.batcher
+            for scorer in self.scorers.values()
+            if limit and scorer.batcher is not None and scorer.batcher.busy_seconds > limit
+        ]
+        for batcher in stuck:
+            batcher.give_up()
+        return bool(stuck)
+
     def pick(self, exchange: Exchange) -> Scorer:
         """The model for a request that names none."""
         return self.default if self.router is None else self.router.choose(exchange)

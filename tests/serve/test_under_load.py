@@ -172,7 +172,7 @@ def test_beyond_the_bound_it_is_429_at_once_while_all_threads_are_busy(obedient,
         for thread in busy:
             thread.join()
         assert answers == [200] * 4
-        assert server.order("x") == (200, {"predictions": ["x"]})
+        assert eventually(lambda: server.order("x")[0] == 200)
 
 
 @pytest.mark.server
@@ -305,6 +305,25 @@ def test_killed_workers_cost_their_own_requests_only_and_the_server_recovers(obe
 
 
 @pytest.mark.server
+def test_a_model_that_hangs_costs_a_worker_not_the_service(obedient, tmp_path):
+    """One thread calls it at a time, so the others would wait behind it for ever."""
+    options = ["--workers", "1", "--batching", "on", "--max-batch-rows", "1", "--timeout", "2"]
+    with Server(obedient, tmp_path, *options) as server:
+        pid = server.order("pid")[1]["predictions"]
+        hangs = send(server, "sleep300")
+        waits = send(server, "x")
+        assert hangs.getresponse().status == 504
+        assert waits.getresponse().status in (503, 504)
+
+        def replaced():
+            found = _answers(server, "pid")
+            return found and found[0] == 200 and found[1]["predictions"] != pid
+
+        eventually(replaced)
+        assert "does not come back" in server.text
+
+
+@pytest.mark.server
 def test_a_worker_killed_while_it_comes_up_again_does_not_end_the_server(obedient, tmp_path):
     with Server(obedient, tmp_path, "--workers", "1") as server:
         children = f"/proc/{server.process.pid}/task/{server.process.pid}/children"
@@ -321,9 +340,9 @@ def test_a_worker_killed_while_it_comes_up_again_does_not_end_the_server(obedien
         assert server.process.poll() is None
 
 
-def _answers(server):
+def _answers(server, order="x"):
     try:
-        return server.order("x")
+        return server.order(order)
     except (OSError, http.client.HTTPException):
         return None
 
