@@ -33,6 +33,17 @@ _SCALARS: dict[DataType, JsonSchema] = {
     },
 }
 _SCALARS[DataType.float]["maximum"] = -_SCALARS[DataType.float]["minimum"]
+_COLUMNS: JsonSchema = {
+    "type": "array",
+    "items": {"type": ["string", "integer"]},
+    "uniqueItems": True,
+    "description": "One name a column of `data`.",
+}
+_INDEX: JsonSchema = {
+    "type": "array",
+    "items": {"type": ["string", "number"]},
+    "description": "Labels of the rows, one each; the model may see them.",
+}
 _LOOSE: JsonSchema = {"description": "The model has no signature: what comes is not checked."}
 
 
@@ -149,10 +160,10 @@ def _param(spec: ParamSpec) -> JsonSchema:
 # --- what goes in --------------------------------------------------------------------------------
 def _forms(schema: Schema | None) -> dict[str, JsonSchema]:
     if schema is None:
-        records = {"type": "array", "items": {"type": "object"}, "minItems": 1}
+        records = _list_of({"type": "object", "minProperties": 1})
         split = {
             "type": "object",
-            "properties": {"columns": _list_of({}), "data": _list_of(_list_of({})), "index": {}},
+            "properties": {"columns": _COLUMNS, "data": _list_of(_list_of({})), "index": _INDEX},
             "required": ["data"],
             "additionalProperties": False,
         }
@@ -180,7 +191,7 @@ def _column_forms(schema: Schema) -> dict[str, JsonSchema]:
         "properties": {
             "columns": {"const": names},
             "data": _list_of(_row_by_position(schema)),
-            "index": {"type": "array", "description": "Labels of the rows; not looked at."},
+            "index": _INDEX,
         },
         "required": ["columns", "data"],
         "additionalProperties": False,
@@ -204,9 +215,9 @@ def _positional_forms(schema: Schema) -> dict[str, JsonSchema]:
         "type": "object",
         "description": "Columns are known by their position; their names do not matter.",
         "properties": {
-            "columns": {"type": "array"},
+            "columns": {**_COLUMNS, "minItems": len(schema), "maxItems": len(schema)},
             "data": _list_of(_row_by_position(schema)),
-            "index": {"type": "array"},
+            "index": _INDEX,
         },
         "required": ["data"],
         "additionalProperties": False,
@@ -253,9 +264,12 @@ def _cell(dtype: str) -> JsonSchema:
         bits = int(name.lstrip("uint"))
         low, high = (0, 2**bits) if name[0] == "u" else (-(2 ** (bits - 1)), 2 ** (bits - 1))
         return {"type": "integer", "minimum": low, "maximum": min(high, 2**63) - 1}
+    if name in _LARGEST:
+        return {"type": ["number", "null"], "minimum": -_LARGEST[name], "maximum": _LARGEST[name]}
     return dict(_CELLS.get(name.rstrip("0123456789"), lambda: {})())
 
 
+_LARGEST = {"float16": 65504.0, "float32": _SCALARS[DataType.float]["maximum"]}
 _CELLS: dict[str, Callable[[], JsonSchema]] = {
     "bool": lambda: {"type": "boolean"},
     "float": lambda: {"type": ["number", "null"]},
