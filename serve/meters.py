@@ -57,27 +57,37 @@ class Family:
 
     def add(self, amount: float = 1, labels: Labels = ()) -> None:
         """Count up (a gauge also down)."""
-        meters = self._meters
-        with meters.lock:
-            meters.cells[self._place(labels)] += amount
+        with self._meters.lock:
+            self.add_locked(amount, labels)
+
+    def add_locked(self, amount: float, labels: Labels) -> None:
+        """The same for who holds `Meters.lock`, as it counts several things at once."""
+        place = self.places.get(labels)
+        if place is None:
+            place = self._meters.make_room(self, labels)
+        self._meters.cells[place] += amount
 
     def set(self, value: float, labels: Labels = ()) -> None:
         """Say what a gauge stands at, in this process."""
-        meters = self._meters
-        with meters.lock:
-            meters.cells[self._place(labels)] = value
+        with self._meters.lock:
+            place = self.places.get(labels)
+            if place is None:
+                place = self._meters.make_room(self, labels)
+            self._meters.cells[place] = value
 
     def observe(self, value: float, labels: Labels = ()) -> None:
         """Put a value into a histogram."""
-        meters = self._meters
-        with meters.lock:
-            place = self._place(labels)
-            meters.cells[place + bisect_left(self.buckets, value)] += 1
-            meters.cells[place + self.size - 1] += value
+        with self._meters.lock:
+            self.observe_locked(value, labels)
 
-    def _place(self, labels: Labels) -> int:
+    def observe_locked(self, value: float, labels: Labels) -> None:
+        """The same for who holds `Meters.lock`."""
         place = self.places.get(labels)
-        return self._meters.make_room(self, labels) if place is None else place
+        if place is None:
+            place = self._meters.make_room(self, labels)
+        cells = self._meters.cells
+        cells[place + bisect_left(self.buckets, value)] += 1
+        cells[place + self.size - 1] += value
 
 
 @dataclass(frozen=True)

@@ -125,6 +125,11 @@ class Metrics:
             ("model", "version", "digest", "run_id"),
         )
 
+    def count_in(self, exchange: Exchange) -> Answer | None:
+        """A request begins (an `exchange.Guard`); `observe` counts it out."""
+        self.in_flight.add(1)
+        return None
+
     def tell_of_model(self, name: str, version: str, digest: str, run_id: str) -> None:
         """Before the fork: one of the models that are served.
 
@@ -143,23 +148,28 @@ class Metrics:
             outcome = "ok" if exchange.error is None else "failed"
             self.shadow_calls.add(1, (model, outcome))
             return
-        route = exchange.route or _OTHER
-        self._requests.add(1, (route, model, _CLASSES.get(answer.status // 100, "5xx")))
-        self._duration.observe(time.perf_counter() - exchange.started, (route, model))
         if exchange.error is not None:
             self._count_error(exchange.error, answer.status, model)
+        took = time.perf_counter() - exchange.started
+        route = exchange.route or _OTHER
+        status = _CLASSES.get(answer.status // 100, "5xx")
         one = (model,)
-        if (rows := facts.get("rows")) is not None:
-            self._rows.observe(rows, one)
-        if (seconds := facts.get("model_seconds")) is not None:
-            self._model_duration.observe(seconds, one)
-            self._batch_rows.observe(facts.get("batch_rows") or rows or 1, one)
-        if (waited := facts.get("queue_seconds")) is not None:
-            self._queue_duration.observe(waited, one)
-        if exchange.body:
-            self._received.add(len(exchange.body), one)
-        if type(answer.body) is bytes:
-            self._sent.add(len(answer.body), one)
+        rows = facts.get("rows")
+        with self.meters.lock:
+            self.in_flight.add_locked(-1, ())
+            self._requests.add_locked(1, (route, model, status))
+            self._duration.observe_locked(took, (route, model))
+            if rows is not None:
+                self._rows.observe_locked(rows, one)
+            if (seconds := facts.get("model_seconds")) is not None:
+                self._model_duration.observe_locked(seconds, one)
+                self._batch_rows.observe_locked(facts.get("batch_rows") or rows or 1, one)
+            if (waited := facts.get("queue_seconds")) is not None:
+                self._queue_duration.observe_locked(waited, one)
+            if exchange.body:
+                self._received.add_locked(len(exchange.body), one)
+            if type(answer.body) is bytes:
+                self._sent.add_locked(len(answer.body), one)
 
     def _count_error(self, error: Exception, status: int, model: str) -> None:
         code = error.error_code if isinstance(error, MlpackError) else MlpackError.error_code

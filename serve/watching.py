@@ -97,7 +97,7 @@ class Watching(WorkerWatch):
     def attach(self, hot: HotRoutes) -> None:
         """Put guards and observers around an app's routes, and ``/metrics`` among them."""
         guards: list[Guard | None] = [
-            self._count_in,
+            self.metrics.count_in,
             name_request if self._writers else None,
             self._telemetry.begin if self._telemetry else None,
             self._cors,
@@ -153,18 +153,12 @@ class Watching(WorkerWatch):
             self.look(self._worker.waiting_for_threads, 0)
         return Answer(self.metrics.render(), metrics.CONTENT_TYPE)
 
-    def _count_in(self, exchange: Exchange) -> Answer | None:
-        self.metrics.in_flight.add(1)
-        return None
-
     def _count_out(self, exchange: Exchange, answer: Answer) -> None:
         if exchange.environ.get("mlpack.given_up", _never)():
             answer.status = 504  # somebody else has answered, as it took too long: see `in_flight`
         if exchange.model:
             exchange.facts.setdefault("version", self._versions.get(exchange.model, ""))
         self.metrics.observe(exchange, answer)
-        if not exchange.facts.get("shadow"):
-            self.metrics.in_flight.add(-1)
 
 
 def _never() -> bool:
