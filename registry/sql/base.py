@@ -42,9 +42,15 @@ class History:
             asked = ["history", model, version]
             start = read_token(page_token, asked)
             table = registry_history.c
-            query = sa.select(registry_history).where(table.model == model)
-            if version is not None:
-                query = query.where((table.version == version) | (table.left_version == version))
+            query = sa.select(registry_history)
+            if version is None:
+                query = query.where(table.model == model)
+            else:  # two stretches of two indexes; OR would read all that happened to the model
+                own = sa.select(table.id).where(table.model == model)
+                of_it = sa.union_all(
+                    own.where(table.version == version), own.where(table.left_version == version)
+                ).subquery()
+                query = query.join(of_it, of_it.c.id == table.id)
             keys = [SortKey(table.id, False, int)]
             rows, place = sorted_page(connection, query, keys, start, max_results)
             if version is not None and not rows and start is None:
