@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 _LINES = 15  # requirements that a tree shows
 _WIDEST = 140  # columns of a comparison that goes into a file or a pipe
+_NARROWEST = 10  # a column of a comparison
 _SHORT = 12  # characters of a checksum
 
 
@@ -208,7 +209,8 @@ def _print_diff(found: Diff, show_all: bool) -> None:
     }
     header = ["", "", clean(found.left), clean(found.right), "difference"]
     cells = [header, *(row for section in rows.values() for row in section)]
-    widths = fit([max(width(row[i]) for row in cells) for i in range(5)], columns() or _WIDEST)
+    natural = [max(width(row[i]) for row in cells) for i in range(5)]
+    widths = fit(natural, [_NARROWEST] * 5, columns() or _WIDEST)
     if any(rows.values()):
         _echo_row(header, widths, bold=True)
     for section, lines in rows.items():

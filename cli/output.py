@@ -17,7 +17,6 @@ from .terminal import clean, columns, pad, width, wrap
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, for scripts.")
 
 _GAP = "  "
-_NARROWEST = 8  # a column is never narrower, unless all of it is
 
 
 def print_json(value: Any) -> None:
@@ -28,31 +27,47 @@ def print_json(value: Any) -> None:
 def print_table(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
     """Columns as wide as their widest cell; on a terminal that is too narrow, wider cells wrap.
 
-    Elsewhere nothing is cut or wrapped, so that `grep` and `awk` work.
+    A terminal gets no empty columns, and no word (an id, to be copied) is broken. Elsewhere all
+    columns are there, and nothing is wrapped, so that `grep` and `awk` work.
     """
     cells = [[str(name).upper() for name in header]]
     cells += [["" if cell is None else clean(cell) for cell in row] for row in rows]
-    widths = fit([max(width(row[i]) for row in cells) for i in range(len(header))], columns())
+    if columns() is not None:
+        filled = [i for i in range(len(header)) if any(row[i] for row in cells[1:])]
+        cells = [[row[i] for i in filled] for row in cells]
+    across = list(zip(*cells, strict=True))
+    widths = fit(
+        [max(map(width, column)) for column in across],
+        [max(width(word) for cell in column for word in cell.split() or [""]) for column in across],
+        columns(),
+    )
     for row in cells:
         for line in row_lines(row, widths):
             click.echo(line.rstrip())
 
 
-def fit(widths: list[int], room: int | None) -> list[int]:
-    """Widths of columns that together fit the room that there is: the widest give way first."""
-    widths = list(widths)
-    if room is None:
-        return widths
-    excess = sum(widths) + len(_GAP) * (len(widths) - 1) - room
-    while excess > 0 and max(widths) > _NARROWEST:
-        widest = max(widths)
-        second = max((w for w in widths if w < widest), default=_NARROWEST)
-        those = [i for i, w in enumerate(widths) if w == widest]
-        step = min(widest - max(second, _NARROWEST), -(-excess // len(those)))
+def fit(widths: Sequence[int], least: Sequence[int], room: int | None) -> list[int]:
+    """Widths of columns that together fit the room that there is: the widest give way first.
+
+    Args:
+        widths: of what is in the columns.
+        least: to which they may shrink; what then does not fit stays too wide.
+        room: None for no end of it.
+    """
+    fitted = list(widths)
+    excess = 0 if room is None else sum(widths) + len(_GAP) * (len(widths) - 1) - room
+    while excess > 0:
+        able = [i for i, at in enumerate(fitted) if at > least[i]]
+        if not able:
+            break
+        widest = max(fitted[i] for i in able)
+        those = [i for i in able if fitted[i] == widest]
+        floor = max([fitted[i] for i in able if fitted[i] < widest] + [least[i] for i in those])
+        step = min(widest - floor, -(-excess // len(those)))
         for i in those:
-            widths[i] -= step
+            fitted[i] -= step
         excess -= step * len(those)
-    return widths
+    return fitted
 
 
 def row_lines(row: Sequence[str], widths: Sequence[int]) -> list[str]:

@@ -25,12 +25,12 @@ def facts(subject: Subject) -> Facts:
     return {
         "version": _version(whole),
         "origin": dict(_origin(whole)),
-        "params": _params(subject),
-        "metrics": _metrics(subject),
+        "params": dict(sorted(_params(subject).items())),
+        "metrics": dict(sorted(_metrics(subject).items())),
         "signature": dict(signature(subject.descriptor)),
         "requirements": dict(_requirements(whole)),
         "model": dict(_model(subject.descriptor, whole)),
-        "files": dict(subject.files),
+        "files": dict(sorted(subject.files.items())),
     }
 
 
@@ -64,6 +64,7 @@ def _version(whole: Lineage) -> dict[str, Any]:
     if version is None:
         return {}
     return {
+        "version": f"{version.name}/{version.version}",
         "stage": str(version.current_stage),
         "aliases": ", ".join(sorted(version.aliases)),
         "description": version.description,

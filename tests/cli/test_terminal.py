@@ -75,18 +75,30 @@ def _narrow(monkeypatch, at):
 def test_a_table_for_a_narrow_terminal_wraps_its_widest_cells(monkeypatch, capsys, at):
     with monkeypatch.context() as patch:
         _narrow(patch, at)
-        print_table(("id", "why"), [("1", "because of the colour " * 9), ("2", "no")])
+        rows = [("1", None, "because of the colour " * 9), ("2", "", "no")]
+        print_table(("id", "empty", "why"), rows)
     lines = capsys.readouterr().out.splitlines()
     assert all(len(line) <= at for line in lines)
     assert lines[1].startswith("1   because") and lines[2].startswith("    ")
     assert lines[-1] == "2   no"
 
 
-def test_columns_never_shrink_below_what_can_be_read():
-    assert fit([4, 30, 4], 40) == [4, 28, 4]
-    assert fit([30, 30, 30], 40) == [12, 12, 12]
-    assert fit([9] * 8, 40) == [8] * 8
-    assert fit([99, 99], None) == [99, 99]
+def test_the_widest_columns_give_way_as_far_as_they_may():
+    assert fit([4, 30, 4], [4, 9, 4], 40) == [4, 28, 4]
+    assert fit([30, 30, 30], [10] * 3, 40) == [12, 12, 12]
+    assert fit([30, 30, 30], [10, 20, 10], 40) == [10, 20, 10]
+    assert fit([11] * 8, [10] * 8, 40) == [10] * 8
+    assert fit([99, 99], [1, 1], None) == [99, 99]
+
+
+def test_an_id_is_never_broken(monkeypatch, capsys):
+    with monkeypatch.context() as patch:
+        _narrow(patch, 40)
+        print_table(("id", "when"), [("f" * 32, "2026-05-04 09:10:02")])
+    assert capsys.readouterr().out.splitlines()[1:] == [
+        f"{'f' * 32}  2026-05-04",
+        f"{' ' * 32}  09:10:02",
+    ]
 
 
 def test_fields_are_aligned(capsys):
