@@ -131,7 +131,7 @@ def _changed(data: Any, step: int) -> Any:
     if isinstance(data, float):
         return data * (1 + 0.1 * step) + 0.01 * step
     kind = data.dtype.kind if hasattr(data, "dtype") else ""
-    if kind in "iu":
+    if kind in ("i", "u"):
         return data + data.dtype.type(step)
     if kind == "f":
         return data * data.dtype.type(1 + 0.1 * step) + data.dtype.type(0.01 * step)

@@ -327,12 +327,14 @@ def test_a_model_that_gains_nothing_is_not_batched():
     assert not gains_from_batching(by_the_row, rows(1, 2), {})
 
 
-def test_a_model_that_raises_or_has_no_example_of_rows_is_not_batched():
+def test_a_model_that_raises_or_whose_example_shows_nothing_is_not_batched():
     def fails(data, params):
         raise ValueError
 
     assert not gains_from_batching(fails, rows(1, 2), {})
     assert not gains_from_batching(slow(0.001, lambda x: x), np.array(1.0), {})
+    mixed = Table(["a", "n"], [["x"], np.array([1])])
+    assert gains_from_batching(slow(0.003, lambda t: t.columns[1] * 2), mixed, {})
     only_texts = Table(["a"], [["x"]])
     assert not gains_from_batching(slow(0.001, lambda t: t.columns[0]), only_texts, {})
 
