@@ -6,6 +6,7 @@ from typing import Any
 
 from ..errors import InvalidInput, PayloadTooLarge
 from .exchange import Exchange
+from .large_bodies import LARGE, read_large
 
 
 def receive(exchange: Exchange, limit: int) -> bytes:
@@ -50,7 +51,7 @@ def read_body(environ: dict[str, Any], limit: int) -> bytes:
     expected = limit + 1 if declared is None else int(declared)
     if declared is None or expected <= limit:
         try:
-            body: bytes = environ["wsgi.input"].read(expected)
+            body = _read(environ["wsgi.input"], expected)
         except Exception as error:  # the server's parser has errors of its own for bad chunks
             raise InvalidInput(f"The request's body cannot be read: {error}") from None
         if declared is not None and len(body) < expected:
@@ -58,6 +59,13 @@ def read_body(environ: dict[str, Any], limit: int) -> bytes:
         if len(body) <= limit:
             return body
     raise too_large(limit)
+
+
+def _read(source: Any, size: int) -> bytes:
+    body = read_large(source, size) if size >= LARGE else None
+    if body is None:
+        body = source.read(size)
+    return body
 
 
 def too_large(limit: int) -> PayloadTooLarge:

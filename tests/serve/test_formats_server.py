@@ -159,3 +159,38 @@ def test_huge_bodies_bombs_and_a_million_keys_leave_the_server_small(iris):
         assert iris.ask("POST", "/invocations", body)[0] == 400
     assert iris.ask("GET", "/ping")[0] == 200
     assert memory() - before < 1_000_000_000
+
+
+def post(body, *headers):
+    lines = ["POST /invocations HTTP/1.1", "Host: x", f"Content-Length: {len(body)}", *headers]
+    return "\r\n".join([*lines, "Content-Type: application/json", "", ""]).encode() + body
+
+
+def test_large_bodies_in_pieces_and_requests_right_behind_them(iris, models):
+    _, X, expected = models
+    rows = pd.concat([X] * 40)
+    body = json.dumps({"dataframe_split": rows.to_dict("split")}).encode()
+    body += b" " * (400_000 - len(body))
+    with iris.connect() as connection:
+        whole = post(body) + b"GET /version HTTP/1.1\r\nHost: x\r\n\r\n" + post(body)
+        for start in range(0, len(whole), 150_001):
+            connection.sendall(whole[start : start + 150_001])
+        answers = connection.makefile("rb")
+        for kind in ("predictions", "version", "predictions"):
+            length = 0
+            assert b" 200 " in answers.readline()
+            while (line := answers.readline()) != b"\r\n":
+                if line.lower().startswith(b"content-length"):
+                    length = int(line.split(b":")[1])
+            content = answers.read(length)
+            if kind == "predictions":
+                assert json.loads(content)[kind] == expected.tolist() * 40
+
+
+def test_a_large_body_that_ends_too_early_is_the_callers_mistake(iris):
+    with iris.connect() as connection:
+        connection.sendall(post(b"x" * 300_000)[:-1000])
+        connection.shutdown(socket.SHUT_WR)
+        answer = connection.makefile("rb").read()
+    assert b" 400 " in answer and b"ended after 299000 of 300000 bytes" in answer
+    assert iris.ask("GET", "/ping")[0] == 200
