@@ -27,8 +27,8 @@ def read_large(source: Any, size: int) -> bytes | None:
         What came until the body, or the connection, ended; None where the source is not
         gunicorn's for a plain body, and nothing was read.
     """
-    reader = getattr(source, "reader", None)
-    unreader = getattr(reader, "unreader", None)
+    reader: Any = getattr(source, "reader", None)
+    unreader: Any = getattr(reader, "unreader", None)
     sock = getattr(unreader, "sock", None)
     if type(reader).__name__ != "LengthReader" or sock is None or reader.length != size:
         return None
