@@ -74,10 +74,11 @@ model_versions = Table(
     UniqueConstraint("model", "version"),
     # the latest version of a stage is the end of a stretch of this one
     Index("ix_model_versions_latest", "model", "stage", "version"),
-    Index("ix_model_versions_updated", "last_update_time"),
-    Index("ix_model_versions_created", "creation_time"),
+    # with the model, so that names are looked at without the row
+    Index("ix_model_versions_updated", "last_update_time", "model"),
+    Index("ix_model_versions_created", "creation_time", "model"),
     Index("ix_model_versions_model", "model", "last_update_time"),
-    Index("ix_model_versions_number", "version", "last_update_time"),
+    Index("ix_model_versions_number", "version", "last_update_time", "model"),
     Index("ix_model_versions_stage", "stage", "last_update_time"),
     Index("ix_model_versions_user", "user_id", "last_update_time"),
     Index("ix_model_versions_run", "run_id", "last_update_time"),

@@ -99,13 +99,13 @@ def _add_versions() -> None:
         sa.Column("digest", sa.String(100)),
         sa.UniqueConstraint("model", "version"),
         sa.Index("ix_model_versions_latest", "model", "stage", "version"),
-        sa.Index("ix_model_versions_updated", "last_update_time"),
-        sa.Index("ix_model_versions_created", "creation_time"),
+        sa.Index("ix_model_versions_updated", "last_update_time", "model"),
+        sa.Index("ix_model_versions_created", "creation_time", "model"),
+        sa.Index("ix_model_versions_number", "version", "last_update_time", "model"),
         *(
             sa.Index(f"ix_model_versions_{name}", column, "last_update_time")
             for name, column in {
                 "model": "model",
-                "number": "version",
                 "stage": "stage",
                 "user": "user_id",
                 "run": "run_id",
