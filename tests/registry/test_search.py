@@ -17,7 +17,7 @@ from mlpack.registry.filters import (
     parse_clauses,
     parse_orders,
 )
-from mlpack.registry.sql import walk
+from mlpack.registry.sql import search_versions, walk
 from mlpack.tracking.sql import narrow
 from mlpack.tracking.sql.registry_tables import model_version_tags, model_versions
 
@@ -314,3 +314,16 @@ def test_what_a_client_of_mlflow_asks_for(sql_registry):
     assert [m.name for m in found("tags.`mlflow.prompt.is_prompt` = 'true'")] == ["prompt"]
     sorted_by_time = found(order_by=["timestamp DESC", "name ASC"])
     assert sorted(m.name for m in sorted_by_time) == ["model", "prompt"]
+
+
+def test_large_pages_of_versions_come_in_parts(sql_registry, monkeypatch):
+    """A client may ask for 200,000, as MLflow has it; it gets fewer at once and goes on."""
+    monkeypatch.setattr(search_versions, "_PAGE", 2)
+    sql_registry.create_registered_model("a", {}, "", By())
+    for _ in range(5):
+        sql_registry.create_model_version("a", "s", tags={}, description="", by=By())
+    first = sql_registry.search_model_versions("", 200_000)
+    second = sql_registry.search_model_versions("", 200_000, (), first.token)
+    last = sql_registry.search_model_versions("", 3, (), second.token)
+    assert [v.version for page in (first, second, last) for v in page] == [5, 4, 3, 2, 1]
+    assert last.token is None
