@@ -538,3 +538,55 @@ def test_npy_refuses_what_masks_hide():
     assert np.isnan(np.load(io.BytesIO(npy.encode(np.ma.array([1.0], mask=[True])))))[0]
     with pytest.raises(NotAcceptable):
         npy.encode(np.ma.array([1], mask=[True]))
+
+
+# --- names, and what hides in metadata -----------------------------------------------------------
+
+
+def test_columns_that_repeat_miss_or_are_strangers(client, people):
+    twice = pa.table([pa.array([1]), pa.array([2])], ["age", "age"])
+    app = client(lambda data, params: [0], people)
+    answer = app.post("/invocations", data=as_arrow(twice), content_type=ARROW)
+    assert answer.status_code == 400 and "occur twice: ['age']" in answer.json["message"]
+    answer = app.post("/invocations", data=as_arrow(FRAME[["age"]]), content_type=ARROW)
+    assert answer.status_code == 400 and "missing columns 'income'" in answer.json["message"]
+    for body, kind in (
+        (as_arrow(FRAME.assign(x=1)), ARROW),
+        (FRAME.assign(x=1).to_parquet(), PARQUET),
+    ):
+        answer = app.post("/invocations", data=body, content_type=kind)
+        assert answer.headers["X-Mlpack-Ignored-Columns"] == "x"
+
+
+@pytest.mark.parametrize("old", [b"abcdefgh", b"ijklmnop"])
+def test_names_that_are_no_text_are_refused(old):
+    table = pa.table({"abcdefgh": [1], "s": [{"ijklmnop": 1}]})
+    for parse, body in ((arrow.parse, as_arrow(table)), (parquet.parse, as_parquet(table))):
+        with pytest.raises(InvalidInput):
+            parse(body.replace(old, b"\xff\xfe" * 4), LIMIT)
+
+
+@pytest.mark.parametrize("text", [b"{", b"null", b"[1]", b'{"index_columns": 5}', b"[" * 10**5])
+def test_metadata_of_strangers_is_no_trouble(text):
+    table = pa.table({"a": [1]}).replace_schema_metadata({b"pandas": text})
+    assert arrow.parse(as_arrow(table), LIMIT).names == ("a",)
+
+
+@pytest.mark.parametrize(
+    "column",
+    [
+        pa.array([2**62], pa.timestamp("s")),
+        pa.array([1], pa.timestamp("us", "Not/AZone")),
+        pa.array([2**30], pa.date32()),
+        pa.array([2**62], pa.duration("s")),
+        pa.array([[2**62]], pa.list_(pa.timestamp("s"))),
+        pa.array([[1]], pa.list_(pa.timestamp("ns", "Not/AZone"))),
+        pa.array([(1, 2, 3)], pa.month_day_nano_interval()),
+    ],
+    ids=lambda column: str(column.type),
+)
+def test_times_beyond_pythons_are_read_or_refused(client, column):
+    for signature in (None, ModelSignature(Schema([ColSpec("datetime", "a")]))):
+        app = client(lambda data, params: [0], signature)
+        body = as_arrow(pa.table({"a": column}))
+        assert app.post("/invocations", data=body, content_type=ARROW).status_code in (200, 400)
