@@ -78,7 +78,8 @@ def from_signature(signature: ModelSignature | None) -> Any:
 
 def _read(file: Path) -> Any:
     try:
-        return json.loads(file.read_bytes())
+        # other tools write NaN, which is no JSON, for a missing number
+        return json.loads(file.read_bytes(), parse_constant=lambda _: None)
     except (OSError, ValueError, RecursionError):
         return None
 

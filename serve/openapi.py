@@ -19,6 +19,7 @@ from .. import __version__
 from . import openapi_v2, v2
 from .auth import PAGE, PROBES, Auth
 from .codecs import ARROW, ARROW_FILE, CSV, JSON, NPY, PARQUET
+from .encode import encode_json
 from .examples import example_request, first_row
 from .exchange import Answer, Exchange
 from .json_schemas import JsonSchema, answer_schema, params_schema, request_schema
@@ -71,7 +72,7 @@ def add_openapi(hot: HotRoutes, service: Service) -> None:
     @cache
     def made() -> bytes:
         bearer = any(isinstance(guard, Auth) for guard in hot.guards)
-        return json.dumps(document(service.scorers, bearer=bearer)).encode("ascii")
+        return encode_json(document(service.scorers, bearer=bearer))
 
     def answer(exchange: Exchange) -> Answer:
         return Answer(made())

@@ -20,6 +20,7 @@ from ..errors import NotFound
 from ..flavors.column_types import DataType
 from ..flavors.schema import ColSpec, ParamSpec, Schema
 from .browsers import HEADERS, wants_html
+from .encode import encode_json
 from .examples import example_request, first_row
 from .exchange import Answer, Exchange
 from .failures import as_json
@@ -110,7 +111,7 @@ class _Page:
         model, names = self._service.scorers[name].model, list(self._service.scorers)
         facts = model_facts(name, model)
         if what == "json":
-            answer = as_json({**facts, "models": names})
+            answer = Answer(encode_json({**facts, "models": names}))
             answer.headers += [("Cache-Control", "no-store"), ("Vary", "Accept, Authorization")]
             return answer
         known = {} if model.signature is None else signature_facts(model) or {}
@@ -141,7 +142,7 @@ class _Page:
             lstrip_blocks=True,
         )
         made.filters["size"] = _readable_size
-        made.filters["as_json"] = lambda value: json.dumps(value)
+        made.filters["as_json"] = lambda value: encode_json(value).decode("ascii")
         return made.get_template("page.html")
 
 

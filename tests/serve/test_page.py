@@ -6,6 +6,7 @@ import os
 import shutil
 import sys
 import threading
+from datetime import date
 
 import cloudpickle
 import pandas as pd
@@ -15,6 +16,8 @@ from werkzeug.serving import make_server
 
 from mlpack.flavors import PythonModel, infer_signature, load_model, save_model
 from mlpack.flavors.base import Trust
+from mlpack.flavors.schema import ColSpec, ParamSchema, ParamSpec, Schema
+from mlpack.flavors.signature import ModelSignature
 from mlpack.serve.app import create_app
 from mlpack.serve.browsers import wants_html
 from mlpack.serve.page import form_fields, param_fields
@@ -159,6 +162,21 @@ def test_models_without_columns_get_json_alone(fake_model, grid):
         assert form_fields(model) == []
         page = create_app(model).test_client().get("/", headers=HTML).text
         assert 'id="json"' in page and 'id="mode-fields"' not in page
+
+
+def test_numbers_that_are_no_json(fake_model, tmp_path):
+    (tmp_path / "serving_input_example.json").write_text('{"inputs": [NaN, 1.0]}')
+    params = ParamSchema([ParamSpec("limit", "double", float("inf"))])
+    signature = ModelSignature(Schema([ColSpec("double")]), params=params)
+    model = fake_model(lambda data, params: [0], signature, folder=tmp_path)
+    model.metadata.metadata = {"best": float("nan"), "day": date(2024, 1, 31)}
+    model.metadata.saved_input_example_info = {"artifact_path": "input_example.json"}
+    app = create_app(model).test_client()
+    for path in ("/", "/openapi.json"):
+        content = app.get(path).text
+        json.loads(content, parse_constant=pytest.fail)
+    page = app.get("/", headers=HTML)
+    assert "2024-01-31" in page.text and "[null, 1.0]" in page.text and "NaN" not in page.text
 
 
 # --- a browser -----------------------------------------------------------------------------------
