@@ -23,17 +23,19 @@ _CREDENTIALS = re.compile(r"(?<=://)[^/@\s]*@")
 _REQUIREMENT = re.compile(r"[A-Za-z0-9]")  # options and comments begin otherwise
 
 
-def model_facts(name: str, model: LoadedModel) -> dict[str, Any]:
+def model_facts(name: str, model: LoadedModel, version: str = "") -> dict[str, Any]:
     """Plain values about a model, in the order in which people read them.
 
     Args:
         name: under which it is served.
         model: loaded.
+        version: of the registered model, '' if it is none.
     """
     metadata = model.metadata
     python = metadata.flavors.get("python_function", {}).get("python_version")
     return {
         "name": name,
+        "version": version or None,
         "flavors": _flavors(metadata.flavors),
         "run_id": metadata.run_id,
         "model_id": metadata.model_id,

@@ -108,8 +108,9 @@ class _Page:
     def _make(self, what: str, name: str | None) -> Answer:
         if name is None:
             return _html(self._template.render(facts=None, names=()))
-        model, names = self._service.scorers[name].model, list(self._service.scorers)
-        facts = model_facts(name, model)
+        scorer, names = self._service.scorers[name], list(self._service.scorers)
+        model = scorer.model
+        facts = model_facts(name, model, scorer.version)
         if what == "json":
             answer = Answer(encode_json({**facts, "models": names}))
             answer.headers += [("Cache-Control", "no-store"), ("Vary", "Accept, Authorization")]

@@ -21,6 +21,9 @@ from mlpack.flavors.signature import ModelSignature
 from mlpack.serve.app import create_app
 from mlpack.serve.browsers import wants_html
 from mlpack.serve.page import form_fields, param_fields
+from mlpack.serve.scoring import Scorer
+from mlpack.serve.service import Service
+from mlpack.serve.settings import ServeSettings
 from mlpack.tests.serve.real import Server
 
 cloudpickle.register_pickle_by_value(sys.modules[__name__])
@@ -134,6 +137,13 @@ def test_files_of_the_page_are_asked_for_once(models):
     assert again.status_code == 304 and not again.data
     assert app.get("/web/../page.py").status_code == 404
     assert app.get("/web/page.html").status_code == 404
+
+
+def test_a_registered_version_is_named(models):
+    scorer = Scorer(_load(models, "iris"), "churn", "7")
+    app = create_app(Service({"churn": scorer}, ServeSettings())).test_client()
+    assert (app.get("/").json["name"], app.get("/").json["version"]) == ("churn", "7")
+    assert "churn, version 7" in app.get("/", headers=HTML).text
 
 
 def test_an_unknown_model_is_told(models):
