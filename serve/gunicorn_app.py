@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from ..errors import InvalidInput
+from . import auth
 from .process import bind, exit_on_signal, heartbeat_folder, listen, serve, set_up_logging
 from .settings import ServeSettings, available_cpus
 from .tls import Certificate, certificate_from
@@ -86,6 +87,7 @@ def run(sources: Sequence[ModelSource], settings: ServeSettings) -> NoReturn:
     }
     service = Service(scorers, settings)
     watching = Watching(settings, service, {name: _digest(model) for name, model in named.items()})
+    os.environ.pop(auth.VARIABLE, None)  # what models start need not inherit the tokens
     listen(listener)
     _serve(service, watching, certificate, listener, sources[0].uri or str(sources[0].folder))
 

@@ -39,6 +39,8 @@ class Obedient(PythonModel):
             raise ValueError("refused to obey")
         if order == "pid":
             return os.getpid()
+        if order == "variables":
+            return sorted(os.environ)
         if order == "threads":
             return os.environ["OMP_NUM_THREADS"]
         return model_input

@@ -186,6 +186,10 @@ def test_cors_is_off_until_asked_for(obedient, tmp_path):
         assert not [name for name in headers if name.startswith("Access-Control")]
     options = ("--cors-origin", "https://app.example.com")
     with Server(obedient, tmp_path, *options, MLPACK_AUTH_TOKENS=TOKEN) as server:
+        good = {**JSON, "Authorization": f"Bearer {TOKEN}"}
+        _, found = server.request("POST", "/invocations", '{"inputs": ["variables"]}', good)
+        assert "MLPACK_TRUST_MODEL" in found["predictions"]
+        assert "MLPACK_AUTH_TOKENS" not in found["predictions"]
         asked = {**site, "Access-Control-Request-Method": "POST"}
         status, headers, _ = server.ask("OPTIONS", "/invocations", headers=asked)
         assert status == 204 and headers["Access-Control-Allow-Origin"] == site["Origin"]
