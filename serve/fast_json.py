@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import lru_cache
-from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from ..flavors.schema import ColSpec, DataType, Schema
@@ -50,11 +49,10 @@ def loads(body: bytes, signature: ModelSignature | None) -> Any:
 @lru_cache(maxsize=1)
 def _parser() -> Callable[[bytes], Any] | None:
     try:
-        orjson: Any = import_module("orjson")
+        import orjson
     except ImportError:
         return None
-    parse: Callable[[bytes], Any] = orjson.loads
-    return parse
+    return orjson.loads
 
 
 def _takes_numbers(schema: Schema | None) -> bool:
