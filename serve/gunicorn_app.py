@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from ..errors import InvalidInput
+from ..errors import InvalidInput, MlpackError
 from . import auth
 from .process import bind, exit_on_signal, heartbeat_folder, listen, serve, set_up_logging
 from .settings import ServeSettings, available_cpus
@@ -80,13 +80,13 @@ def run(sources: Sequence[ModelSource], settings: ServeSettings) -> NoReturn:
     from .service import Service
     from .watching import Watching
 
-    named = dict(zip(names, models, strict=True))
     scorers = {
         name: Scorer(model, name, source.version)
         for name, model, source in zip(names, models, sources, strict=True)
     }
     service = Service(scorers, settings)
-    watching = Watching(settings, service, {name: _digest(model) for name, model in named.items()})
+    digests = map(_digest, sources, models)
+    watching = Watching(settings, service, dict(zip(names, digests, strict=True)))
     os.environ.pop(auth.VARIABLE, None)  # what models start need not inherit the tokens
     listen(listener)
     _serve(service, watching, certificate, listener, sources[0].uri or str(sources[0].folder))
@@ -125,11 +125,16 @@ def _size_native_thread_pools(workers: int) -> None:
         os.environ.setdefault(name, share)
 
 
-def _digest(model: LoadedModel) -> str:
-    """Of the files as they were loaded; they were hashed then."""
+def _digest(source: ModelSource, model: LoadedModel) -> str:
+    """Of the model's files, where they were hashed to load them; '' where that would take long."""
     from ..flavors.integrity import digest, manifest
 
-    return digest(manifest(model.folder))
+    if source.expected_digest or not model.metadata.files:
+        return source.expected_digest or ""
+    try:
+        return digest(manifest(model.folder))
+    except MlpackError:  # links in the folder, say: no reason not to serve
+        return ""
 
 
 def _serve(
