@@ -37,6 +37,7 @@ from serving_servers import (
     Side,
     Started,
     sides,
+    versions,
 )
 
 CASES = ("one-row", "forest", "bulk", "start", "memory")
@@ -67,6 +68,7 @@ def main() -> None:
     ]
     peer = arguments.peer_python.absolute() if arguments.peer_python else None
     found = sides(names, peer, HERE.parent / ".cache" / "serving")
+    print(versions(), flush=True)
     rows: list[Row] = []
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)

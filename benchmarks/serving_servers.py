@@ -135,6 +135,13 @@ class CannotStart(Exception):
     """A server ended, or did not answer in time; the text is the end of its log."""
 
 
+def versions() -> str:
+    """What is compared, on what."""
+    pins = [pin for name in _PEERS for pin in _PEERS[name][:1]]
+    python = ".".join(map(str, sys.version_info[:3]))
+    return f"{_CPUS} CPUs, Python {python}, gunicorn {version('gunicorn')}, {', '.join(pins)}"
+
+
 def sides(names: list[str], peer: Path | None, cache: Path) -> dict[str, Side]:
     """Those of the servers that can run here; says which cannot, and why.
 
