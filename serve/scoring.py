@@ -158,8 +158,12 @@ class Scorer:
         data, params = self._enforce(decoded)
         exchange.facts["data"] = data
         exchange.facts["rows"] = rows_of(data)
-        with blaming_the_model():
-            yield from self.model.stream_enforced(data, params)
+        try:
+            with blaming_the_model():
+                yield from self.model.stream_enforced(data, params)
+        except MlpackError as error:
+            exchange.error = error  # the answer has begun: nobody else will notice
+            raise
 
     def _enforce(self, decoded: Decoded) -> tuple[Any, dict[str, Any]]:
         data = enforce(self.signature, decoded.data)

@@ -122,6 +122,23 @@ def test_an_error_in_the_middle_is_the_last_thing_that_comes(streaming, error, c
     assert last["error_code"] == code and "Traceback" not in last["message"]
 
 
+def test_observers_learn_of_an_error_in_the_middle(fake_model):
+    class Failing(fake_model):
+        streams = True
+
+        def stream_enforced(self, data, params):
+            yield "fine"
+            raise ValueError("boom")
+
+    seen = []
+    app = create_app(Failing(None))
+    app.wsgi_app.observers.append(lambda exchange, answer: seen.append(exchange.error))
+    answer = ask(app.test_client(), LINES)
+    assert len(answer.data.splitlines()) == 2
+    answer.close()
+    assert [type(error) for error in seen] == [ModelFailed]
+
+
 def test_a_piece_without_a_form_is_an_error_too(streaming):
     *_, last = events(ask(streaming(lambda d, p: iter([1, object()])), EVENTS).text)
     assert last[0] == "error" and "no JSON form" in last[1]["message"]
