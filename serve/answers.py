@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import lru_cache
 from importlib.util import find_spec
 from typing import Any
 
@@ -49,6 +50,7 @@ def choose(accept: str, *, can_stream: bool = False) -> Form:
     return form if form is not None else _negotiate(accept, can_stream)
 
 
+@lru_cache(maxsize=64)  # clients send the same few again and again
 def _negotiate(accept: str, can_stream: bool) -> Form:
     ranges = [_range(part) for part in accept.split(",")[:_MOST_RANGES] if part.strip()]
     if not ranges:

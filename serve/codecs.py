@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import parse_qs
 
@@ -168,6 +169,7 @@ _DECODERS: dict[str, Decoder] = {
 _SUPPORTED = f"Send {JSON}, {CSV}, {PARQUET}, {ARROW} or {NPY}."
 
 
+@lru_cache(maxsize=64)
 def _choose(content_type: str | None) -> tuple[Decoder, Mapping[str, str]]:
     if content_type is None or not content_type.strip():
         raise UnsupportedMediaType(f"The request has no Content-Type. {_SUPPORTED}")

@@ -429,6 +429,7 @@ def test_what_is_not_sent_is_406_before_the_model_is_called(client, people, acce
 
 def test_without_pyarrow_arrow_is_406_and_415(client, people, monkeypatch):
     monkeypatch.setattr(answers, "find_spec", lambda name: None)
+    monkeypatch.setattr(answers, "_negotiate", answers._negotiate.__wrapped__)
     monkeypatch.setitem(sys.modules, "pyarrow", None)
     app = client(lambda data, params: [0], people)
     answer = app.post("/invocations", data=b"x", headers={"Accept": ARROW})
