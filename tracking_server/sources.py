@@ -270,7 +270,10 @@ def _owner(service: Service, address: str) -> LoggedModel | None:
 
 def _is_below(address: str, root: str) -> bool:
     """Whether an address is a recorded place or a part of it, links followed."""
-    one, other = parse(address), parse(root)
+    try:
+        one, other = parse(address), parse(root)
+    except InvalidInput:  # a root of a kind that only others know
+        return False
     if isinstance(other, LocalUri):
         if not isinstance(one, LocalUri) or not one.path.is_absolute():
             return False

@@ -4,7 +4,9 @@ import hashlib
 
 import pytest
 
+from mlpack.artifacts.open import open_artifacts
 from mlpack.flavors.integrity import digest
+from mlpack.tests.artifacts import servers
 from mlpack.tests.tracking_server.conftest import Api
 from mlpack.tracking_server import checksums
 
@@ -219,6 +221,33 @@ def test_where_only_the_record_can_vouch(named, monkeypatch):
     assert digest_of(part) is None and "model_id" not in part and part["run_id"] == known["run_id"]
     bucket = create(named, "s3://bucket/copy", model_id=known["model_id"], **offered(SUMS))
     assert digest_of(bucket) is None
+
+
+@pytest.mark.cloud
+def test_files_in_an_object_store(make_app, tmp_path, monkeypatch):
+    """The server reads its own bucket for a client, and no other that its keys are good for."""
+    with servers.s3(tmp_path / "s3") as store:
+        for name, value in store.environment.items():
+            monkeypatch.setenv(name, value)
+        servers.make_bucket(store, "s3", "ours")
+        servers.make_bucket(store, "s3", "others")
+        api = Api(make_app(artifacts_destination="s3://ours/runs").test_client())
+        api.post("registered-models/create", name="m")
+        model = logged(api, mlpack_digest=digest(SUMS))
+        place = open_artifacts("s3://others/m")
+        for name, data in FILES.items():
+            place.write(name, [data])
+        wrong = SUMS | {"MLmodel": "sha256:" + "0" * 64}
+        for source in (
+            f"models:/{model['model_id']}",
+            f"s3://ours/runs/0/models/{model['model_id']}",
+        ):
+            made = create(api, source)
+            read = {name.removeprefix("artifacts/"): sha for name, sha in kept(api, made).items()}
+            assert read == SUMS
+            given = {"name": "m", "source": source, **offered(wrong)}
+            api.refused("post", "model-versions/create", 400, STATE, **given)
+        assert kept(api, create(api, "s3://others/m", **offered(SUMS))) == {}
 
 
 def test_the_descriptor_is_enough_where_the_record_agrees(named, monkeypatch):
