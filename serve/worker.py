@@ -21,8 +21,10 @@ from functools import partial
 from typing import Any
 
 from gunicorn import util
+from gunicorn.http import wsgi
 from gunicorn.workers import gthread
 
+from . import one_packet
 from .closer import Closer
 from .in_flight import InFlight, Phase, write_json
 
@@ -54,6 +56,7 @@ class ThreadedWorker(gthread.ThreadWorker):  # type: ignore[misc]
         self.in_flight = InFlight(self.app.request_timeout, patience=self.app.patience)
         self.closer = Closer()
         util.write_error = self.write_error
+        wsgi.Response = one_packet.Response
         super().init_process()
 
     def init_signals(self) -> None:
