@@ -23,6 +23,7 @@ from uuid import UUID
 
 from ..errors import ModelFailed
 from ..flavors.table import Table
+from . import fast_json
 
 _FAST = json.JSONEncoder(allow_nan=False, separators=(",", ":"))
 
@@ -36,7 +37,10 @@ def encode_predictions(predictions: Any) -> bytes:
     Raises:
         ModelFailed: it holds something that has no JSON form.
     """
-    return b'{"predictions":' + encode_json(predictions) + b"}"
+    encoded = fast_json.dumps(predictions)
+    if encoded is None:
+        encoded = encode_json(predictions)
+    return b'{"predictions":' + encoded + b"}"
 
 
 def encode_json(value: Any) -> bytes:

@@ -2,6 +2,7 @@
 
 import json
 
+import numpy as np
 import orjson
 import pytest
 from hypothesis import given, settings
@@ -12,6 +13,7 @@ from mlpack.flavors.enforce import enforce
 from mlpack.flavors.schema import ColSpec, Schema, TensorSpec
 from mlpack.flavors.signature import ModelSignature
 from mlpack.serve import fast_json, json_forms
+from mlpack.serve.encode import encode_predictions
 
 NUMBERS = ModelSignature(Schema([ColSpec("double", "a"), ColSpec("long", "b")]))
 TENSOR = ModelSignature(Schema([TensorSpec("float64", (-1, 2))]))
@@ -114,3 +116,26 @@ def test_the_model_gets_the_same_by_either_parser(records, form):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(fast_json, "_parser", lambda: None)
         assert outcome(body, signature) == by_orjson
+
+
+@pytest.mark.parametrize("shape", [(300,), (100, 3), (4, 5, 20)])
+def test_arrays_go_out_as_they_always_do(monkeypatch, shape):
+    rng = np.random.default_rng(0)
+    array = rng.standard_normal(shape) * 10.0 ** rng.integers(-30, 30, shape)
+    array.flat[:6] = [np.nan, np.inf, -np.inf, -0.0, 5e-324, 1.7976931348623157e308]
+    for value in (array, array.T, array[::-1]):
+        by_orjson = json.loads(encode_predictions(value))
+        assert fast_json.dumps(value) is not None
+        with monkeypatch.context() as patch:
+            patch.setattr(fast_json, "_parser", lambda: None)
+            assert fast_json.dumps(value) is None
+            assert json.loads(encode_predictions(value)) == by_orjson
+
+
+@pytest.mark.parametrize(
+    "value",
+    [np.zeros(300, np.float32), np.zeros(300, int), [0.5] * 300, np.zeros(3), "x"],
+    ids=repr,
+)
+def test_all_else_goes_out_by_pythons_encoder(value):
+    assert fast_json.dumps(value) is None
