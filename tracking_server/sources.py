@@ -116,18 +116,20 @@ def place_of(service: Service, version: ModelVersion) -> str:
         NotFound: the run or model that had them is gone, or never had them.
     """
     original = _original(service, version)
+    gone = _gone(service, original)  # but its files may lie elsewhere, and still be there
+    run_id = "" if "run" in gone else original.run_id or ""
+    model_id = "" if "model" in gone else original.model_id or ""
     failures: list[MlpackError] = []
     for address in filter(None, (original.source, original.location)):
         try:
             if isinstance(_parse(address), RegisteredModelUri):
                 raise NotFound("It is a copy of a version that does not say where it is.")
-            run_id, model_id = original.run_id or "", original.model_id or ""
             return find_source(service, address, run_id, model_id).place
         except (InvalidInput, InvalidState, NotFound) as error:
             failures.append(error)
     who = f"version {version.version} of {version.name!r}"
-    if missing := _missing(service, original):
-        raise NotFound(f"The files of {who} cannot be found: its {missing} is gone.")
+    if gone:
+        raise NotFound(f"The files of {who} cannot be found: its {gone[0]} is gone.")
     if any(isinstance(error, InvalidInput) for error in failures):
         raise InvalidInput(
             f"The files of {who} are recorded in a place that is not given out over REST. Register "
@@ -322,7 +324,9 @@ def _model(service: Service, model_id: str) -> LoggedModel:
         raise InvalidInput(f"The model of a version must exist. {error.message}") from None
 
 
-def _missing(service: Service, version: ModelVersion) -> str | None:
+def _gone(service: Service, version: ModelVersion) -> list[str]:
+    """What a version was of and is there no more: "run", "model"."""
+    found = []
     for what, get, identifier in (
         ("run", service.store.get_run, version.run_id),
         ("model", service.store.get_logged_model, version.model_id),
@@ -331,8 +335,8 @@ def _missing(service: Service, version: ModelVersion) -> str | None:
             if identifier:
                 get(identifier)
         except NotFound:
-            return what
-    return None
+            found.append(what)
+    return found
 
 
 def _agree(address: str, what: str, said: str, found: str) -> None:
