@@ -62,8 +62,9 @@ class ModelSearch(Aliases):
         with self.database.read() as connection:
             dialect = connection.dialect.name
             conditions = [_condition(clause, dialect) for clause in clauses]
-            probes = [p for c in clauses if (p := _probe(c, dialect)) is not None]
-            found, place = Walk(connection, course, conditions, probes).page(start, max_results)
+            probes = [(clause, _probe(clause, dialect)) for clause in clauses]
+            walk = Walk(connection, course, conditions, *sorted_probes(probes))
+            found, place = walk.page(start, max_results)
             rows = {
                 row.id: row
                 for row in connection.execute(sa.select(table).where(table.c.id.in_(found)))
@@ -85,6 +86,16 @@ def _probe(clause: Clause, dialect: str) -> Any | None:
             return None
         return sa.select(registered_models.c.id).where(_condition(clause, dialect))
     return tag_probe(registered_model_tags, clause, dialect)
+
+
+def sorted_probes(probes: Sequence[tuple[Clause, Any | None]]) -> tuple[list[Any], list[Any]]:
+    """Those that find together what fits a clause, and those that read an index through."""
+    there = [(clause, probe) for clause, probe in probes if probe is not None]
+    through = ("LIKE", "ILIKE", "!=")
+    return (
+        [probe for clause, probe in there if clause.operator not in through],
+        [probe for clause, probe in there if clause.operator in through],
+    )
 
 
 def tag_condition(table: sa.Table, owner: Any, clause: Clause, dialect: str) -> Any:

@@ -29,7 +29,7 @@ from ..filters import (
     parse_orders,
 )
 from .rows import load_versions
-from .search_models import ModelSearch, tag_condition, tag_probe
+from .search_models import ModelSearch, sorted_probes, tag_condition, tag_probe
 from .versions import source_hash
 from .walk import Course, Walk
 
@@ -90,8 +90,9 @@ class _Search:
     def walk(self) -> Walk:
         course, answered = self._course()
         rest = [clause for clause in self.clauses if clause is not answered]
-        probes = [probe for clause in rest if (probe := self._probe(clause)) is not None]
-        return Walk(self.connection, course, [self._condition(c, aside=True) for c in rest], probes)
+        probes = sorted_probes([(clause, self._probe(clause)) for clause in rest])
+        conditions = [self._condition(clause, aside=True) for clause in rest]
+        return Walk(self.connection, course, conditions, *probes)
 
     def _course(self) -> tuple[Course, Clause | None]:
         """Where to walk, and the clause that this answers."""
@@ -190,8 +191,8 @@ class _Search:
             return sa.select(aliases.version).where(called)
         if field.key == "name":
             named = compare(registered_models.c.name, clause, self.dialect)
-            query = sa.select(model_versions.c.id)
-            return query.select_from(registered_models.join(model_versions)).where(named)
+            models = sa.select(registered_models.c.id).where(named)
+            return sa.select(model_versions.c.id).where(model_versions.c.model.in_(models))
         if not field.is_numeric and operator not in ("=", "IN"):
             return None
         return sa.select(model_versions.c.id).where(self._condition(clause))

@@ -1,9 +1,11 @@
 """Searches that walk an index in the order that is asked for, and stop at the page's end.
 
     1. Along the index for a few thousand steps: enough wherever many rows fit the filter.
-    2. If hardly any were found, the indexes of the clauses are asked whether few rows fit at all;
-       then these are looked at one by one.
-    3. Else along the index to the page's end, however long that takes.
+    2. If that did not fill the page, the indexes of the clauses are asked whether few rows fit at
+       all; then these are looked at one by one.
+    3. If hardly any row was found so far, more of them are few enough, and also indexes are asked
+       that must be read through, as for ``LIKE '%x'``.
+    4. Else along the index to the page's end, however long that takes.
 
 An index knows the first key of an order only. Rows that are equal in it are sorted by the others;
 where the page ends among such, all of them are looked at. So every database, also one that cannot
@@ -24,6 +26,7 @@ from ...tracking.sql.narrow import among, few_left
 from ...tracking.sql.paging import Place, SortKey, after, check_place
 
 _STEPS = 2000
+_MANY = 20_000  # so many rows are rather looked at one by one than found by a walk of any length
 _FAR = 50_000  # so many steps are walked rather than ask the clauses' indexes
 
 
@@ -54,13 +57,15 @@ class Walk:
         connection: of the database.
         course: where it leads.
         conditions: the clauses that the course does not answer already.
-        probes: select the inner keys that fit a clause, where an index has them.
+        probes: select the inner keys that fit a clause, where an index has them together.
+        scans: the same, where an index must be read through for them.
     """
 
     connection: Connection
     course: Course
     conditions: Sequence[Any]
     probes: Sequence[Any]
+    scans: Sequence[Any]
 
     def page(self, start: Place | None, size: int) -> tuple[list[int], Place | None]:
         """The inner keys of one page, and where the next one starts."""
@@ -83,12 +88,13 @@ class Walk:
         rows = self._along([*further, near], limit)
         if len(rows) >= limit:
             return rows
-        if not self.probes or limit * _STEPS <= len(rows) * _FAR:
-            return self._along(further, limit)
-        few = few_left(self.connection, self.probes, len(self.probes) > 1)
+        few = few_left(self.connection, self.probes, together=False) if self.probes else None
+        if few is None and limit * _STEPS > len(rows) * _FAR and (self.probes or self.scans):
+            queries = [*self.probes, *self.scans]
+            few = few_left(self.connection, queries, len(queries) > 1, _MANY)
         if few is None:
             return self._along(further, limit)
-        return self._sorted([*further, among(self.course.id, few)], limit) if few else []
+        return self._of(few, further)[:limit] if few else []
 
     def _end_of_steps(self, further: list[Any]) -> Any:
         """The first key of the row where the first steps end; None if there are not so many."""
@@ -111,10 +117,11 @@ class Walk:
             return [*self._in_order(rows), *ties]
         return self._in_order(rows)
 
-    def _sorted(self, more: list[Any], limit: int) -> list[Any]:
-        query = self._query(more).order_by(*(key.order for key in self.course.keys)).limit(limit)
+    def _of(self, few: tuple[int, ...], more: list[Any]) -> list[Any]:
+        # sorted here: asked for an order, a database may prefer to walk its index after all
+        query = self._query([*more, among(self.course.id, few)])
         options = {"compiled_cache": None}
-        return list(self.connection.execute(query, execution_options=options).all())
+        return self._in_order(list(self.connection.execute(query, execution_options=options)))
 
     def _query(self, more: list[Any]) -> Any:
         course = self.course

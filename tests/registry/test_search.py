@@ -197,6 +197,7 @@ def test_searches_find_what_a_look_at_everything_finds(sql_registry, monkeypatch
     fill(sql_registry)
     monkeypatch.setattr(walk, "_STEPS", limits[0])
     monkeypatch.setattr(walk, "_FAR", limits[0])
+    monkeypatch.setattr(walk, "_MANY", limits[1] + 1)
     monkeypatch.setattr(narrow, "FEW", limits[1])
     versions = list(sql_registry.search_model_versions())
     models = list(sql_registry.search_registered_models())

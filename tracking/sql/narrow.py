@@ -13,7 +13,7 @@ _WIDE = 20_000  # so many of each clause are compared
 
 
 def few_left(
-    connection: Connection, queries: Sequence[Any], together: bool = True
+    connection: Connection, queries: Sequence[Any], together: bool = True, few: int | None = None
 ) -> tuple[int, ...] | None:
     """The rows that all of some queries name, if these are few.
 
@@ -21,18 +21,20 @@ def few_left(
         connection: to ask.
         queries: each selects the inner keys of all rows that fit a clause, and perhaps of others.
         together: two of them may leave few where neither does alone.
+        few: so many; default: `FEW`.
 
     Returns:
         The keys, sorted; None where they are not known to be few.
     """
-    for limit in (FEW, _WIDE) if together else (FEW,):
+    most = FEW if few is None else few
+    for limit in (most, max(most, _WIDE)) if together else (most,):
         left: set[int] | None = None
         for query in queries:
             rows = plain_rows(connection, query.limit(limit + 1))
             if len(rows) <= limit:
                 some = {key for (key,) in rows}
                 left = some if left is None else left & some
-        if left is not None and len(left) <= FEW:
+        if left is not None and len(left) <= most:
             return tuple(sorted(left))
     return None
 
