@@ -1,8 +1,9 @@
 """The checksums of a version's files, as far as the server can vouch for them.
 
 Whoever loads a version trusts what agrees with its digest. So the server reads the files itself
-where it can. Where it cannot, it takes a client's word only if the digest of the logged model says
-the same: that was recorded when the model was made.
+where it can. Of a large model it reads no more than the descriptor if that agrees with the digest
+of the logged model, which was recorded when the model was made. Where it cannot read, it takes a
+client's word only if that digest says the same.
 """
 
 from __future__ import annotations
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
     from .sources import Source
 
 MOST_BYTES = 16 << 30  # that are read while a client waits
+# and that are read although the descriptor says what they are: on this machine, and elsewhere
+QUICK_BYTES = (4 << 30, 256 << 20)
 _MOST_FILES = 100_000
 _LARGEST_DESCRIPTOR = 16 << 20
 _SHOWN = 5
@@ -50,9 +53,11 @@ def files_of(service: Service, source: Source, offered: Mapping[str, str]) -> Fi
     if source.copied is not None:
         return service.registry.get_files(source.copied.name, source.copied.version) or None
     model = source.whole_model
+    described = None
     try:
         place, path, _ = service.places.find(source.place)
-        found = _as_described(place, path, model) or _read(place, path)
+        described = _as_described(place, path, model)
+        found = _read(place, path, _most(place) if described else MOST_BYTES) or described
     except StorageUnavailable:
         raise
     except (InvalidInput, InvalidState, NotFound, StorageFailed):
@@ -61,8 +66,8 @@ def files_of(service: Service, source: Source, offered: Mapping[str, str]) -> Fi
         return dict(offered) if _vouches(model, offered) else None
     if model is not None and model.digest and not _vouches(model, found):
         raise ModelChanged(
-            f"The files of model {model.model_id} are not those that were logged. Log it again, "
-            "and register that."
+            f"The files of model {model.model_id} are not those that were logged"
+            f"{_named(found, described or offered, model)}. Log it again, and register that."
         )
     differing = sorted(name for name in {*offered, *found} if offered.get(name) != found.get(name))
     if offered and differing:
@@ -80,9 +85,15 @@ def _vouches(model: LoggedModel | None, files: Mapping[str, str]) -> bool:
     return bool(model and model.digest and files) and digest(files) == (model and model.digest)
 
 
+def _named(files: Files, recorded: Mapping[str, str], model: LoggedModel) -> str:
+    """Which files differ, as far as somebody knows what they were."""
+    from ..flavors.integrity import differences
+
+    return f": {_list(differences(files, recorded))}" if _vouches(model, recorded) else ""
+
+
 def _as_described(place: ArtifactStore, path: str, model: LoggedModel | None) -> Files | None:
-    """What the model's own descriptor says, if the digest on record is of that: then only the
-    descriptor needs to be read."""
+    """What the model's own descriptor says, if the digest on record is of that."""
     from ..flavors import yaml_text
     from ..flavors.descriptor import MLMODEL, Model
 
@@ -101,7 +112,14 @@ def _as_described(place: ArtifactStore, path: str, model: LoggedModel | None) ->
     return files if _vouches(model, files) else None
 
 
-def _read(place: ArtifactStore, path: str) -> Files | None:
+def _most(place: ArtifactStore) -> int:
+    """How much of a place is read only to see that nobody changed it."""
+    from ..artifacts.local import LocalArtifacts
+
+    return QUICK_BYTES[not isinstance(place, LocalArtifacts)]
+
+
+def _read(place: ArtifactStore, path: str, most: int) -> Files | None:
     """Every file's checksum; None when there is none, or more than can be waited for."""
     from ..flavors.integrity import NOTE_OF_MLFLOW
 
@@ -111,7 +129,7 @@ def _read(place: ArtifactStore, path: str) -> Files | None:
     for entry in place.walk(path):
         entries.append(entry)
         size += entry.size or 0
-        if size > MOST_BYTES or len(entries) > _MOST_FILES:
+        if size > most or len(entries) > _MOST_FILES:
             return None
     found = {entry.path.removeprefix(above): entry.path for entry in entries}
     return {

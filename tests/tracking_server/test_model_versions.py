@@ -200,7 +200,8 @@ def test_the_record_of_a_logged_model_counts(named):
     model = logged(named, changed, mlpack_digest=digest(SUMS))
     given = {"name": "m", "source": f"models:/{model['model_id']}", **offered(SUMS)}
     message = named.refused("post", "model-versions/create", 400, STATE, **given)
-    assert model["model_id"] in message and "/" not in message.replace("models:/", "")
+    assert model["model_id"] in message and "deep/model.bin differs" in message
+    assert "/" not in message.replace("deep/model.bin", "")  # no path of the server's disk
 
 
 def test_where_only_the_record_can_vouch(named, monkeypatch):
@@ -255,8 +256,23 @@ def test_the_descriptor_is_enough_where_the_record_agrees(named, monkeypatch):
     text = FILES["MLmodel"] + f"mlpack: {{files: {sums}}}\n".encode()
     own = sums | {"MLmodel": f"sha256:{hashlib.sha256(text).hexdigest()}"}
     model = logged(named, FILES | {"MLmodel": text}, mlpack_digest=digest(own))
-    monkeypatch.setattr(checksums, "_read", lambda *_: pytest.fail("the files were read"))
+    monkeypatch.setattr(checksums, "QUICK_BYTES", (0, 0))  # as if it were large
+    monkeypatch.setattr(checksums, "_checksum", lambda *_: pytest.fail("the files were read"))
     assert kept(named, create(named, f"models:/{model['model_id']}")) == own
+
+
+def test_a_weight_that_was_changed_is_not_registered(named):
+    """The descriptor of the model and the record of it know nothing of it yet."""
+    sums = {name: sha for name, sha in SUMS.items() if name != "MLmodel"}
+    text = FILES["MLmodel"] + f"mlpack: {{files: {sums}}}\n".encode()
+    own = sums | {"MLmodel": f"sha256:{hashlib.sha256(text).hexdigest()}"}
+    model = logged(named, FILES | {"MLmodel": text}, mlpack_digest=digest(own))
+    put(named, model["artifact_uri"], {"deep/model.bin": b"1" * 1000, "more.py": b"pass"})
+    given = {"name": "m", "source": f"models:/{model['model_id']}"}
+    for more in ({}, offered(own)):
+        message = named.refused("post", "model-versions/create", 400, STATE, **given, **more)
+        assert "deep/model.bin differs, more.py was added" in message
+    assert named.get("model-versions/search")["model_versions"] == []
 
 
 def test_a_model_whose_files_never_came(named):
@@ -310,6 +326,11 @@ def test_a_model_that_is_gone(named):
     given = {"name": "m", "version": made["version"]}
     message = named.refused("get", "model-versions/get-download-uri", 404, GONE, **given)
     assert "model is gone" in message
+    # but not with it what lies elsewhere
+    model = logged(named)
+    made = create(named, "s3://bucket/x", model_id=model["model_id"])
+    named.delete(f"logged-models/{model['model_id']}")
+    assert place(named, made) == "s3://bucket/x"
 
 
 def test_a_name_is_made_with_its_first_version_or_not_at_all(api):
