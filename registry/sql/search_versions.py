@@ -11,7 +11,7 @@ from sqlalchemy.sql.expression import UnaryExpression
 
 from ...tracking.entities import PagedList
 from ...tracking.filters import Clause, Order
-from ...tracking.sql.conditions import compare
+from ...tracking.sql.conditions import begins_as, compare
 from ...tracking.sql.paging import SortKey, check_max_results, read_token, write_token
 from ...tracking.sql.registry_tables import (
     model_version_tags,
@@ -50,6 +50,7 @@ _NAME = sa.select(_OWNER.c.name).where(_OWNER.c.id == model_versions.c.model).sc
 _UPDATED = model_versions.c.last_update_time
 # what an index leads to, besides tags
 _STRETCHES = ("run_id", "model_id", "source_path", "version_number", "user_id", "stage")
+_IDS = ("run_id", "model_id", "user_id")  # indexes have all of these
 _COUNTED = 20_000
 _PLUS: Any = sa.sql.operators.custom_op("+")  # SQLite's word for: not by an index
 
@@ -193,9 +194,11 @@ class _Search:
             named = compare(registered_models.c.name, clause, self.dialect)
             models = sa.select(registered_models.c.id).where(named)
             return sa.select(model_versions.c.id).where(model_versions.c.model.in_(models))
-        if not field.is_numeric and operator not in ("=", "IN"):
-            return None
-        return sa.select(model_versions.c.id).where(self._condition(clause))
+        query = sa.select(model_versions.c.id).where(self._condition(clause))
+        if operator == "LIKE" and field.key in _IDS:
+            beginning = begins_as(_COLUMNS[field.key], str(clause.value))
+            return None if beginning is None else query.where(beginning)
+        return query if field.is_numeric or operator in ("=", "IN") else None
 
 
 def _leads(clause: Clause) -> bool:
