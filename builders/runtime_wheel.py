@@ -23,7 +23,7 @@ from ..errors import InvalidState, StorageFailed
 DISTRIBUTION = "mlpack-toolkit"
 # Everything that flavors and serve may import from outside the standard library, beside what
 # the model itself needs. Their version ranges are those of our own distribution.
-REQUIRED = ("cloudpickle", "flask", "gunicorn", "pyyaml")
+REQUIRED = ("cloudpickle", "flask", "gunicorn", "orjson", "pyyaml")
 
 _PACKAGE = Path(__file__).resolve().parent.parent
 _FILES = ("__init__.py", "errors.py", "uris.py", "py.typed")

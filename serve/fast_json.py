@@ -1,4 +1,4 @@
-"""Large JSON through orjson, where that is installed beside the model.
+"""Large JSON through orjson (a model in an environment of its own may lack it).
 
 It reads numbers three times as fast as Python does, but lets pass what is an error here: a key
 that comes twice, and integers beyond 64 bits, of which it makes floats. So it only reads for
