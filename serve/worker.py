@@ -24,15 +24,18 @@ from gunicorn import util
 from gunicorn.http import wsgi
 from gunicorn.workers import gthread
 
+from ..errors import Busy
 from . import one_packet
 from .closer import Closer
 from .in_flight import InFlight, Phase, write_json
 
 # How long the rest of a body that nobody read may take to come, so that a next request can follow.
 gthread.DEFAULT_WORKER_DATA_TIMEOUT = 0.5
-# Threads that answer what is beyond the bound, and how many of those may wait for them.
-_REFUSING = 2
-_MOST_REFUSED = 1000
+# Threads for what is answered at once (health checks, refusals), and how many may wait for them.
+_ASIDE = 4
+_MOST_ASIDE = 1000
+# Longest head of a request that is looked at before a thread reads it.
+_PEEKED = 4096
 # How long a client may take between two calls and keep its thread, in milliseconds.
 _PAUSE = 2
 # While stopping: how long an idle connection stays, in case its next request is on its way.
@@ -51,7 +54,7 @@ class ThreadedWorker(gthread.ThreadWorker):  # type: ignore[misc]
 
     def init_process(self) -> None:
         """In the new process: threads do not survive a fork, so ours start here."""
-        self.refusing = ThreadPoolExecutor(_REFUSING, "refusing")
+        self.aside = ThreadPoolExecutor(_ASIDE, "aside")
         self.current = threading.local()  # what a thread knows of the connection that it serves
         self.in_flight = InFlight(self.app.request_timeout, patience=self.app.patience)
         self.closer = Closer()
@@ -141,19 +144,33 @@ class ThreadedWorker(gthread.ThreadWorker):  # type: ignore[misc]
             time.sleep(0.01)
 
     def enqueue_req(self, conn: gthread.TConn) -> None:
-        """A request begins to come: give it to a thread, or to those that refuse."""
+        """A request begins to come: give it to a thread.
+
+        Where the line is bounded, what only asks for something (health, metrics) is answered
+        beside it, and so is what is refused; a health check must not wait for the model.
+        """
         conn.arrived = time.monotonic()
         bound = self.app.max_queue
         conn.refused = bound is not None and self.waiting_for_threads >= bound
-        pool = self.refusing if conn.refused else self.tpool
-        if conn.refused and pool._work_queue.qsize() >= _MOST_REFUSED:
-            self.nr_conns -= 1
-            conn.close()
+        head = b"" if bound is None or self.cfg.is_ssl else _peek(conn.sock)
+        whole = b"\r\n\r\n" in head or self.cfg.is_ssl
+        conn.aside = conn.refused or (head[:4] in (b"GET ", b"HEAD") and whole)
+        pool = self.aside if conn.aside else self.tpool
+        # threads that stand aside wait for no slow client
+        if conn.refused and (not whole or pool._work_queue.qsize() >= _MOST_ASIDE):
+            self._refuse(conn)
             return
         done = pool.submit(self.handle, conn)
         done.add_done_callback(
             lambda done: self.method_queue.defer(self.finish_request, conn, done)
         )
+
+    def _refuse(self, conn: gthread.TConn) -> None:
+        """Without having read the request."""
+        content = Busy("More requests are waiting than this server takes in.").to_dict()
+        write_json(conn.sock, 429, "Too Many Requests", content)
+        self.nr_conns -= 1
+        self.closer.close(conn.sock)
 
     def handle(self, conn: gthread.TConn) -> Any:
         """Serve a connection, in a thread of the pool, until its client pauses."""
@@ -182,7 +199,7 @@ class ThreadedWorker(gthread.ThreadWorker):  # type: ignore[misc]
         It is then served here, which saves the way through the main loop; not while other
         connections wait for a thread.
         """
-        if not self.alive or conn.refused or self.waiting_for_threads:
+        if not self.alive or conn.aside or self.waiting_for_threads:
             return False
         if self.cfg.is_ssl and conn.sock.pending():  # decrypted already
             return True
@@ -251,6 +268,14 @@ def _has_body(environ: dict[str, Any]) -> bool:
         "",
         "0",
     )
+
+
+def _peek(sock: socket.socket) -> bytes:
+    """What has come, left where it is."""
+    try:
+        return sock.recv(_PEEKED, socket.MSG_PEEK | socket.MSG_DONTWAIT)
+    except OSError:
+        return b""
 
 
 def _is_readable(sock: socket.socket, milliseconds: int) -> bool:

@@ -3,6 +3,7 @@
 import http.client
 import json
 import os
+import select
 import signal
 import socket
 import time
@@ -180,6 +181,26 @@ def test_beyond_the_bound_it_is_429_at_once_while_all_threads_are_busy(obedient,
             thread.join()
         assert {status for status, _, _ in answers} == {200, 429}
         eventually(lambda: server.order("x")[0] == 200)
+
+
+@pytest.mark.server
+def test_health_checks_wait_for_no_model_nor_for_slow_clients(obedient, tmp_path):
+    with Server(obedient, tmp_path, "--workers", "1", "--threads", "2") as server:
+        busy = [send(server, "sleep3") for _ in range(4)]
+        slow = [server.connect() for _ in range(8)]
+        for sock in slow:
+            sock.sendall(b"GET /ping HTTP/1.1\r\nHost: x")
+        kept = server.connection()
+        for path in ("/ping", "/metrics", "/v2/health/ready", "/ping"):
+            kept.request("GET", path)
+            answer = kept.getresponse()
+            assert answer.read() is not None and answer.status == 200
+        assert not select.select([c.sock for c in busy], [], [], 0)[0], "the model is at work"
+        kept.request("POST", "/invocations", json.dumps({"inputs": ["x"]}), JSON)  # and it waits
+        assert kept.getresponse().status == 200
+        for sock in slow:
+            sock.close()
+        assert [c.getresponse().status for c in busy] == [200] * 4
 
 
 @pytest.mark.server
