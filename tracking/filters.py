@@ -33,6 +33,7 @@ _KINDS = {
 
 _NUMERIC_OPERATORS = (">", ">=", "=", "!=", "<", "<=")
 _TEXT_OPERATORS = ("=", "!=", "LIKE", "ILIKE", "IN", "NOT IN")
+_LONGEST_PATTERN = 1000  # databases compare it at every place of every text
 _OPTIONAL_OPERATORS = (*_TEXT_OPERATORS, "IS NULL", "IS NOT NULL")
 
 
@@ -187,7 +188,13 @@ def _clause(scanner: Scanner, subject: Subject) -> Clause:
         return Clause(field, operator, None)
     if operator.endswith("IN"):
         return Clause(field, operator, scanner.strings())
-    return Clause(field, operator, _value(scanner, field, subject))
+    value = _value(scanner, field, subject)
+    if operator.endswith("LIKE") and len(str(value)) > _LONGEST_PATTERN:
+        raise InvalidInput(
+            f"The pattern for {field.key!r} is {len(str(value))} characters long; at most "
+            f"{_LONGEST_PATTERN} are allowed. Longer texts can be compared with =."
+        )
+    return Clause(field, operator, value)
 
 
 def _field(scanner: Scanner, subject: Subject, order: bool = False) -> Field:

@@ -23,6 +23,7 @@ DEFAULT_DESTINATION = "mlartifacts"
 # Seconds that a request waits for another process that writes to the same SQLite file: clients
 # repeat what was refused, but they do not wait for ever, and a server has only so many threads.
 _PATIENCE = 10
+_LONGEST_READ = 30  # seconds, for the same reason
 
 
 @dataclass(frozen=True)
@@ -63,6 +64,7 @@ def open_backend(settings: ServerSettings) -> Backend:
         new_root = DEFAULT_DESTINATION
     proxied = settings.serve_artifacts and settings.default_artifact_root is None
     store = SqlStore(uri, _plain(new_root) if new_root else None, proxied, _PATIENCE)
+    store.database.longest_read = _LONGEST_READ
     store.search_experiments(max_results=1)  # opens it, and checks its schema
     root = store.artifact_root
     _check_root(settings, root)

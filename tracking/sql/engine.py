@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 import time
 from abc import ABC, abstractmethod
@@ -27,10 +28,12 @@ class Database(ABC):
     Attributes:
         uri: the address that opens it again.
         name: how messages call it: never with a password.
+        longest_read: seconds that a `read` may take, where the database has no limit of its own.
     """
 
     uri: str
     name: str
+    longest_read: float = math.inf
 
     @abstractmethod
     def write(self) -> AbstractContextManager[Connection]:

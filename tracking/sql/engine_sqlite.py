@@ -22,9 +22,10 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.pool import NullPool
 
-from ...errors import StorageFailed, StorageUnavailable
+from ...errors import InvalidInput, MlpackError, StorageFailed, StorageUnavailable
 from . import schema
 from .engine import LOCK_TIMEOUT, Database
+from .long_reads import broken_off_after
 
 
 class _Connection(sqlite3.Connection):
@@ -82,7 +83,8 @@ class SqliteDatabase(Database):
         with self._in_our_words():
             connection = self._connection(create=False)
             connection.execution_options(mlpack_begin="BEGIN")
-            with connection.begin():
+            raw: Any = connection.connection.dbapi_connection
+            with broken_off_after(self.longest_read, raw), connection.begin():
                 yield connection
 
     @contextmanager
@@ -256,9 +258,14 @@ class SqliteDatabase(Database):
         except sa.exc.DBAPIError as error:
             raise self._describe(error.orig or error) from error
 
-    def _describe(self, error: BaseException) -> StorageFailed:
+    def _describe(self, error: BaseException) -> MlpackError:
         text = str(error)
         kind = StorageFailed
+        if text == "interrupted":
+            return InvalidInput(  # a client would send again what is only unavailable
+                f"It took over {self.longest_read:g} s to look through the database. Ask for less: "
+                "compare with = instead of LIKE, or name the model, run or experiment."
+            )
         if "full" in text or "disk I/O" in text:
             hint = "The disk is full or failing; nothing of this call was kept."
         elif "readonly" in text or "unable to open" in text:
