@@ -17,6 +17,7 @@ from .entities import Stage
 MAX_NAME = 256
 MAX_ALIAS = 255
 MAX_TAG_VALUE = 100_000
+MAX_TAGS = 10_000  # at once: others wait meanwhile
 MAX_DESCRIPTION = 100_000
 MAX_NOTE = 10_000
 MAX_ADDRESS = 4096
@@ -25,6 +26,7 @@ _ALIAS = re.compile(r"[\w\-]+")
 _LIKE_A_VERSION = re.compile(r"[vV]\d+")
 _STAGES = {stage.lower(): stage for stage in Stage}
 _LAST_VERSION = 2**31 - 1  # that the databases hold
+_DIGITS = 20
 
 
 def registered_model_name(name: object) -> str:
@@ -100,7 +102,7 @@ def version(number: object) -> int:
     """
     value = number
     if isinstance(number, str) and number.isascii() and number.isdecimal():
-        value = int(number[:20])  # nobody's million digits
+        value = int(number) if len(number) <= _DIGITS else None  # nobody's million digits
     if type(value) is int and 1 <= value <= _LAST_VERSION:
         return value
     raise InvalidInput(f"{_short(number)} is no version; versions are numbers from 1 up.")
@@ -144,8 +146,10 @@ def tags(given: Mapping[str, Any]) -> dict[str, str]:
     """Checked tags of a registered model or a version, their values as strings.
 
     Raises:
-        InvalidInput: a bad key, or a value that is too long or no Unicode.
+        InvalidInput: a bad key, or a value that is too long or no Unicode; too many.
     """
+    if len(given) > MAX_TAGS:
+        raise InvalidInput(f"There are {len(given)} tags; at most {MAX_TAGS} are allowed at once.")
     return {
         validate.key("tag", key): _text(f"value of tag {key!r}", str(value), MAX_TAG_VALUE)
         for key, value in given.items()

@@ -20,6 +20,7 @@ from .sources import find_source, place_of
 
 _MOST_VERSIONS = 200_000  # a page
 _MOST_RUNS = 100_000
+_NO_ADDRESS = frozenset(" \"'<>\\^`{|}")  # browsers and pages make of these what they like
 
 
 def create(service: Service, message: Message) -> dict[str, Any]:
@@ -142,10 +143,14 @@ def _run_link(link: str) -> str | None:
     try:
         parts = urlsplit(names.address("run_link", link))
         known = parts.scheme in ("http", "https") and bool(parts.hostname)
+        known = known and parts.username is None and not _NO_ADDRESS.intersection(link)
     except ValueError:
         known = False
     if not known:
-        raise InvalidInput("The run_link must be the address of a web page: http(s)://host/….")
+        raise InvalidInput(
+            "The run_link must be the address of a web page, http(s)://host/…, without a user's "
+            "name, blanks, quotes or brackets."
+        )
     return link
 
 

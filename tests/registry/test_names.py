@@ -80,7 +80,21 @@ def test_stages_in_any_capitals():
 
 def test_versions_are_whole_numbers_from_one():
     assert [names.version(number) for number in (1, "12", "007")] == [1, 12, 7]
-    for wrong in (0, -1, "0", "1.0", 1.0, "", None, True, "v1", "٣", 2**31, "9" * 5000):
+    for wrong in (
+        0,
+        -1,
+        "0",
+        "1.0",
+        1.0,
+        "",
+        None,
+        True,
+        "v1",
+        "٣",
+        2**31,
+        "9" * 5000,
+        "1".zfill(20) + "23",
+    ):
         with pytest.raises(InvalidInput, match="no version"):
             names.version(wrong)
 
@@ -95,6 +109,7 @@ def test_texts():
         lambda: names.note("a\x00"),
         lambda: names.tags({"a": "x" * 100_001}),
         lambda: names.tags({"../a": "x"}),
+        lambda: names.tags({f"k{i}": "" for i in range(10_001)}),
         lambda: names.address("source", ""),
         lambda: names.address("source", "a\nb"),
         lambda: names.address("source", "x" * 5000),

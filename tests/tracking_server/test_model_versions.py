@@ -355,6 +355,11 @@ def test_a_name_is_made_with_its_first_version_or_not_at_all(api):
         "host/run",
         "http://",
         "\nhttp://x",
+        'http://x"onmouseover="alert(1)',
+        "http://x/'><script>alert(1)</script>",
+        "http://x y",
+        "http://user:password@host/",
+        "http://good.example\\@evil.example/",
     ],
 )
 def test_links_that_a_browser_would_run(named, link):
