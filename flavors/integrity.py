@@ -10,20 +10,32 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import stat
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 
 from ..errors import BadModel, InvalidInput, ModelChanged, StorageFailed
 from ..uris import safe_relative
+from . import yaml_text
 from .descriptor import MLMODEL, Model
 from .hashing import checksum, checksums
 
-__all__ = ["NOTE_OF_MLFLOW", "checksum", "digest", "manifest", "verify", "verify_digest"]
+__all__ = [
+    "NOTE_OF_MLFLOW",
+    "checksum",
+    "digest",
+    "is_only_a_note",
+    "manifest",
+    "verify",
+    "verify_digest",
+]
 
 _SHOWN = 5
 # MLflow writes this note into the folder of a registered version when it loads it; nobody reads it
 NOTE_OF_MLFLOW = "registered_model_meta"
+_NOTE = re.compile(rb"model_name: .+\nmodel_version: .+\n?", re.DOTALL)
+_LONGEST_NOTE = 4096
 
 
 def manifest(folder: Path) -> dict[str, str]:
@@ -37,12 +49,32 @@ def manifest(folder: Path) -> dict[str, str]:
         StorageFailed: a file cannot be read.
     """
     try:
-        names = sorted(name for name in _files(folder) if name != NOTE_OF_MLFLOW)
+        names = sorted(_files(folder))
+        if NOTE_OF_MLFLOW in names and is_only_a_note(lambda name: (folder / name).open("rb")):
+            names.remove(NOTE_OF_MLFLOW)
         return dict(zip(names, checksums(folder / name for name in names), strict=True))
     except FileNotFoundError as error:
         raise BadModel(f"There is no model at {folder}: {error.strerror}.") from None
     except OSError as error:
         raise StorageFailed(f"Cannot read {error.filename}: {error.strerror}.") from error
+
+
+def is_only_a_note(read: Callable[[str], Iterable[bytes]]) -> bool:
+    """Whether a model's `NOTE_OF_MLFLOW` is that, and no part of the model that nobody would check.
+
+    Args:
+        read: gives a file of the model in pieces, by its name.
+    """
+    note = b""
+    for piece in read(NOTE_OF_MLFLOW):
+        note += piece
+        if len(note) > _LONGEST_NOTE:
+            return False
+    try:
+        described = yaml_text.load(b"".join(read(MLMODEL)), MLMODEL)
+    except (BadModel, OSError):
+        return False
+    return bool(_NOTE.fullmatch(note)) and NOTE_OF_MLFLOW not in str(described)
 
 
 def digest(files: Mapping[str, str]) -> str:

@@ -53,7 +53,7 @@ def files_of(place: ArtifactStore) -> dict[str, str]:
         BadModel: it holds a symbolic link or a special file.
         StorageFailed: it cannot be read.
     """
-    from ..flavors.integrity import NOTE_OF_MLFLOW, manifest
+    from ..flavors.integrity import NOTE_OF_MLFLOW, is_only_a_note, manifest
 
     if isinstance(place, LocalArtifacts):
         return manifest(place.root)
@@ -65,7 +65,10 @@ def files_of(place: ArtifactStore) -> dict[str, str]:
             sha.update(piece)
         found[path] = f"sha256:{sha.hexdigest()}"
 
-    in_parallel(read, (e.path for e in place.walk("") if e.path != NOTE_OF_MLFLOW), _AT_A_TIME)
+    names = [entry.path for entry in place.walk("")]
+    if NOTE_OF_MLFLOW in names and is_only_a_note(place.read):
+        names.remove(NOTE_OF_MLFLOW)
+    in_parallel(read, names, _AT_A_TIME)
     return dict(sorted(found.items()))
 
 

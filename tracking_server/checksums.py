@@ -121,7 +121,7 @@ def _most(place: ArtifactStore) -> int:
 
 def _read(place: ArtifactStore, path: str, most: int) -> Files | None:
     """Every file's checksum; None when there is none, or more than can be waited for."""
-    from ..flavors.integrity import NOTE_OF_MLFLOW
+    from ..flavors.integrity import NOTE_OF_MLFLOW, is_only_a_note
 
     above = f"{path}/" if path else ""
     entries: list[Entry] = []
@@ -132,9 +132,9 @@ def _read(place: ArtifactStore, path: str, most: int) -> Files | None:
         if size > most or len(entries) > _MOST_FILES:
             return None
     found = {entry.path.removeprefix(above): entry.path for entry in entries}
-    return {
-        name: _checksum(place, full) for name, full in found.items() if name != NOTE_OF_MLFLOW
-    } or None
+    if NOTE_OF_MLFLOW in found and is_only_a_note(lambda name: place.read(above + name)):
+        del found[NOTE_OF_MLFLOW]
+    return {name: _checksum(place, full) for name, full in found.items()} or None
 
 
 def _checksum(place: ArtifactStore, path: str) -> str:

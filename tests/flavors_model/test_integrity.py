@@ -58,7 +58,7 @@ def test_verify_names_what_differs_and_what_is_missing(folder: Path) -> None:
 
 
 def test_verify_lets_notes_of_other_tools_be(folder: Path) -> None:
-    (folder / "registered_model_meta").write_text("model_name: m\n")
+    (folder / "registered_model_meta").write_text("model_name: m\nmodel_version: 1\n")
     verify(folder, Model.read(folder))
 
 

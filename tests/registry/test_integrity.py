@@ -15,6 +15,7 @@ from mlpack.cli.build import make_spec
 from mlpack.cli.main import cli
 from mlpack.errors import BadModel, ModelChanged
 from mlpack.flavors import hashing
+from mlpack.flavors.integrity import manifest
 from mlpack.registry.resolve import resolve
 from mlpack.tests.rest_server import tracking_server
 
@@ -129,6 +130,27 @@ def test_a_note_that_mlflow_leaves_is_no_change(version):
     (version / "registered_model_meta").write_text("model_name: churn\nmodel_version: '1'\n")
     assert mlpack.load_model("models:/churn/1").predict([1]) == [2]
     make_context(make_spec("models:/churn/1", "churn"))
+
+
+def test_what_only_has_the_name_of_that_note_is_a_file_like_any(version, tmp_path):
+    """Else a model could have a part that nobody checks."""
+    note = version / "registered_model_meta"
+    note.write_bytes(b"\x80\x04N.")
+    with pytest.raises(ModelChanged, match="registered_model_meta was added"):
+        mlpack.load_model("models:/churn/1")
+    note.write_text("model_name: |\n" + " x" * 5000 + "\nmodel_version: 1\n")
+    with pytest.raises(ModelChanged, match="registered_model_meta was added"):
+        mlpack.load_model("models:/churn/1")
+    note.unlink()
+    # one whose descriptor names it as its code, in words that Python understands, too
+    folder = tmp_path / "saved"
+    mlpack.pyfunc.save_model(folder, python_model=doubles)
+    described = (folder / "MLmodel").read_text()
+    (folder / "MLmodel").write_text(
+        described.replace("python_model.pkl", '"registered_m\\x6fdel_meta"')
+    )
+    (folder / "registered_model_meta").write_text("model_name: int\nmodel_version: int\n")
+    assert "registered_model_meta" in manifest(folder)
 
 
 def test_each_version_has_a_record_of_its_own(version, mlruns, tmp_path):
