@@ -12,18 +12,20 @@ _SMALL = 64 * 1024  # beyond, a second packet costs less than joining
 class Response(wsgi.Response):  # type: ignore[misc]
     """gunicorn's, but for its first write."""
 
+    sock: Any
+
     def write(self, arg: bytes) -> None:
         """A piece of the body; the first one goes out behind the head."""
         if self.headers_sent or not arg or len(arg) > _SMALL:
             super().write(arg)
             return
-        sock, self.sock = self.sock, _Gathering()
+        sock, gathering = self.sock, _Gathering()
+        self.sock = gathering
         try:
             super().write(arg)
-            together = b"".join(self.sock.pieces)
         finally:
             self.sock = sock
-        sock.sendall(together)
+        sock.sendall(b"".join(gathering.pieces))
 
 
 class _Gathering:

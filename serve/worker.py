@@ -48,6 +48,7 @@ class ThreadedWorker(gthread.ThreadWorker):  # type: ignore[misc]
     wsgi: Any
     in_flight: InFlight
     nr_conns: int
+    alive: bool
     closer: Closer
     stopping = False  # for good, not to be replaced
     early_signals: queue.SimpleQueue[int]  # the parent's, as copied by the fork

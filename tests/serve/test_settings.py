@@ -28,6 +28,28 @@ def test_the_environment_is_read_ours_before_the_peers():
     assert settings.access_log and not settings.banner
 
 
+def test_load_and_routes_come_from_the_environment_too():
+    settings = ServeSettings.from_environment(
+        {
+            "MLPACK_BATCHING": "OFF",
+            "MLPACK_MAX_BATCH_ROWS": "64",
+            "MLPACK_MAX_BATCH_WAIT": "0.005",
+            "MLPACK_MAX_QUEUE": "10",
+            "MLPACK_MAX_REQUESTS": "1000",
+            "MLPACK_ROUTE": "a=1,b=2",
+            "MLPACK_ROUTE_BY": "X-User",
+            "MLPACK_SHADOW": "b",
+        }
+    )
+    assert (settings.batching, settings.max_batch_rows, settings.max_batch_wait) == (
+        "off",
+        64,
+        0.005,
+    )
+    assert (settings.max_queue, settings.max_requests) == (10, 1000)
+    assert (settings.route, settings.route_by, settings.shadow) == ("a=1,b=2", "X-User", "b")
+
+
 def test_defaults_and_options():
     settings = ServeSettings.from_environment({}, port=8080).with_options(workers=4, host=None)
     assert (settings.port, settings.worker_count, settings.host) == (8080, 4, "127.0.0.1")
@@ -42,6 +64,10 @@ def test_defaults_and_options():
         ("MLPACK_WORKERS", "0", "workers must be"),
         ("MLFLOW_MODELS_WORKERS", "two", "MLFLOW_MODELS_WORKERS"),
         ("MLPACK_THREADS", "-1", "threads must be"),
+        ("MLPACK_BATCHING", "maybe", "batching must be auto, on or off"),
+        ("MLPACK_MAX_BATCH_ROWS", "0", "max_batch_rows must be"),
+        ("MLPACK_MAX_BATCH_WAIT", "-1", "max_batch_wait must be"),
+        ("MLPACK_MAX_QUEUE", "many", "MLPACK_MAX_QUEUE is 'many'; it must be a whole number"),
         ("MLPACK_TIMEOUT", "nan", "timeout must be"),
         ("MLPACK_TIMEOUT", "soon", "a number"),
         ("MLPACK_MAX_BODY", "big", "a size such as 100M"),
