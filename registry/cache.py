@@ -9,6 +9,7 @@ from __future__ import annotations
 import atexit
 import os
 import shutil
+import stat
 import tempfile
 import time
 from collections.abc import Mapping
@@ -44,8 +45,9 @@ def model_folder(
     if digest is None or root is None:
         return temporary_copy(place, "")
     kept = root / digest.replace(":", "-")
-    if kept.exists():
+    if os.path.lexists(kept):
         try:
+            _check_is_ours(kept)
             verify_digest(kept, digest)
         except (ModelChanged, BadModel, StorageFailed):
             _discard(kept, root)
@@ -56,8 +58,12 @@ def model_folder(
     try:
         place.fetch("", partial)
         verify_digest(partial, digest, recorded=files)
-        with suppress(OSError):  # another process was faster
+        try:
             partial.rename(kept)
+        except OSError as error:
+            if not kept.is_dir():
+                raise StorageFailed(f"Cannot keep a model in {root}: {error.strerror}.") from error
+            verify_digest(kept, digest, recorded=files)  # another process was faster
     finally:
         shutil.rmtree(partial, ignore_errors=True)
     return kept
@@ -92,17 +98,26 @@ def _root() -> Path | None:
         base = str(Path(home, "mlpack"))
     root = Path(base).absolute() / "models"
     try:
-        root.parent.mkdir(parents=True, exist_ok=True)
+        root.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         root.mkdir(mode=0o700, exist_ok=True)
-        about = root.stat()
+        about, above, link = root.stat(), root.parent.stat(), root.lstat()
     except OSError:
         return None
-    if about.st_mode & 0o022 or about.st_uid != os.geteuid():
+    shared = above.st_mode & stat.S_IWOTH and not above.st_mode & stat.S_ISVTX
+    own = about.st_uid == link.st_uid == os.geteuid()
+    if about.st_mode & 0o022 or shared or not own:
         raise StorageFailed(
-            f"Others may write to {root}, where models are kept. Run chmod 700 on it, or name "
-            "another folder in MLPACK_CACHE."
+            f"Others may write to {root}, where models are kept, or put another in its place. Run "
+            f"chmod 700 on {root.parent if shared else 'it'}, or name another folder in "
+            "MLPACK_CACHE."
         )
     return root if os.access(root, os.W_OK) else None
+
+
+def _check_is_ours(kept: Path) -> None:
+    """Raises `BadModel` for a link: what it leads to may be changed after it was verified."""
+    if kept.is_symlink():
+        raise BadModel(f"{kept} is a symbolic link.")
 
 
 def _discard(folder: Path, root: Path) -> None:
