@@ -32,7 +32,7 @@ _ONE = ("Staging", "Production")  # stages that one version is in, unless somebo
     epilog=examples(
         "mlpack models promote churn/3 Production --note 'better on the May data'",
         "mlpack models promote churn/3 Staging --keep-existing",
-        "mlpack models promote churn/3 Production --expect 2 --yes",
+        "mlpack models promote churn/3 Production --expect 2",
         "mlpack models promote churn/2 Archived",
     )
 )
@@ -43,7 +43,7 @@ _ONE = ("Staging", "Production")  # stages that one version is in, unless somebo
     "archive",
     default=True,
     show_default=True,
-    help="Whether those that are in Staging or Production so far become Archived.",
+    help="Whether those that are in STAGE so far (Staging, Production) become Archived.",
 )
 @expect_option
 @note_option
@@ -60,16 +60,15 @@ def promote(
 ) -> None:
     """Move a version to STAGE: None, Staging, Production or Archived.
 
-    Asks before it archives another version. If somebody else is faster than your answer, nothing
-    is changed.
+    Asks before it archives another version, unless --expect names that one. If somebody else is
+    faster than your answer, nothing is changed.
     """
     client = make_client()
     version = version_named(client, model)
     replaces = archive and stage in _ONE
     there = _newest_in(client, version.name, stage) if replaces else None
-    if there is not None and int(there.version) != int(version.version):
-        if not yes and expected is None:
-            expected = int(there.version)
+    if there is not None and there.version != version.version and expected is None:
+        expected = None if yes else there.version
         confirm(
             f"{shown(there.name, there.version)} is in {stage} now and will be Archived. Go on?",
             yes,

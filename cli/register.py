@@ -53,20 +53,37 @@ def register(
 ) -> None:
     """Register the model at URI as the next version of NAME, which is made if it is not there.
 
-    URI is a folder, runs:/<run_id>/<name>, models:/m-<id>, or a place in an object store. The
-    checksum of every file goes on record.
+    URI is a folder, runs:/<run_id>/<name>, models:/m-<id>, another version (churn/3), or a place
+    in an object store. The checksum of every file goes on record.
     """
     from ..registry import names
     from ..registry.register import register_model
 
     if alias is not None:
         names.alias(alias)  # before anything is made
-    version = register_model(uri, model_name(name), tags=tags, description=description, note=note)
+    version = register_model(
+        _address(uri), model_name(name), tags=tags, description=description, note=note
+    )
     if alias is not None:
         client = make_client()
         client.set_registered_model_alias(version.name, alias, version.version, note=note)
         version = client.get_model_version(version.name, version.version)
     _tell(f"Registered {shown(version.name, version.version)}", version, as_json)
+
+
+def _address(text: str) -> str:
+    """What is at a path as it is; the short forms of a version or a logged model as addresses."""
+    from ..registry.addresses import forgiving
+    from ..uris import LoggedModelUri, RegisteredModelUri
+
+    if text.startswith("models:/") or Path(text).exists():
+        return text
+    found = forgiving(text)
+    if isinstance(found, LoggedModelUri):
+        return f"models:/{found.model_id}"
+    if isinstance(found, RegisteredModelUri) and (found.version or found.stage or found.alias):
+        return version_named(make_client(), text).model_uri
+    return text
 
 
 @click.command(epilog=examples("mlpack models copy churn-dev/7 churn --note 'passed review'"))
@@ -166,35 +183,39 @@ def _read(file: Path) -> str:
         raise click.UsageError(f"{file} is no UTF-8 text: {error}.") from None
 
 
-@click.command(epilog=examples("mlpack models tag churn/3 checked=yes by=anna"))
+@click.command(
+    epilog=examples("mlpack models tag churn/3 approved=yes --note 'fair on all groups'")
+)
 @model_argument(metavar="NAME[/VERSION]")
 @click.argument("tags", nargs=-1, required=True, callback=key_values, metavar="KEY=VALUE...")
+@note_option
 @json_option
-def tag(model: str, tags: dict[str, str], as_json: bool) -> None:
+def tag(model: str, tags: dict[str, str], note: str, as_json: bool) -> None:
     """Set or overwrite tags of a registered model or a version."""
     client = make_client()
     name, version = name_or_version(client, model)
     for key, value in tags.items():
         if version is None:
-            client.set_registered_model_tag(name, key, value)
+            client.set_registered_model_tag(name, key, value, note=note)
         else:
-            client.set_model_version_tag(name, version, key, value)
+            client.set_model_version_tag(name, version, key, value, note=note)
     _tell(f"Tagged {shown(name, version)}", _as_it_is(client, name, version), as_json)
 
 
 @click.command(epilog=examples("mlpack models untag churn/3 checked by"))
 @model_argument(metavar="NAME[/VERSION]")
 @click.argument("keys", nargs=-1, required=True, metavar="KEY...")
+@note_option
 @json_option
-def untag(model: str, keys: tuple[str, ...], as_json: bool) -> None:
+def untag(model: str, keys: tuple[str, ...], note: str, as_json: bool) -> None:
     """Remove tags of a registered model or a version."""
     client = make_client()
     name, version = name_or_version(client, model)
     for key in keys:
         if version is None:
-            client.delete_registered_model_tag(name, key)
+            client.delete_registered_model_tag(name, key, note=note)
         else:
-            client.delete_model_version_tag(name, version, key)
+            client.delete_model_version_tag(name, version, key, note=note)
     _tell(f"Untagged {shown(name, version)}", _as_it_is(client, name, version), as_json)
 
 

@@ -136,7 +136,7 @@ def print_versions(found: list[ModelVersion], with_name: bool = False) -> None:
 @_page_options
 @json_option
 def history(model: str, max_results: int, show_all: bool, as_json: bool) -> None:
-    """Who changed what when and why: stages, aliases, descriptions, names; the newest first."""
+    """Who changed what when and why: stages, aliases, descriptions, tags, names; newest first."""
     client = make_client()
     name, version = name_or_version(client, model)
     found, more = collect(
@@ -172,6 +172,9 @@ def _change(entry: HistoryEntry) -> str:
         return f"@{entry.key}: {before or 'nothing'} → {after or 'nothing'}"
     if entry.kind == "description":
         return f"description: {_first_line(after)}" if after else "description removed"
+    if entry.kind == "tag":
+        was, now = ("nothing" if v is None else _first_line(v) for v in (entry.before, entry.after))
+        return f"tag {entry.key}: {was} → {now}".rstrip()
     return f"{entry.kind}: {_first_line(before)} → {_first_line(after)}"
 
 

@@ -129,14 +129,15 @@ class MlpackClient(VersionsClient, TrackingClient):
         """
         self.registry.delete_registered_model(names.registered_model_name(name), by(note))
 
-    def set_registered_model_tag(self, name: str, key: str, value: Any) -> None:
+    def set_registered_model_tag(self, name: str, key: str, value: Any, *, note: str = "") -> None:
         """Set or overwrite a tag of a registered model."""
         [(checked, text)] = names.tags({key: value}).items()
-        self.registry.set_registered_model_tag(names.registered_model_name(name), checked, text)
+        checked_name = names.registered_model_name(name)
+        self.registry.set_registered_model_tag(checked_name, checked, text, by(note))
 
-    def delete_registered_model_tag(self, name: str, key: str) -> None:
+    def delete_registered_model_tag(self, name: str, key: str, *, note: str = "") -> None:
         """Remove a tag of a registered model; nothing happens when there is none of that key."""
-        self.registry.delete_registered_model_tag(names.registered_model_name(name), key)
+        self.registry.delete_registered_model_tag(names.registered_model_name(name), key, by(note))
 
     # --- aliases ---
 

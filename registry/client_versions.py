@@ -163,8 +163,8 @@ class VersionsClient:
             name: of the registered model.
             version: its number.
             stage: None, Staging, Production or Archived.
-            archive_existing_versions: those that are in Staging or Production so far become
-                Archived.
+            archive_existing_versions: those that are in that stage so far (Staging or Production)
+                become Archived.
             note: why, for the history.
             expected: only if this version is the newest in that stage now (0: none is).
 
@@ -214,12 +214,14 @@ class VersionsClient:
         key: str | None = None,
         value: Any = None,
         stage: str | None = None,
+        *,
+        note: str = "",
     ) -> None:
         """Set or overwrite a tag of a version, or of the newest one in a stage."""
         [(checked, text)] = names.tags({key: value}).items()  # type: ignore[dict-item]
         number = self._one_version(name, version, stage)
         self.registry.set_model_version_tag(
-            names.registered_model_name(name), number, checked, text
+            names.registered_model_name(name), number, checked, text, by(note)
         )
 
     def delete_model_version_tag(
@@ -228,12 +230,15 @@ class VersionsClient:
         version: str | int | None = None,
         key: str | None = None,
         stage: str | None = None,
+        *,
+        note: str = "",
     ) -> None:
         """Remove a tag of a version, or of the newest in a stage; nothing happens without one."""
         if key is None:
             raise InvalidInput("Give delete_model_version_tag the key of a tag.")
         number = self._one_version(name, version, stage)
-        self.registry.delete_model_version_tag(names.registered_model_name(name), number, key)
+        checked_name = names.registered_model_name(name)
+        self.registry.delete_model_version_tag(checked_name, number, key, by(note))
 
     def _one_version(self, name: str, version: str | int | None, stage: str | None) -> int:
         if (version is None) == (stage is None):

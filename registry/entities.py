@@ -108,6 +108,7 @@ class ChangeKind(StrEnum):
     STAGE = "stage"
     ALIAS = "alias"
     DESCRIPTION = "description"
+    TAG = "tag"
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,8 +118,8 @@ class HistoryEntry:
     Attributes:
         version: of which version; None for the registered model itself.
         kind: a `ChangeKind`.
-        key: the alias that moved; None otherwise.
-        before: the value before it (a stage, a version, a description, a name), None if none.
+        key: the alias that moved, or of the tag; None otherwise.
+        before: the value before it (a stage, a version, a text, a tag, a name), None if none.
         after: the value since.
         user_id: who.
         timestamp: when.

@@ -59,10 +59,15 @@ def search_model_versions(
 
 
 def set_model_version_tag(
-    name: str, version: str | int | None = None, key: str | None = None, value: Any = None
+    name: str,
+    version: str | int | None = None,
+    key: str | None = None,
+    value: Any = None,
+    *,
+    note: str = "",
 ) -> None:
     """Set or overwrite a tag of a version."""
-    MlpackClient().set_model_version_tag(name, version, key, value)
+    MlpackClient().set_model_version_tag(name, version, key, value, note=note)
 
 
 def _collect(

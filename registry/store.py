@@ -48,10 +48,10 @@ class RegistryStore(Protocol):
     def delete_registered_model(self, name: str, by: By) -> None:
         """With all its versions; `InvalidState` while one is in Staging or Production."""
 
-    def set_registered_model_tag(self, name: str, key: str, value: str) -> None:
+    def set_registered_model_tag(self, name: str, key: str, value: str, by: By) -> None:
         """Set or overwrite."""
 
-    def delete_registered_model_tag(self, name: str, key: str) -> None:
+    def delete_registered_model_tag(self, name: str, key: str, by: By) -> None:
         """Nothing happens when there is no such tag (as MLflow)."""
 
     # --- versions ---
@@ -125,10 +125,10 @@ class RegistryStore(Protocol):
     def delete_model_version(self, name: str, version: int, by: By) -> None:
         """`InvalidState` while it is in Staging or Production. Its aliases go with it."""
 
-    def set_model_version_tag(self, name: str, version: int, key: str, value: str) -> None:
+    def set_model_version_tag(self, name: str, version: int, key: str, value: str, by: By) -> None:
         """Set or overwrite."""
 
-    def delete_model_version_tag(self, name: str, version: int, key: str) -> None:
+    def delete_model_version_tag(self, name: str, version: int, key: str, by: By) -> None:
         """Nothing happens when there is no such tag (as MLflow)."""
 
     # --- aliases ---

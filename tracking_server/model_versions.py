@@ -95,7 +95,7 @@ def download_uri(service: Service, message: Message) -> dict[str, Any]:
 
 def set_tag(service: Service, message: Message) -> dict[str, Any]:
     [(key, value)] = tags_of([message]).items()
-    service.registry.set_model_version_tag(*_which(message), key, value)
+    service.registry.set_model_version_tag(*_which(message), key, value, by(message))
     return {}
 
 
@@ -104,7 +104,7 @@ def delete_tag(service: Service, message: Message) -> dict[str, Any]:
         raise InvalidInput(
             "The digest of a version cannot be deleted: it vouches for the version's files."
         )
-    service.registry.delete_model_version_tag(*_which(message), message["key"])
+    service.registry.delete_model_version_tag(*_which(message), message["key"], by(message))
     return {}
 
 
@@ -204,13 +204,13 @@ ROUTES = (
     Route(
         "POST",
         "/model-versions/set-tag",
-        Schema(**_VERSION, key=text(required=True), value=text()),
+        Schema(**_VERSION, key=text(required=True), value=text(), **BY),
         set_tag,
     ),
     Route(
         "DELETE",
         "/model-versions/delete-tag",
-        Schema(**_VERSION, key=text(required=True)),
+        Schema(**_VERSION, key=text(required=True), **BY),
         delete_tag,
     ),
     Route("GET", "/model-versions/files", Schema(**_VERSION), files),

@@ -75,12 +75,12 @@ def latest_versions(service: Service, message: Message) -> dict[str, Any]:
 
 def set_tag(service: Service, message: Message) -> dict[str, Any]:
     [(key, value)] = tags_of([message]).items()
-    service.registry.set_registered_model_tag(message["name"], key, value)
+    service.registry.set_registered_model_tag(message["name"], key, value, by(message))
     return {}
 
 
 def delete_tag(service: Service, message: Message) -> dict[str, Any]:
-    service.registry.delete_registered_model_tag(message["name"], message["key"])
+    service.registry.delete_registered_model_tag(message["name"], message["key"], by(message))
     return {}
 
 
@@ -184,13 +184,13 @@ ROUTES = (
     Route(
         "POST",
         "/registered-models/set-tag",
-        Schema(name=NAME, key=text(required=True), value=text()),
+        Schema(name=NAME, key=text(required=True), value=text(), **BY),
         set_tag,
     ),
     Route(
         "DELETE",
         "/registered-models/delete-tag",
-        Schema(name=NAME, key=text(required=True)),
+        Schema(name=NAME, key=text(required=True), **BY),
         delete_tag,
     ),
     Route(

@@ -87,13 +87,13 @@ class RestRegistry:
             _refuse_active(version)
         self._change("DELETE", "registered-models/delete", {"name": name}, by, repeat=False)
 
-    def set_registered_model_tag(self, name: str, key: str, value: str) -> None:
+    def set_registered_model_tag(self, name: str, key: str, value: str, by: By) -> None:
         body = {"name": name, "key": key, "value": value}
-        self._change("POST", "registered-models/set-tag", body)
+        self._change("POST", "registered-models/set-tag", body, by)
 
-    def delete_registered_model_tag(self, name: str, key: str) -> None:
+    def delete_registered_model_tag(self, name: str, key: str, by: By) -> None:
         body = {"name": name, "key": key}
-        self._change("DELETE", "registered-models/delete-tag", body)
+        self._change("DELETE", "registered-models/delete-tag", body, by)
 
     # --- versions ---
 
@@ -238,13 +238,13 @@ class RestRegistry:
         body = {"name": name, "version": str(version)}
         self._change("DELETE", "model-versions/delete", body, by, repeat=False)
 
-    def set_model_version_tag(self, name: str, version: int, key: str, value: str) -> None:
+    def set_model_version_tag(self, name: str, version: int, key: str, value: str, by: By) -> None:
         body = {"name": name, "version": str(version), "key": key, "value": value}
-        self._change("POST", "model-versions/set-tag", body)
+        self._change("POST", "model-versions/set-tag", body, by)
 
-    def delete_model_version_tag(self, name: str, version: int, key: str) -> None:
+    def delete_model_version_tag(self, name: str, version: int, key: str, by: By) -> None:
         body = {"name": name, "version": str(version), "key": key}
-        self._change("DELETE", "model-versions/delete-tag", body)
+        self._change("DELETE", "model-versions/delete-tag", body, by)
 
     # --- aliases ---
 
@@ -329,11 +329,11 @@ class RestRegistry:
         return self.http.json("GET", _API + path, query=query)
 
     def _change(
-        self, method: str, path: str, body: wire.Json, by: By | None = None, *, repeat: bool = True
+        self, method: str, path: str, body: wire.Json, by: By, *, repeat: bool = True
     ) -> wire.Json:
         given = {key: value for key, value in body.items() if value is not None}
-        who = wire.by_to_json(by) if by else {}
-        return self.http.json(method, _API + path, body={**given, **who}, repeat=repeat)
+        told = {**given, **wire.by_to_json(by)}
+        return self.http.json(method, _API + path, body=told, repeat=repeat)
 
 
 def _model(answer: wire.Json) -> RegisteredModel:

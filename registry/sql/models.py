@@ -88,17 +88,21 @@ class Models(History):
             record(connection, row.id, None, kind, by, before=name, deleted_name=name)
 
     @repeated
-    def set_registered_model_tag(self, name: str, key: str, value: str) -> None:
+    def set_registered_model_tag(self, name: str, key: str, value: str, by: By) -> None:
         with self.database.write() as connection:
             row = model_row(connection, name, self.place, lock=True)
-            write_tags(connection, registered_model_tags, row.id, {key: value})
+            before = read_tag(connection, registered_model_tags, row.id, key)
+            if before != value:
+                write_tags(connection, registered_model_tags, row.id, {key: value})
+                record(connection, row.id, None, ChangeKind.TAG, by, before, value, key=key)
 
     @repeated
-    def delete_registered_model_tag(self, name: str, key: str) -> None:
+    def delete_registered_model_tag(self, name: str, key: str, by: By) -> None:
         with self.database.write() as connection:
             row = model_row(connection, name, self.place, lock=True)
-            table = registered_model_tags
-            connection.execute(table.delete().where(table.c.model == row.id, table.c.key == key))
+            before = remove_tag(connection, registered_model_tags, row.id, key)
+            if before is not None:
+                record(connection, row.id, None, ChangeKind.TAG, by, before, key=key)
 
 
 def insert_model(connection: Connection, name: str, description: str, moment: int, by: By) -> int:
@@ -130,6 +134,20 @@ def write_tags(
     rows = [{**owned, "key": k, "value": v, "start": v[:START]} for k, v in tags.items()]
     if rows:
         connection.execute(upsert(table, connection.dialect.name), rows)
+
+
+def read_tag(connection: Connection, table: sa.Table, owner: int, key: str) -> str | None:
+    """The value of a tag in one of the tables of tags."""
+    query = sa.select(table.c.value).where(table.columns[0] == owner, table.c.key == key)
+    return connection.execute(query).scalar()
+
+
+def remove_tag(connection: Connection, table: sa.Table, owner: int, key: str) -> str | None:
+    """Remove a tag from one of the tables of tags; returns its value, None if there was none."""
+    before = read_tag(connection, table, owner, key)
+    same = (table.columns[0] == owner) & (table.c.key == key)
+    connection.execute(table.delete().where(same))
+    return before
 
 
 def is_taken(connection: Connection, name: str) -> bool:

@@ -22,7 +22,16 @@ from ...tracking.validate import now
 from .. import names
 from ..entities import By, ChangeKind, ModelVersion, Stage, VersionStatus
 from .base import record
-from .models import IN_USE, Models, insert_model, is_taken, touch, write_tags
+from .models import (
+    IN_USE,
+    Models,
+    insert_model,
+    is_taken,
+    read_tag,
+    remove_tag,
+    touch,
+    write_tags,
+)
 from .rows import latest_versions, load_versions, model_row, read_versions, version_row
 
 _SLICE = 5000
@@ -146,22 +155,24 @@ class Versions(Models):
             record(connection, model.id, version, ChangeKind.DELETED, by, before=row.source)
 
     @repeated
-    def set_model_version_tag(self, name: str, version: int, key: str, value: str) -> None:
+    def set_model_version_tag(self, name: str, version: int, key: str, value: str, by: By) -> None:
         with self.database.write() as connection:
-            model_row(connection, name, self.place, lock=True)
+            model = model_row(connection, name, self.place, lock=True)
             row = version_row(connection, name, version, self.place)
-            moment = row.last_update_time
-            write_tags(
-                connection, model_version_tags, row.id, {key: value}, last_update_time=moment
-            )
+            before = read_tag(connection, model_version_tags, row.id, key)
+            if before != value:
+                changed = {"last_update_time": row.last_update_time}
+                write_tags(connection, model_version_tags, row.id, {key: value}, **changed)
+                record(connection, model.id, version, ChangeKind.TAG, by, before, value, key=key)
 
     @repeated
-    def delete_model_version_tag(self, name: str, version: int, key: str) -> None:
+    def delete_model_version_tag(self, name: str, version: int, key: str, by: By) -> None:
         with self.database.write() as connection:
-            model_row(connection, name, self.place, lock=True)
+            model = model_row(connection, name, self.place, lock=True)
             row = version_row(connection, name, version, self.place)
-            table = model_version_tags
-            connection.execute(table.delete().where(table.c.version == row.id, table.c.key == key))
+            before = remove_tag(connection, model_version_tags, row.id, key)
+            if before is not None:
+                record(connection, model.id, version, ChangeKind.TAG, by, before, key=key)
 
     def versions_of_runs(self, run_ids: Sequence[str]) -> list[ModelVersion]:
         keys: set[int] = set()

@@ -161,7 +161,7 @@ def test_who_expects_something_else_is_told(store):
     call("promote", "churn/1", "Production", "--expect", "0")
     with pytest.raises(Conflict, match="version 1"):
         call("promote", "churn/2", "Production", "--expect", "0", "--yes")
-    call("promote", "churn/2", "Production", "--expect", "1", "--yes")
+    call("promote", "churn/2", "Production", "--expect", "1")  # which answers the question, too
     call("alias", "churn/1", "champion", "--expect", "0")
     with pytest.raises(Conflict):
         call("alias", "churn/2", "champion", "--expect", "2")
@@ -203,7 +203,8 @@ def test_describe_tag_and_untag(store, tmp_path):
     assert told("tag", "churn", "a=1", "b=2")["tags"] == {"a": "1", "b": "2"}
     assert told("untag", "churn", "a", "none")["tags"] == {"b": "2"}
     assert told("tag", "churn/latest", "k=")["tags"] == {"k": ""}
-    assert told("untag", "churn/2", "k")["tags"] == {}
+    assert told("untag", "churn/2", "k", "--note", "no use")["tags"] == {}
+    assert told("history", "churn/2")[0]["note"] == "no use"
     runner = CliRunner()
     (tmp_path / "latin").write_bytes(b"\xff")
     for wrong in (
@@ -218,7 +219,10 @@ def test_describe_tag_and_untag(store, tmp_path):
 
 
 def test_copy_and_rename(store):
-    call("tag", "churn/2", "k=v")
+    call("tag", "churn/2", "k=v", "--note", "checked by hand")
+    assert ("tag k: nothing → v", "checked by hand") in [
+        tuple(line.split("  ")[-2:]) for line in call("history", "churn/2").splitlines()
+    ]
     copied = told("copy", "churn/latest", "live", "--note", "passed")
     assert (copied["name"], copied["version"], copied["tags"]) == ("live", 1, {"k": "v"})
     assert call("rename", "live", "models:/prod", "--note", "clearer") == "Renamed live to prod\n"

@@ -159,7 +159,7 @@ def test_only_what_may_be_repeated_is(other):
     for call in ("GET registered-models/get", "POST registered-models/set-tag"):
         handler.breaking.add(call)
     registry.get_registered_model("m")
-    registry.set_registered_model_tag("m", "k", "v")
+    registry.set_registered_model_tag("m", "k", "v", By("ann", "why"))
     assert count(handler, "POST registered-models/set-tag") == 2
     handler.breaking.add("POST model-versions/create")
     with pytest.raises(Exception, match="broke"):

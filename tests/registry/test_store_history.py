@@ -29,9 +29,19 @@ def test_every_change_is_kept(registry):
     registry.update_model_version("churn", 2, "text", BOB)
     registry.update_registered_model("churn", "about", BOB)
     registry.rename_registered_model("churn", "retention", BOB)
-    registry.set_model_version_tag("retention", 1, "k", "v")  # tags say nothing of who
+    for value in ("v", "v", "w"):  # what changes nothing is no change
+        registry.set_model_version_tag("retention", 1, "k", value, BOB)
+    for _ in range(2):
+        registry.delete_model_version_tag("retention", 1, "k", ANN)
+    registry.set_registered_model_tag("retention", "team", "a", BOB)
+    registry.delete_registered_model_tag("retention", "team", BOB)
     told = lines(registry, "retention")
     assert told == [
+        (None, "tag", "team", "a", None),
+        (None, "tag", "team", None, "a"),
+        (1, "tag", "k", "w", None),
+        (1, "tag", "k", "v", "w"),
+        (1, "tag", "k", None, "v"),
         (None, "renamed", None, "churn", "retention"),
         (None, "description", None, "", "about"),
         (2, "description", None, "", "text"),
@@ -45,7 +55,7 @@ def test_every_change_is_kept(registry):
         (1, "created", None, None, "s3://bucket/m"),
         (None, "created", None, None, "churn"),
     ]
-    entry = registry.get_history("retention")[7]
+    entry = registry.get_history("retention")[12]
     assert (entry.name, entry.user_id, entry.note) == ("retention", "bob", "better: ☃")
     assert entry.timestamp > 1_600_000_000_000
     # of one version, also how it lost an alias

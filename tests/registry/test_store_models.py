@@ -65,17 +65,17 @@ def test_names_compare_by_code_points(registry):
 def test_a_model_is_described_and_tagged(registry):
     model(registry, a="1")
     assert registry.update_registered_model("churn", "new", ME).description == "new"
-    registry.set_registered_model_tag("churn", "a", "2")
-    registry.set_registered_model_tag("churn", "long", "ü" * 50_000)
-    registry.delete_registered_model_tag("churn", "b")  # as MLflow: nothing to do
+    registry.set_registered_model_tag("churn", "a", "2", ME)
+    registry.set_registered_model_tag("churn", "long", "ü" * 50_000, ME)
+    registry.delete_registered_model_tag("churn", "b", ME)  # as MLflow: nothing to do
     found = registry.get_registered_model("churn")
     assert found.tags == {"a": "2", "long": "ü" * 50_000} and found.description == "new"
-    registry.delete_registered_model_tag("churn", "long")
+    registry.delete_registered_model_tag("churn", "long", ME)
     assert registry.get_registered_model("churn").tags == {"a": "2"}
     for call in (
         lambda: registry.update_registered_model("none", "d", ME),
-        lambda: registry.set_registered_model_tag("none", "a", "b"),
-        lambda: registry.delete_registered_model_tag("none", "a"),
+        lambda: registry.set_registered_model_tag("none", "a", "b", ME),
+        lambda: registry.delete_registered_model_tag("none", "a", ME),
         lambda: registry.rename_registered_model("none", "other", ME),
         lambda: registry.delete_registered_model("none", ME),
         lambda: version(registry, "none"),
@@ -183,21 +183,21 @@ def test_a_model_without_versions(registry):
 def test_a_version_is_described_tagged_and_deleted(registry):
     model(registry, versions=2)
     assert registry.update_model_version("churn", 1, "new", ME).description == "new"
-    registry.set_model_version_tag("churn", 1, "k", "v")
-    registry.set_model_version_tag("churn", 1, "k", "w")
-    registry.delete_model_version_tag("churn", 1, "other")
+    registry.set_model_version_tag("churn", 1, "k", "v", ME)
+    registry.set_model_version_tag("churn", 1, "k", "w", ME)
+    registry.delete_model_version_tag("churn", 1, "other", ME)
     registry.set_alias("churn", "a", 1, ME)
     registry.set_alias("churn", "b", 1, ME)
     found = registry.get_model_version("churn", 1)
     assert (found.tags, found.aliases) == ({"k": "w"}, ["a", "b"])
-    registry.delete_model_version_tag("churn", 1, "k")
+    registry.delete_model_version_tag("churn", 1, "k", ME)
     assert registry.get_model_version("churn", 1).tags == {}
     registry.delete_model_version("churn", 1, ME)
     assert registry.get_registered_model("churn").aliases == {}
     for call in (
         lambda: registry.update_model_version("churn", 1, "d", ME),
-        lambda: registry.set_model_version_tag("churn", 1, "a", "b"),
-        lambda: registry.delete_model_version_tag("churn", 1, "a"),
+        lambda: registry.set_model_version_tag("churn", 1, "a", "b", ME),
+        lambda: registry.delete_model_version_tag("churn", 1, "a", ME),
         lambda: registry.delete_model_version("churn", 1, ME),
         lambda: registry.transition_stage("churn", 1, "Staging", False, ME),
         lambda: registry.set_alias("churn", "a", 1, ME),
