@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from urllib.parse import unquote
 
 from ..errors import InvalidInput
 from ..flavors.descriptor import MLMODEL
@@ -70,27 +69,21 @@ def read_name(text: str) -> RegisteredModelUri:
     Raises:
         InvalidInput: there is no name in it.
     """
-    body = text.strip()
-    is_address = body.startswith("models:/")
-    body = body.removeprefix("models:/")
-
-    def written(name: str) -> str:
-        return unquote(name) if is_address else name
-
+    body = text.strip().removeprefix("models:/")
     head, slash, tail = body.rpartition("/")
     name, at, alias = body.rpartition("@")
     if at and name and alias and "/" not in alias:
-        return RegisteredModelUri(written(name), alias=alias)
+        return RegisteredModelUri(name, alias=alias)
     if slash and head and _NUMBER.fullmatch(tail):
-        return RegisteredModelUri(written(head), version=int(tail))
+        return RegisteredModelUri(head, version=int(tail))
     if slash and head and tail.lower() in _STAGES:
-        return RegisteredModelUri(written(head), stage=_STAGES[tail.lower()])
+        return RegisteredModelUri(head, stage=_STAGES[tail.lower()])
     if not body or at or (slash == "/" and not (head and tail)):
         raise InvalidInput(
             f"{text!r} names no registered model. Write churn, churn/3, churn@champion or "
             "churn/Production."
         )
-    return RegisteredModelUri(written(body))
+    return RegisteredModelUri(body)
 
 
 def _is_model_folder(path: str) -> bool:

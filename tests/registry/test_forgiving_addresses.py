@@ -25,7 +25,7 @@ MODEL_ID = f"m-{'0' * 32}"
         ("churn/LATEST", RegisteredModelUri("churn", stage="latest")),
         ("churn", RegisteredModelUri("churn")),
         ("100% größer/1", RegisteredModelUri("100% größer", version=1)),
-        ("models:/a%40b%2Bc/1", RegisteredModelUri("a@b+c", version=1)),
+        ("models:/a%40b/1", RegisteredModelUri("a%40b", version=1)),  # as load_model reads it
         ("a@b/1", RegisteredModelUri("a@b", version=1)),
         (MODEL_ID, LoggedModelUri(MODEL_ID)),
         (f"models:/{MODEL_ID}", LoggedModelUri(MODEL_ID)),
