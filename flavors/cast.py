@@ -4,9 +4,9 @@ Two sources, two rules. *Values* (lists: JSON, records, CSV cells) are judged on
 integer is a good double, 5.0 is a good long, a string is never a number. *Arrays* are judged
 by dtype, as the ecosystem does: only widening that loses nothing (int32 -> int64 -> float64).
 
-Missing values: None is refused in a required column of values. NaN in a float array is a
-value like any other. Missing integers, where allowed, make a float64 column with NaN, for a
-numpy integer column cannot say "missing".
+Missing values: None is refused in a required column of values. NaN is a value like any other
+among floats, and a missing one elsewhere, as pandas and its JSON have it. Missing integers, where
+allowed, make a float64 column with NaN, for a numpy integer column cannot say "missing".
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from .column_types import DataType
 from .timestamps import is_timestamp, to_nanoseconds
 
 _INT_RANGE = {DataType.integer: 2**31, DataType.long: 2**63}
+_FLOATS = frozenset({DataType.float, DataType.double})
 # a column whose Python types are all in the set needs no look at single values
 _PLAIN: dict[DataType, frozenset[type]] = {
     DataType.boolean: frozenset({bool}),
@@ -119,9 +120,9 @@ def check_values(values: Sequence[Any], dtype: DataType, nullable: bool) -> list
     result: list[Any] = []
     for row, value in enumerate(values):
         value = _unwrap(value)
-        if value is None:
+        if value is None or (type(value) is float and value != value and dtype not in _FLOATS):
             if not nullable:
-                raise Misfit(row, "null", _REQUIRED)
+                raise Misfit(row, "null" if value is None else "NaN", _REQUIRED)
             result.append(None)
             continue
         try:

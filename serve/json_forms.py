@@ -5,8 +5,9 @@
     instances           row by row: [[1, 2], ...] for a tensor, [{"column": value}, ...] for columns
     inputs              column by column: {"column": [...], ...}, or one tensor, or any value
 
-Strict where silence would hide a mistake: repeated keys, unknown keys and ``NaN`` (which is
-not JSON; a missing value is ``null``) are errors. Only structure is judged here; whether the
+Strict where silence would hide a mistake: repeated keys and unknown keys are errors. ``NaN``,
+``Infinity`` and ``-Infinity``, which are no JSON, are read all the same, since that is what
+Python's own ``json`` writes, and so MLflow's client. Only structure is judged here; whether the
 values fit is for `flavors.enforce`, which knows the signature.
 """
 
@@ -65,11 +66,11 @@ def split_payload(
 
 
 def loads(body: bytes | str) -> Any:
-    """Parse JSON strictly.
+    """Parse JSON, with ``NaN`` and ``Infinity`` as the floats they are.
 
     Raises:
-        InvalidInput: not UTF-8, not JSON, nested too deep, a repeated key, a number that is
-            no JSON number.
+        InvalidInput: not UTF-8, not JSON, nested too deep, a repeated key, a number with
+            thousands of digits.
     """
     try:
         text = body if isinstance(body, str) else body.decode("utf-8")
@@ -94,11 +95,7 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return result
 
 
-def _constant(name: str) -> NoReturn:
-    raise InvalidInput(f"{name} is not JSON; send null for a missing value.")
-
-
-_DECODER = json.JSONDecoder(object_pairs_hook=_object, parse_constant=_constant)
+_DECODER = json.JSONDecoder(object_pairs_hook=_object)
 
 
 def _refuse_unknown_keys(payload: dict[str, Any]) -> NoReturn:

@@ -44,6 +44,10 @@ seen = {
     "array": client.invoke(rows).get_predictions("ndarray").shape,
     "missing column": refusal(rows.drop(columns="city")),
     "wrong param": refusal(rows, {"treshold": 1}),
-    "nan": refusal(rows.assign(income=[np.nan, 1.0])),
+    "gaps": client.invoke(rows.assign(income=[np.nan, np.inf], member=[np.nan, True]))
+    .get_predictions()["score"]
+    .isna()
+    .tolist(),
+    "gap among integers": refusal(rows.assign(age=[np.nan, 23])),
 }
 print("\n" + json.dumps(seen))

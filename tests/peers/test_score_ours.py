@@ -63,4 +63,6 @@ def test_mlflows_scoring_helper(tmp_path, peer_python):
     assert seen["array"] == [2]
     assert "error code 400" in seen["missing column"] and "city" in seen["missing column"]
     assert "did you mean 'threshold'" in seen["wrong param"]
-    assert "send null" in seen["nan"]  # the helper sends NaN, which is no JSON
+    # the helper writes NaN and Infinity, which are no JSON
+    assert seen["gaps"] == [True, True]
+    assert "column 'age'" in seen["gap among integers"] and "NaN" in seen["gap among integers"]

@@ -1,6 +1,7 @@
 """/invocations and its neighbours through the app: formats, refusals, answers."""
 
 import json
+import math
 
 import numpy as np
 import pytest
@@ -80,6 +81,39 @@ def test_an_optional_column_may_be_missing_or_null(client, people):
     assert seen(client, people, {"dataframe_records": [null]})[0] == [null]
 
 
+def test_the_floats_that_python_writes_are_read_though_they_are_no_json(client, people):
+    rows = [ROW | {"income": value} for value in (math.nan, math.inf, -math.inf)]
+    rows[0]["member"] = math.nan  # optional: a missing value
+    assert "NaN" in json.dumps(rows)
+    for payload in ({"dataframe_records": rows}, {"inputs": rows}):
+        records, _ = seen(client, people, payload)
+        assert [str(row["income"]) for row in records] == ["nan", "inf", "-inf"]
+        assert [row["member"] for row in records] == [None, True, True]
+    answer = post(client(lambda data, params: data.column("income"), people), {"inputs": rows})
+    assert answer.data == b'{"predictions":[null,null,null]}'
+
+
+@pytest.mark.parametrize("column", ["age", "city"])
+@pytest.mark.parametrize("value", [math.nan, math.inf])
+def test_they_are_refused_where_no_floats_belong(client, people, column, value):
+    message = refused(post(client(None, people), {"inputs": [ROW, ROW | {column: value}]}))
+    got = "NaN in row 1 (the signature requires a value" if value != value else "double inf in row"
+    assert f"column {column!r}" in message and got in message
+
+
+def test_they_are_read_for_tensors_and_without_a_signature(client, grid):
+    got = []
+
+    def model(data, params):
+        got.append(data)
+        return [1]
+
+    for signature in (grid, None):
+        answer = post(client(model, signature), '{"instances": [[NaN, -Infinity, 1]]}')
+        assert answer.status_code == 200
+        np.testing.assert_array_equal(got.pop(), [[np.nan, -np.inf, 1]])
+
+
 def test_tensors(client, grid):
     got = []
     app = client(lambda data, params: got.append(data) or data.sum(axis=1), grid)
@@ -134,8 +168,8 @@ def test_a_byte_order_mark_is_no_error(client, people):
         (b'{"inputs": [1], "columns": ["a"]}', "Unknown key 'columns'"),
         (b'{"dataframe_recrods": []}', "Did you mean 'dataframe_records'?"),
         (b'{"inputs": null}', "null"),
-        (b'{"inputs": NaN}', "NaN is not JSON"),
-        (b'{"inputs": [-Infinity]}', "-Infinity is not JSON"),
+        (b'{"inputs": nan}', "not valid JSON"),
+        (b'{"inputs": [+Infinity]}', "not valid JSON"),
         (b'{"inputs": 1, "inputs": 2}', "'inputs' twice"),
         (b'{"inputs": {"a": [1], "b": [2], "a": [3]}}', "'a' twice"),
         (b'{"inputs": ' + b"9" * 5000 + b"}", "too many digits"),
