@@ -60,8 +60,11 @@ def _what_there_is(client: MlpackClient, which: RegisteredModelUri) -> str | Non
     name = which.name
     try:
         model = client.get_registered_model(name)
-    except NotFound:
-        return f"There is no registered model {name!r}.{_similar(client, name)}"
+    except NotFound as error:
+        # ours say what became of a name that is gone; MLflow's say less than we do
+        is_ours = repr(name) in error.message
+        told = error.message if is_ours else f"There is no registered model {name!r}."
+        return f"{told}{_similar(client, name, told)}"
     except MlpackError:
         return None
     newest = max((version.version for version in model.latest_versions), default=None)
@@ -78,12 +81,12 @@ def _what_there_is(client: MlpackClient, which: RegisteredModelUri) -> str | Non
     return f"{name!r} has no version in {names.stage(which.stage)}. It has {stages}."
 
 
-def _similar(client: MlpackClient, name: str) -> str:
+def _similar(client: MlpackClient, name: str, told: str) -> str:
     try:
         known = [model.name for model in client.search_registered_models(max_results=_NAMES)]
     except MlpackError:
         return ""
     near = get_close_matches(name, known, n=1)
-    if near:
+    if near and repr(near[0]) not in told:
         return f" Did you mean {near[0]!r}?"
     return "" if known else " No model is registered here yet; register_model makes the first."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -75,7 +76,7 @@ def resolve(
     if isinstance(parsed, LocalUri):
         path = parsed.path.expanduser()
         if not path.exists():
-            raise NotFound(f"There is no file or folder {path}.")
+            raise NotFound(f"There is no file or folder {path}.{_meant(text)}")
         return Resolved(path.absolute(), text)
     if isinstance(parsed, RegisteredModelUri):
         from .client import MlpackClient
@@ -89,6 +90,12 @@ def resolve(
     if isinstance(parsed, LoggedModelUri):
         return _in_model(client, client.get_logged_model(parsed.model_id), parsed.path, text)
     return _in_run(client, parsed, text)
+
+
+def _meant(text: str) -> str:
+    """What to write instead of a path that looks like a version of a registered model."""
+    is_version = re.fullmatch(r"[^/.~:@][^/:@]*(/[0-9]+|/latest|@[^/@]+)", text)
+    return f" For a registered model write models:/{text}." if is_version else ""
 
 
 def _fetch(parsed: RemoteUri, tracking_uri: str) -> Path:

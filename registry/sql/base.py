@@ -7,7 +7,6 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from ...errors import NotFound
 from ...tracking.entities import PagedList
 from ...tracking.sql.engine import Database
 from ...tracking.sql.paging import (
@@ -20,7 +19,7 @@ from ...tracking.sql.paging import (
 from ...tracking.sql.registry_tables import registered_models, registry_history
 from ...tracking.validate import now
 from ..entities import By, ChangeKind, HistoryEntry
-from .rows import version_row
+from .rows import no_model, version_row
 
 
 class History:
@@ -77,10 +76,12 @@ class History:
         key = connection.execute(named).scalar()
         if key is None:
             table = registry_history.c
-            gone = sa.select(table.model).where(table.deleted_name == name)
+            gone = sa.select(table.model).where(
+                table.deleted_name == name, table.kind == ChangeKind.DELETED
+            )
             key = connection.execute(gone.order_by(table.id.desc()).limit(1)).scalar()
         if key is None:
-            raise NotFound(f"No registered model {name!r} in {self.place}.")
+            raise no_model(connection, name, self.place)
         return int(key)
 
 

@@ -53,7 +53,8 @@ class Models(History):
             if name != new_name:
                 _check_name_is_free(connection, new_name)
                 touch(connection, row.id, name=new_name)
-                record(connection, row.id, None, ChangeKind.RENAMED, by, name, new_name)
+                kind = ChangeKind.RENAMED
+                record(connection, row.id, None, kind, by, name, new_name, deleted_name=name)
             return read_models(connection, [model_row(connection, new_name, self.place)])[0]
 
     @repeated

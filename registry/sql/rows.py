@@ -21,8 +21,9 @@ from ...tracking.sql.registry_tables import (
     registered_model_aliases,
     registered_model_tags,
     registered_models,
+    registry_history,
 )
-from ..entities import ModelVersion, RegisteredModel, Stage
+from ..entities import ChangeKind, ModelVersion, RegisteredModel, Stage
 
 _COLUMNS = {  # what the fields of a version are read from
     "name": registered_models.c.name,
@@ -84,8 +85,20 @@ def model_row(connection: Connection, name: str, place: str, lock: bool = False)
         query = query.with_for_update(key_share=True)
     row = connection.execute(query).first()
     if row is None:
-        raise NotFound(f"No registered model {name!r} in {place}.")
+        raise no_model(connection, name, place)
     return row
+
+
+def no_model(connection: Connection, name: str, place: str) -> NotFound:
+    """The error for a name that is not there, which says if its model has another name now."""
+    table = registry_history.c
+    known = registry_history.outerjoin(registered_models, registered_models.c.id == table.model)
+    last = sa.select(table.kind, registered_models.c.name).select_from(known)
+    last = last.where(table.deleted_name == name).order_by(table.id.desc()).limit(1)
+    gone = connection.execute(last).first()
+    renamed = gone is not None and gone.kind == ChangeKind.RENAMED and gone.name is not None
+    hint = f" It is called {gone.name!r} now." if gone is not None and renamed else ""
+    return NotFound(f"There is no registered model {name!r} in {place}.{hint}")
 
 
 def version_row(connection: Connection, name: str, version: int, place: str) -> Any:

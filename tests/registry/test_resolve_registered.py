@@ -98,8 +98,11 @@ def test_what_is_not_there(client, name):
     with pytest.raises(InvalidInput, match=rf"write models:/{name}@champion"):
         resolve(f"models:/{name}/champion")
     client.rename_registered_model(name, f"{name}-new")
-    with pytest.raises(NotFound, match=f"There is no registered model '{name}'"):
-        resolve(f"models:/{name}/1")
+    for uri in (f"models:/{name}/1", f"models:/{name}@champion"):
+        with pytest.raises(NotFound, match=rf"no registered model '{name}'.*'{name}-new'"):
+            resolve(uri)
+    with pytest.raises(NotFound, match=f"For a registered model write models:/{name}/1"):
+        resolve(f"{name}/1")
     assert prediction(f"models:/{name}-new/1") == 1
 
 

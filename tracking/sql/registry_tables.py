@@ -136,7 +136,7 @@ registry_history = Table(
     Column("user_id", NAME, nullable=False),
     Column("timestamp", BigInteger, nullable=False),
     Column("note", LongText, nullable=False),
-    Column("deleted_name", NAME),  # that a model had when it was deleted
+    Column("deleted_name", NAME),  # that a model gave up: renamed, or deleted
     Index("ix_registry_history_model", "model", "id"),
     Index("ix_registry_history_version", "model", "version", "id"),
     Index("ix_registry_history_left", "model", "left_version", "id"),
