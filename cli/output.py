@@ -20,8 +20,23 @@ _GAP = "  "
 
 
 def print_json(value: Any) -> None:
-    """One JSON document; what JSON has no word for (a date, a path) as a string."""
-    click.echo(json.dumps(value, indent=2, default=str))
+    """One JSON document; what JSON has no word for (a date, a path, NaN) as a string."""
+    try:
+        text = json.dumps(value, indent=2, default=str, allow_nan=False)
+    except ValueError:
+        text = json.dumps(_without_nan(value), indent=2, default=str, allow_nan=False)
+    click.echo(text)
+
+
+def _without_nan(value: Any) -> Any:
+    """With "NaN", "Infinity" and "-Infinity" in words, as the API has them."""
+    from ..tracking.rest.wire import value_to_json
+
+    if isinstance(value, dict):
+        return {key: _without_nan(each) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_without_nan(each) for each in value]
+    return value_to_json(value) if isinstance(value, float) else value
 
 
 def print_table(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from ..tracking.rest.wire import value_to_json
 from .facts import Facts, facts
 from .subject import Subject, look_up
 
@@ -134,4 +135,4 @@ def _is_nan(value: Any) -> bool:
 
 
 def _plain(value: Any) -> Any:
-    return value if not isinstance(value, float) or math.isfinite(value) else str(value)
+    return value_to_json(value) if isinstance(value, float) else value

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -58,6 +59,11 @@ def test_json_is_ascii(capsys):
     shown = capsys.readouterr().out
     assert shown.isascii() and "\x1b" not in shown
     assert json.loads(shown) == {"name": "模\u202e\x1b[31m"}
+
+
+def test_json_has_no_word_for_nan(capsys):
+    print_json({"m": [float("nan"), (float("-inf"), 1.5)], "at": Path("x")})
+    assert json.loads(capsys.readouterr().out) == {"m": ["NaN", ["-Infinity", 1.5]], "at": "x"}
 
 
 def test_a_table_for_a_pipe_is_never_cut(capsys):
