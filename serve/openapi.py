@@ -52,6 +52,7 @@ _DESCRIPTION = (
 _ERRORS = {
     "400": "The body, its data or its parameters are wrong; the message says where.",
     "401": "No token, or a wrong one.",
+    "403": "A page of another site made a browser send it.",
     "404": "There is nothing at this address, or no such model.",
     "405": "The address has other methods.",
     "406": "No format that `Accept` names can be answered.",
@@ -255,8 +256,10 @@ def _get(name: str, summary: str, content_type: str, *, unready: bool = False) -
 # --- errors --------------------------------------------------------------------------------------
 def _add_common_errors(path: str, methods: dict[str, Any], bearer: bool) -> None:
     """What any request can meet, and the token where one is needed."""
-    for operation in methods.values():
+    for method, operation in methods.items():
         operation["responses"].setdefault("408", _response("408"))
+        if method == "post":
+            operation["responses"].setdefault("403", _response("403"))
         if bearer and path not in _PUBLIC:
             operation["responses"]["401"] = _response("401")
             operation["security"] = [{"token": []}]

@@ -4,7 +4,8 @@
     attach(hot)                     guards, observers and /metrics
     before_fork … after_death       threads are started and stopped, slots of numbers change hands
 
-Guards run in this order: count in, name the request, begin a span, CORS, tokens.
+Guards run in this order: count in, name the request, begin a span, CORS, no other site's
+pages, tokens.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from ..errors import InvalidInput
 from . import metrics
 from .auth import PROBES, auth_from
-from .cors import Cors
+from .cors import Cors, own_pages_only
 from .exchange import Answer, Exchange, Guard
 from .metrics import Metrics
 from .process import WorkerWatch
@@ -101,6 +102,7 @@ class Watching(WorkerWatch):
             name_request if self._writers else None,
             self._telemetry.begin if self._telemetry else None,
             self._cors,
+            own_pages_only(self._cors),
             self.auth,
         ]
         hot.guards += [guard for guard in guards if guard is not None]

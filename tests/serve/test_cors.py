@@ -3,7 +3,7 @@
 import pytest
 
 from mlpack.errors import InvalidInput
-from mlpack.serve.cors import Cors
+from mlpack.serve.cors import Cors, ForeignPage, own_pages_only
 from mlpack.serve.exchange import Exchange
 
 SITE = "https://app.example.com"
@@ -92,3 +92,33 @@ def test_what_is_no_origin_is_refused(text):
 def test_names_are_compared_in_lower_case_and_addresses_count():
     assert ask(Cors(["HTTPS://App.Example.com"], with_auth=False))[1]["Access-Control-Allow-Origin"]
     assert ask(Cors(["http://[::1]:80"], with_auth=False), "http://[::1]:80")[1]
+
+
+@pytest.mark.parametrize("site", ["cross-site", "same-site"])
+def test_what_pages_of_others_send_is_refused(site):
+    for guard in (own_pages_only(None), own_pages_only(Cors(["https://b.org"], with_auth=False))):
+        with pytest.raises(ForeignPage, match="--cors-origin"):
+            ask(guard, HTTP_SEC_FETCH_SITE=site)
+        with pytest.raises(ForeignPage):
+            ask(guard, None, HTTP_SEC_FETCH_SITE=site)
+        assert ask(guard, method="GET", HTTP_SEC_FETCH_SITE=site) == (None, {})
+    for origins in ([SITE], ["*"]):
+        allowed = own_pages_only(Cors(origins, with_auth=False))
+        assert ask(allowed, HTTP_SEC_FETCH_SITE=site) == (None, {})
+
+
+def test_own_pages_and_programs_are_let_in():
+    guard = own_pages_only(None)
+    for environ in ({}, {"HTTP_SEC_FETCH_SITE": "same-origin"}, {"HTTP_SEC_FETCH_SITE": "none"}):
+        assert ask(guard, **environ) == (None, {})
+        assert ask(guard, None, **environ) == (None, {})
+
+
+def test_the_server_has_that_guard(client):
+    body = {"inputs": [{"name": "x", "datatype": "FP32", "shape": [1], "data": [1]}]}
+    app = client(lambda data, params: data)
+    path = "/v2/models/model/infer"  # takes any content type, so no browser asks beforehand
+    assert app.post(path, json=body).status_code == 200
+    answer = app.post(path, json=body, headers={"Sec-Fetch-Site": "cross-site", "Origin": SITE})
+    assert answer.status_code == 403
+    assert answer.json["error_code"] == "PERMISSION_DENIED"
