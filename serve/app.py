@@ -37,6 +37,7 @@ from .watching import Watching
 if TYPE_CHECKING:
     from ..flavors.loaded import LoadedModel
 
+_OF_A_MODEL = ("/models/", "/v2/models/")
 _CODES = {404: "RESOURCE_DOES_NOT_EXIST", 405: "BAD_REQUEST"}
 _ROUTES = "POST /invocations, GET /ping, GET /health, GET /models, GET /version"
 
@@ -71,10 +72,12 @@ def create_app(
     add_openapi(hot, served)
     add_page(hot, served)
 
+    names = ", ".join(served.scorers)
+
     @app.errorhandler(Exception)
     def failed(error: Exception) -> Response:
         return as_response(
-            _http_error(error)
+            _http_error(error, names)
             if isinstance(error, HTTPException)
             else answer_to(error, request.path)
         )
@@ -112,7 +115,7 @@ def _listing(service: Service) -> dict[str, object]:
     }
 
 
-def _http_error(error: HTTPException) -> Answer:
+def _http_error(error: HTTPException, models: str) -> Answer:
     """Errors of the HTTP layer (404, 405, …) with their headers (Allow) but our body."""
     status = error.code or 500
     where = f"{request.method} {request.path[:100]}"
@@ -120,6 +123,8 @@ def _http_error(error: HTTPException) -> Answer:
         404: f"There is nothing at {where}; try {_ROUTES}.",
         405: f"{where} is not allowed; try {_ROUTES}.",
     }
+    if request.path.startswith(_OF_A_MODEL):
+        messages[404] = f"There is nothing at {where}. The models here: {models}."
     message = messages.get(status, error.description or error.name)
     code = _CODES.get(status, "BAD_REQUEST" if status < 500 else "INTERNAL_ERROR")
     answer = as_json(error_body({"error_code": code, "message": message}, request.path), status)

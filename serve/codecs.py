@@ -166,6 +166,7 @@ _DECODERS: dict[str, Decoder] = {
     "application/x-parquet": _decode_parquet,
     "application/parquet": _decode_parquet,
 }
+_CURL = f" curl sends this type with -d unless told another: -H 'Content-Type: {JSON}'."
 _SUPPORTED = f"Send {JSON}, {CSV}, {PARQUET}, {ARROW} or {NPY}."
 
 
@@ -178,6 +179,7 @@ def _choose(content_type: str | None) -> tuple[Decoder, Mapping[str, str]]:
     if decoder is None:
         raise UnsupportedMediaType(
             f"The content type {media_type[:80]!r} is not supported. {_SUPPORTED}"
+            + (_CURL if media_type == "application/x-www-form-urlencoded" else "")
         )
     charset = parameters.get("charset", "utf-8").lower().replace("_", "-")
     if charset not in ("utf-8", "utf8", "us-ascii", "ascii"):

@@ -273,6 +273,7 @@ def test_json_by_any_spelling(client, people, content_type):
         ("application/x-www-form-urlencoded", "not supported"),
         ("multipart/form-data; boundary=x", "not supported"),
         ("application/json; charset=latin-1", "charset 'latin-1'"),
+        ("application/x-www-form-urlencoded", "-H 'Content-Type: application/json'"),
         ("application/json; format=pandas-split", "'format'"),
         ("text/csv; header=maybe", "'header'"),
     ],
@@ -313,6 +314,7 @@ def test_unknown_routes_and_methods_answer_in_json(client):
     app = client(lambda data, params: [0])
     assert "POST /invocations" in refused(app.get("/nothing"), 404)
     refused(app.post("/invocations/"), 404)
+    assert "The models here: model." in refused(app.post("/models/other/invocations"), 404)
     response = app.get("/invocations")
     assert "not allowed" in refused(response, 405)
     assert "POST" in response.headers["Allow"]

@@ -494,7 +494,7 @@ def test_tritons_client_asks_about_the_server(remote, client, people):
     assert made.is_model_ready("model", "1") and not made.is_model_ready("other")
     assert made.get_server_metadata()["name"] == "mlpack"
     assert [i["name"] for i in made.get_model_metadata("model")["inputs"]][:2] == ["age", "income"]
-    with pytest.raises(InferenceServerException, match="There is nothing at"):
+    with pytest.raises(InferenceServerException, match="The models here: model"):
         made.get_model_metadata("other")
 
 
