@@ -21,6 +21,7 @@ from .registry_names import (
     version_named,
     yes_option,
 )
+from .terminal import clean
 
 if TYPE_CHECKING:
     from ..registry.entities import ModelVersion, RegisteredModel
@@ -211,6 +212,10 @@ def untag(model: str, keys: tuple[str, ...], note: str, as_json: bool) -> None:
     """Remove tags of a registered model or a version."""
     client = make_client()
     name, version = name_or_version(client, model)
+    known = _as_it_is(client, name, version).tags
+    for key in keys:
+        if key not in known:
+            click.echo(f"{shown(name, version)} has no tag {clean(key)}", err=True)
     for key in keys:
         if version is None:
             client.delete_registered_model_tag(name, key, note=note)

@@ -52,7 +52,7 @@ def list_models(filter_string: str, max_results: int, show_all: bool, as_json: b
     if as_json:
         print_json([asdict(model) for model in found])
     elif not found:
-        click.echo("No registered models.", err=True)
+        click.echo(f"No registered models{' fit the filter' * bool(filter_string)}.", err=True)
     else:
         print_table(
             ("name", "newest", "stages", "aliases", "changed", "description"),

@@ -148,7 +148,7 @@ class MlpackClient(VersionsClient, TrackingClient):
         version: str | int,
         *,
         note: str = "",
-        expected: int | None = None,
+        expected: str | int | None = None,
     ) -> None:
         """Point an alias at a version, so that ``models:/<name>@<alias>`` names it.
 
@@ -168,7 +168,7 @@ class MlpackClient(VersionsClient, TrackingClient):
             names.alias(alias),
             names.version(version),
             by(note),
-            expected,
+            names.expected(expected),
         )
 
     def delete_registered_model_alias(self, name: str, alias: str, *, note: str = "") -> None:

@@ -155,7 +155,7 @@ class VersionsClient:
         archive_existing_versions: bool = False,
         *,
         note: str = "",
-        expected: int | None = None,
+        expected: str | int | None = None,
     ) -> ModelVersion:
         """Move a version to a stage.
 
@@ -178,7 +178,7 @@ class VersionsClient:
             names.stage(stage),
             bool(archive_existing_versions),
             by(note),
-            expected,
+            names.expected(expected),
         )
 
     def delete_model_version(self, name: str, version: str | int, *, note: str = "") -> None:

@@ -108,6 +108,17 @@ def version(number: object) -> int:
     raise InvalidInput(f"{_short(number)} is no version; versions are numbers from 1 up.")
 
 
+def expected(number: object) -> int | None:
+    """A version that somebody expects somewhere: 0 for none, None for whatever is there.
+
+    Raises:
+        InvalidInput: it is none of these.
+    """
+    if number is None:
+        return None
+    return 0 if str(number) == "0" else version(number)
+
+
 def description(text: object) -> str:
     """A checked description; None is an empty one.
 

@@ -68,7 +68,7 @@ class RestRegistry:
         answer = self._get(
             "registered-models/search",
             filter=filter_string or None,
-            max_results=min(max_results, _MOST_MODELS),
+            max_results=_at_most(max_results, _MOST_MODELS),
             order_by=list(order_by),
             page_token=page_token,
         )
@@ -189,7 +189,7 @@ class RestRegistry:
         answer = self._get(
             "model-versions/search",
             filter=filter_string or None,
-            max_results=min(max_results, _MOST_VERSIONS),
+            max_results=_at_most(max_results, _MOST_VERSIONS),
             order_by=list(order_by),
             page_token=page_token,
         )
@@ -346,6 +346,11 @@ def _version(answer: wire.Json) -> ModelVersion:
 
 def _page(answer: wire.Json, name: str, read: Callable[[wire.Json], Any]) -> PagedList:
     return PagedList(map(read, answer.get(name, ())), answer.get("next_page_token") or None)
+
+
+def _at_most(asked: int, most: int) -> int:
+    """What a page can have; what is no number is for the server to refuse."""
+    return min(asked, most) if isinstance(asked, int) else asked
 
 
 def _parsed(source: str) -> Uri | None:

@@ -204,6 +204,8 @@ def test_describe_tag_and_untag(store, tmp_path):
     assert told("untag", "churn", "a", "none")["tags"] == {"b": "2"}
     assert told("tag", "churn/latest", "k=")["tags"] == {"k": ""}
     assert told("untag", "churn/2", "k", "--note", "no use")["tags"] == {}
+    again = CliRunner().invoke(cli, ["models", "untag", "churn/2", "k"])  # so scripts may repeat it
+    assert again.exit_code == 0 and again.stderr == "churn/2 has no tag k\n"
     assert told("history", "churn/2")[0]["note"] == "no use"
     runner = CliRunner()
     (tmp_path / "latin").write_bytes(b"\xff")

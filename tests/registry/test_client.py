@@ -130,7 +130,7 @@ def test_a_stage_that_somebody_else_filled(client, name, uri):
     for _ in range(3):
         mlpack.register_model(uri, name)
     client.transition_model_version_stage(name, 1, "Production", expected=0)
-    client.transition_model_version_stage(name, 2, "Production", expected=1)
+    client.transition_model_version_stage(name, 2, "Production", expected="1")
     with pytest.raises(Conflict, match="2"):
         client.transition_model_version_stage(name, 3, "Production", expected=1)
     assert client.get_model_version(name, 3).current_stage == "None"

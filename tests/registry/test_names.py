@@ -116,3 +116,10 @@ def test_texts():
     ):
         with pytest.raises(InvalidInput):
             call()
+
+
+def test_what_is_expected_somewhere():
+    assert [names.expected(each) for each in (None, 0, "0", 3, "3")] == [None, 0, 0, 3, 3]
+    for wrong in (-1, "x", "", False, 1.0):
+        with pytest.raises(InvalidInput, match="is no version"):
+            names.expected(wrong)
