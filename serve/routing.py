@@ -139,13 +139,16 @@ class Shadow:
             if self._thread is None:  # not before: threads do not survive a fork
                 self._thread = threading.Thread(target=self._run, name="shadow", daemon=True)
                 self._thread.start()
+            self._line.put_nowait(self._copy(exchange))  # in the lock: nobody else takes the place
+        return True
+
+    def _copy(self, exchange: Exchange) -> Exchange:
         texts = {name: v for name, v in exchange.environ.items() if type(v) is str}
         copy = Exchange(texts, exchange.body, route=exchange.route, model=self.scorer.name)
         copy.facts.update(shadow=True, version=self.scorer.version)
         if "request_id" in exchange.facts:
             copy.facts["request_id"] = exchange.facts["request_id"]
-        self._line.put(copy)
-        return True
+        return copy
 
     def _run(self) -> None:
         while True:
