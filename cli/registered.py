@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import asdict
+from collections.abc import Callable, Iterable
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -96,6 +96,7 @@ def versions(name: str, max_results: int, show_all: bool, as_json: bool) -> None
         None if show_all else max_results,
         _VERSIONS,
     )
+    found = with_aliases(found, model)
     if as_json:
         print_json([asdict(version) for version in found])
     elif not found:
@@ -103,6 +104,14 @@ def versions(name: str, max_results: int, show_all: bool, as_json: bool) -> None
     else:
         print_versions(found)
     _tell_of_more(more)
+
+
+def with_aliases(found: Iterable[ModelVersion], model: RegisteredModel) -> list[ModelVersion]:
+    """Versions of a model with their aliases, which MLflow's servers leave out of searches."""
+    pointing: dict[int, list[str]] = {}
+    for alias, number in sorted(model.aliases.items()):
+        pointing.setdefault(number, []).append(alias)
+    return [replace(version, aliases=pointing.get(version.version, [])) for version in found]
 
 
 def print_versions(found: list[ModelVersion], with_name: bool = False) -> None:
@@ -184,9 +193,8 @@ def show_model(name: str, as_json: bool) -> None:
 
     client = make_client()
     model = client.get_registered_model(name)
-    newest = client.search_model_versions(
-        f"name = {quoted(name)}", _NEWEST, ["version_number DESC"]
-    )
+    page = client.search_model_versions(f"name = {quoted(name)}", _NEWEST, ["version_number DESC"])
+    newest = with_aliases(page, model)
     if as_json:
         print_json({**asdict(model), "newest_versions": [asdict(v) for v in newest]})
         return
@@ -204,7 +212,7 @@ def show_model(name: str, as_json: bool) -> None:
     if newest:
         click.echo()
         print_versions(newest)
-        _tell_of_more(newest.token is not None, f"mlpack models versions {shown(name)}")
+        _tell_of_more(page.token is not None, f"mlpack models versions {shown(name)}")
 
 
 def version_fields(version: ModelVersion) -> list[tuple[str, Any]]:

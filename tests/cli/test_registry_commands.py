@@ -11,8 +11,10 @@ from click.testing import CliRunner
 
 import mlpack
 from mlpack.cli.main import cli
+from mlpack.cli.registered import with_aliases
 from mlpack.cli.registry_names import complete_model
 from mlpack.errors import BadModel, Conflict, InvalidInput, InvalidState, MlpackError, NotFound
+from mlpack.registry.entities import ModelVersion, RegisteredModel
 from mlpack.tests.rest_server import tracking_server
 
 EVIL = "\x1b[31mred\x1b[0m\u202e\x9b2J"
@@ -371,3 +373,12 @@ def test_a_mistake_is_one_line(tmp_path, arguments, code, says):
     assert says in done.stderr and "Traceback" not in done.stderr and done.stdout == ""
     assert code == 2 or len(done.stderr.strip().splitlines()) == 1
     assert not any(tmp_path.iterdir()), "asking must not make a store"
+
+
+def test_versions_have_their_aliases_wherever_they_come_from():
+    model = RegisteredModel("m", 1, 1, aliases={"old": 1, "champion": 2, "also": 2})
+    found = [
+        ModelVersion("m", 3, 1, 1),
+        ModelVersion("m", 2, 1, 1),
+    ]  # as MLflow's servers do
+    assert [v.aliases for v in with_aliases(found, model)] == [[], ["also", "champion"]]
