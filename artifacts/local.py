@@ -241,7 +241,8 @@ class LocalArtifacts:
         return name.casefold().lstrip(".").startswith(own)
 
     def _is_ours(self, entry: os.DirEntry[str]) -> bool:
-        """Not a file on its way, not a link that dangles or leads out of the root."""
+        """Not a file on its way, not a link that dangles or leads out of the root; nothing that
+        whoever reads it waits for, such as a pipe."""
         if entry.name.startswith(HIDDEN):
             return False
         link = entry.is_symlink()
@@ -250,9 +251,9 @@ class LocalArtifacts:
             if suspect and self._is_of_database(Path(entry.path)):
                 return False
         if not link:
-            return True
+            return entry.is_file() or entry.is_dir()
         target = Path(entry.path).resolve()
-        return target.exists() and target.is_relative_to(self.root.resolve())
+        return (target.is_file() or target.is_dir()) and target.is_relative_to(self.root.resolve())
 
     def _leads_back(self, path: str) -> bool:
         """A link to a folder that it is in."""

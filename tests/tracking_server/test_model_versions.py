@@ -1,6 +1,7 @@
 """Versions over HTTP: their fields, their life, and whose word counts for what their files are."""
 
 import hashlib
+import os
 
 import pytest
 
@@ -273,6 +274,19 @@ def test_a_weight_that_was_changed_is_not_registered(named):
         message = named.refused("post", "model-versions/create", 400, STATE, **given, **more)
         assert "deep/model.bin differs, more.py was added" in message
     assert named.get("model-versions/search")["model_versions"] == []
+
+
+def test_a_pipe_among_the_files_holds_nobody(named, tmp_path):
+    """A thread of the server that opens it would wait for ever."""
+    model = logged(named)
+    folder = tmp_path / "mlruns" / "0" / "models" / model["model_id"] / "artifacts"
+    os.mkfifo(folder / "pipe")
+    (folder / "link").symlink_to("pipe")
+    assert kept(named, create(named, f"models:/{model['model_id']}")) == SUMS
+    (folder / "MLmodel").unlink()
+    os.mkfifo(folder / "MLmodel")
+    made = create(named, f"models:/{model['model_id']}")
+    assert kept(named, made).keys() == SUMS.keys() - {"MLmodel"}
 
 
 def test_a_model_whose_files_never_came(named):
