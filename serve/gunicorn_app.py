@@ -168,6 +168,7 @@ def _serve(
         watch=watching,
         app_life=service,
         most_waiting=settings.max_queue,
+        largest_body=settings.max_body,
     )
 
 
@@ -187,6 +188,8 @@ def _gunicorn_settings(settings: ServeSettings, listener: socket.socket) -> dict
         "keepalive": int(settings.keepalive),
         "worker_tmp_dir": heartbeat_folder(),
         "control_socket_disable": True,
+        # headers called SCRIPT_NAME and PATH_INFO are a client's as any, wherever it calls from
+        "forwarder_headers": "",
         "loglevel": "warning",
         "proc_name": "mlpack serve",
     }

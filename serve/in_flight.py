@@ -144,15 +144,20 @@ class InFlight:
     def _give_up(self, request: _Request) -> None:
         if request.phase is Phase.WORK:
             write_json(request.sock, 504, "Gateway Timeout", self._timeout().to_dict())
-        elif request.phase is not Phase.SEND:
-            content = {"error_code": "BAD_REQUEST", "message": "The request came too slowly."}
-            if not isinstance(request.sock, ssl.SSLSocket):  # its thread is using it
-                write_json(request.sock, 408, "Request Timeout", content)
+        # TLS: its thread is using it
+        elif request.phase is not Phase.SEND and not isinstance(request.sock, ssl.SSLSocket):
+            tell_slow(request.sock)
         request.due = float("inf")
         _shut(request.sock)
 
     def _timeout(self) -> DeadlineExceeded:
         return DeadlineExceeded(f"There was no answer within the limit of {self.limit:g} s.")
+
+
+def tell_slow(sock: socket.socket) -> None:
+    """The answer to a request that takes too long to come."""
+    content = {"error_code": "BAD_REQUEST", "message": "The request came too slowly."}
+    write_json(sock, 408, "Request Timeout", content)
 
 
 def write_json(sock: socket.socket, status: int, reason: str, content: dict[str, str]) -> None:

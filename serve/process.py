@@ -153,6 +153,7 @@ def serve(
     watch: WorkerWatch | None = None,
     app_life: Lifecycle | None = None,
     most_waiting: int | None = None,
+    largest_body: int | None = None,
 ) -> NoReturn:
     """Run gunicorn until it is told to stop; ends the process.
 
@@ -167,12 +168,17 @@ def serve(
         app_life: what else the application does in them.
         most_waiting: requests that may wait for a thread of a worker; None: any number. What
             comes then reaches the application marked ``mlpack.overloaded``.
+        largest_body: in bytes; the application refuses what says that it is larger.
     """
     watching = watch or WorkerWatch()
     from gunicorn.app.base import BaseApplication
     from gunicorn.errors import HaltServer
 
+    from .accepting import Accepting
     from .worker import ThreadedWorker
+
+    # two generations of workers live while a server reloads
+    accepting = Accepting(2 * int(options.get("workers", 1)) + 8)
 
     class Server(BaseApplication):  # type: ignore[misc]
         """gunicorn, told everything in code: no configuration file, no arguments of ours."""
@@ -182,12 +188,13 @@ def serve(
         lifecycle = app_life or Lifecycle()
         watcher = watching
         max_queue = most_waiting
+        largest_body: int | None
 
         def load_config(self) -> None:
             for setting, value in options.items():
                 self.cfg.set(setting, value)
             self.cfg.set("worker_class", ThreadedWorker)
-            self.cfg.set("pre_fork", lambda arbiter, worker: watching.before_fork(worker))
+            self.cfg.set("pre_fork", prepare)
             self.cfg.set("post_fork", hand_over_signals)
             self.cfg.set("post_worker_init", start)
             self.cfg.set("worker_exit", finish)
@@ -196,8 +203,16 @@ def serve(
         def load(self) -> Flask:
             return make_app()
 
+    Server.largest_body = largest_body
+
+    def prepare(arbiter: Any, worker: Any) -> None:
+        accepting.before_fork(worker)
+        worker.accepting = accepting
+        watching.before_fork(worker)
+
     def hand_over_signals(arbiter: Any, worker: Any) -> None:
         worker.early_signals = arbiter.SIG_QUEUE
+        accepting.after_fork(worker)
         watching.after_fork(worker)
 
     def finish(arbiter: Any, worker: Any) -> None:
@@ -210,6 +225,7 @@ def serve(
     def start(worker: Any) -> None:
         def ready() -> None:
             came_up[0] = 1
+            worker.now_warm()
             if worker.age == 1:  # the first one is up: requests are answered from now on
                 sys.stderr.write(welcome)
                 sys.stderr.flush()
@@ -218,6 +234,7 @@ def serve(
 
     def end_if_none_ever_came_up(arbiter: Any, worker: Any) -> None:
         stopping = not arbiter.LISTENERS
+        accepting.after_death(worker)
         watching.after_death(worker, stopping)
         if not came_up[0] and not stopping:
             raise HaltServer("A worker died while it started.", arbiter.WORKER_BOOT_ERROR)

@@ -25,17 +25,16 @@ from gunicorn.http import wsgi
 from gunicorn.workers import gthread
 
 from ..errors import Busy
-from . import one_packet
+from . import arrival, one_packet
+from .accepting import Accepting
 from .closer import Closer
-from .in_flight import InFlight, Phase, write_json
+from .in_flight import InFlight, Phase, tell_slow, write_json
 
 # How long the rest of a body that nobody read may take to come, so that a next request can follow.
 gthread.DEFAULT_WORKER_DATA_TIMEOUT = 0.5
 # Threads for what is answered at once (health checks, refusals), and how many may wait for them.
 _ASIDE = 4
 _MOST_ASIDE = 1000
-# Longest head of a request that is looked at before a thread reads it.
-_PEEKED = 4096
 # How long a client may take between two calls and keep its thread, in milliseconds.
 _PAUSE = 2
 # While stopping: how long an idle connection stays, in case its next request is on its way.
@@ -47,9 +46,10 @@ class ThreadedWorker(gthread.ThreadWorker):  # type: ignore[misc]
 
     wsgi: Any
     in_flight: InFlight
-    nr_conns: int
     alive: bool
     closer: Closer
+    accepting: Accepting
+    warm = False
     stopping = False  # for good, not to be replaced
     early_signals: queue.SimpleQueue[int]  # the parent's, as copied by the fork
 
@@ -59,6 +59,7 @@ class ThreadedWorker(gthread.ThreadWorker):  # type: ignore[misc]
         self.current = threading.local()  # what a thread knows of the connection that it serves
         self.in_flight = InFlight(self.app.request_timeout, patience=self.app.patience)
         self.closer = Closer()
+        self.arriving: dict[gthread.TConn, float] = {}  # until when, the oldest first
         util.write_error = self.write_error
         wsgi.Response = one_packet.Response
         super().init_process()
@@ -115,6 +116,10 @@ class ThreadedWorker(gthread.ThreadWorker):  # type: ignore[misc]
         Returns:
             whether there was one.
         """
+        if self._accepting and not self.warm and self.accepting.others_take():
+            self.set_accept_enabled(False)
+            return False
+        self.accepting.leave_it_to_others()
         try:
             sock, address = listener.accept()
         except OSError as error:
@@ -124,6 +129,8 @@ class ThreadedWorker(gthread.ThreadWorker):  # type: ignore[misc]
                 raise
             return False
         self.nr_conns += 1
+        if self.nr_conns >= self.worker_connections:
+            self._make_room()
         conn = gthread.TConn(self.cfg, sock, address, listener.getsockname())
         if _is_readable(sock, 0):
             conn.data_ready = True
@@ -136,29 +143,84 @@ class ThreadedWorker(gthread.ThreadWorker):  # type: ignore[misc]
             )
         return True
 
+    def set_accept_enabled(self, enabled: bool) -> None:
+        """Cold workers leave connections to the warm, if there are any."""
+        super().set_accept_enabled(enabled and (self.warm or not self.accepting.others_take()))
+
+    def now_warm(self) -> None:
+        """Called, in a thread, when the application is ready for requests."""
+        self.warm = True
+        self.accepting.show(self._open, takes=self.alive)
+        self.method_queue.defer(_nothing)  # the main loop shall see to it
+
+    @property
+    def nr_conns(self) -> int:
+        """Connections that are open; the other workers see it."""
+        return self._open
+
+    @nr_conns.setter
+    def nr_conns(self, count: int) -> None:
+        self._open = count
+        if self.warm:
+            self.accepting.show(count, takes=self.alive)
+
     def _make_room(self) -> None:
-        """There are no more file descriptors: close the connection that was idle longest."""
-        if self.keepalived_conns:
+        """There is room for no more connections: close the one that was idle longest."""
+        if self.pending_conns:
+            self.pending_conns[0].timeout = 0
+            self.murder_pending()
+        elif self.keepalived_conns:
             self.keepalived_conns[0].timeout = 0
             self.murder_keepalived()
+        elif self.arriving:
+            self._give_up_slow(next(iter(self.arriving)))
         else:
             time.sleep(0.01)
 
     def enqueue_req(self, conn: gthread.TConn) -> None:
-        """A request begins to come: give it to a thread.
+        """A request begins to come: give it to a thread once enough of it is here."""
+        conn.arrived = time.monotonic()
+        conn.awaited = 0 if self.cfg.is_ssl else arrival.awaited(conn, self.app.largest_body)
+        if not conn.awaited:
+            self._take_up(conn)
+            return
+        arrival.wake_when(conn.sock, conn.awaited)
+        self.arriving[conn] = conn.arrived + min(self.in_flight.limit or 60, arrival.PATIENCE)
+        self.poller.register(
+            conn.sock, gthread.selectors.EVENT_READ, partial(self._more_has_come, conn)
+        )
+
+    def _more_has_come(self, conn: gthread.TConn, sock: socket.socket) -> None:
+        before, conn.awaited = conn.awaited, arrival.awaited(conn, self.app.largest_body)
+        if conn.awaited and arrival.available(sock) >= before:
+            arrival.wake_when(sock, conn.awaited)
+            return
+        self.poller.unregister(sock)  # it is here, or will never be
+        del self.arriving[conn]
+        arrival.wake_at_once(sock)
+        self._take_up(conn)
+
+    def _give_up_slow(self, conn: gthread.TConn) -> None:
+        del self.arriving[conn]
+        self.poller.unregister(conn.sock)
+        arrival.wake_at_once(conn.sock)
+        tell_slow(conn.sock)
+        self.app.watcher.broken(408)
+        self.nr_conns -= 1
+        self.closer.close(conn.sock)
+
+    def _take_up(self, conn: gthread.TConn) -> None:
+        """A request is here: give it to a thread.
 
         Where the line is bounded, what only asks for something (health, metrics) is answered
         beside it, and so is what is refused; a health check must not wait for the model.
         """
-        conn.arrived = time.monotonic()
         bound = self.app.max_queue
         conn.refused = bound is not None and self.waiting_for_threads >= bound
-        head = b"" if bound is None or self.cfg.is_ssl else _peek(conn.sock)
-        whole = b"\r\n\r\n" in head or self.cfg.is_ssl
-        conn.aside = conn.refused or (head[:4] in (b"GET ", b"HEAD") and whole)
+        asks = bound is not None and not self.cfg.is_ssl and arrival.only_asks(conn)
+        conn.aside = conn.refused or asks
         pool = self.aside if conn.aside else self.tpool
-        # threads that stand aside wait for no slow client
-        if conn.refused and (not whole or pool._work_queue.qsize() >= _MOST_ASIDE):
+        if conn.refused and pool._work_queue.qsize() >= _MOST_ASIDE:
             self._refuse(conn)
             return
         done = pool.submit(self.handle, conn)
@@ -204,7 +266,9 @@ class ThreadedWorker(gthread.ThreadWorker):  # type: ignore[misc]
             return False
         if self.cfg.is_ssl and conn.sock.pending():  # decrypted already
             return True
-        return _is_readable(conn.sock, _PAUSE)
+        return _is_readable(conn.sock, _PAUSE) and (
+            self.cfg.is_ssl or not arrival.awaited(conn, self.app.largest_body)
+        )
 
     @property
     def waiting_for_threads(self) -> int:
@@ -214,6 +278,9 @@ class ThreadedWorker(gthread.ThreadWorker):  # type: ignore[misc]
 
     def notify(self) -> None:
         """Called by the main loop at least once a second."""
+        now = time.monotonic()
+        for conn in [conn for conn, due in self.arriving.items() if due <= now]:
+            self._give_up_slow(conn)
         overdue = self.in_flight.expire()
         for line in overdue:
             self.log.error(line)
@@ -227,6 +294,7 @@ class ThreadedWorker(gthread.ThreadWorker):  # type: ignore[misc]
             self.log.error("The model of worker %s does not come back; replacing it.", self.pid)
             self.alive = False
         if not self.alive:
+            self.accepting.show(self._open, takes=False)
             self._forget_given_up()
         super().notify()
 
@@ -239,7 +307,14 @@ class ThreadedWorker(gthread.ThreadWorker):  # type: ignore[misc]
         if self.stopping:
             self._close_the_door()
         super()._cap_keepalive(min(deadline, gthread.time.monotonic() + _LINGER))
-        timer = threading.Timer(_LINGER, self.in_flight.cut_heads)
+        until = time.monotonic() + _LINGER
+        self.arriving = {conn: min(due, until) for conn, due in self.arriving.items()}
+
+        def cut() -> None:
+            self.in_flight.cut_heads()
+            self.method_queue.defer(_nothing)  # the main loop shall see to those that arrive
+
+        timer = threading.Timer(_LINGER, cut)
         timer.daemon = True
         timer.start()
 
@@ -271,18 +346,14 @@ def _has_body(environ: dict[str, Any]) -> bool:
     )
 
 
-def _peek(sock: socket.socket) -> bytes:
-    """What has come, left where it is."""
-    try:
-        return sock.recv(_PEEKED, socket.MSG_PEEK | socket.MSG_DONTWAIT)
-    except OSError:
-        return b""
-
-
 def _is_readable(sock: socket.socket, milliseconds: int) -> bool:
     waiting = select.poll()
     waiting.register(sock, select.POLLIN)
     return bool(waiting.poll(milliseconds))
+
+
+def _nothing() -> None:
+    """To wake the main loop with."""
 
 
 def _already_closed(graceful: bool = False) -> None:
