@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 _AT_A_TIME = 8
 _SHOWN = 5
-_LARGEST_DESCRIPTOR = 16 << 20
+_LARGEST = 16 << 20  # bytes of a file that is read whole
 
 
 def check_is_model(place: ArtifactStore, called: str) -> None:
@@ -78,23 +78,29 @@ def described(place: ArtifactStore) -> Model:
     Raises:
         BadModel: it is damaged.
     """
-    return _parsed(_read(place))
+    return _parsed(read_small(place, MLMODEL))
 
 
 def described_files(place: ArtifactStore) -> dict[str, str]:
     """What a model's own descriptor says of its files, with the checksum of the descriptor."""
-    raw = _read(place)
+    raw = read_small(place, MLMODEL)
     own = {MLMODEL: f"sha256:{hashlib.sha256(raw).hexdigest()}"}
     return {str(name): str(sha) for name, sha in _parsed(raw).files.items()} | own
 
 
-def _read(place: ArtifactStore) -> bytes:
-    raw = b""
-    for piece in place.read(MLMODEL):
+def read_small(place: ArtifactStore, name: str) -> bytes:
+    """A descriptor or a list of requirements, whole.
+
+    Raises:
+        NotFound: there is no file of that name.
+        BadModel: it is larger than these are.
+    """
+    raw = bytearray()
+    for piece in place.read(name):
         raw += piece
-        if len(raw) > _LARGEST_DESCRIPTOR:
-            raise BadModel(f"The file {MLMODEL} of a model is over {_LARGEST_DESCRIPTOR >> 20} MB.")
-    return raw
+        if len(raw) > _LARGEST:
+            raise BadModel(f"The file {name} of a model is over {_LARGEST >> 20} MB.")
+    return bytes(raw)
 
 
 def _parsed(raw: bytes) -> Model:

@@ -85,11 +85,11 @@ def dataset_of(read: DatasetInput) -> DatasetUse:
     recorded = read.dataset
     context = read.tags.get(Tags.DATASET_CONTEXT)
     return DatasetUse(
-        recorded.name, recorded.digest, context, recorded.source_type, place_of(recorded)
+        recorded.name, recorded.digest, context, recorded.source_type, source_of(recorded)
     )
 
 
-def place_of(dataset: Dataset) -> str | None:
+def source_of(dataset: Dataset) -> str | None:
     """Where a dataset came from: an address, a table, the script that made it."""
     try:
         fields: Any = json.loads(dataset.source)

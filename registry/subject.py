@@ -14,6 +14,7 @@ from ..flavors.descriptor import MLMODEL, Model
 from ..tracking.entities import LifecycleStage
 from ..uris import LocalUri, RegisteredModelUri, RunUri
 from .addresses import check_is_version, forgiving
+from .checks import read_small
 from .entities import ModelVersion
 from .find import find_version
 from .places import Placed, place_of
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
     from .client import MlpackClient
 
 REQUIREMENTS = "requirements.txt"
-_LARGEST = 64 << 20  # bytes of a descriptor
 _DELETED = "deleted; it can be restored until gc removes it"
 
 
@@ -161,16 +161,10 @@ class _Search:
     def _read(self, name: str) -> bytes | None:
         """A small file of the model; None when it has none of that name."""
         assert self.placed is not None
-        pieces, size = [], 0
         try:
-            for piece in self.placed.place.read(name):
-                pieces.append(piece)
-                size += len(piece)
-                if size > _LARGEST:
-                    raise InvalidInput(f"{name} is larger than {_LARGEST >> 20} MB.")
+            return read_small(self.placed.place, name)
         except NotFound:
             return None
-        return b"".join(pieces)
 
     def _history(self) -> Subject:
         """The run and the experiment that made it."""

@@ -9,7 +9,7 @@ import mlpack
 from mlpack.errors import InvalidInput, NotFound
 from mlpack.registry.lineage import lineage
 from mlpack.registry.origins import versions_of
-from mlpack.registry.provenance import Environment, environment_of, place_of, split_requirement
+from mlpack.registry.provenance import Environment, environment_of, source_of, split_requirement
 from mlpack.tests.registry.two_versions import (  # noqa: F401 - fixtures
     FIRST,
     SECOND,
@@ -204,7 +204,7 @@ def test_back_from_a_run_or_a_script(client, made):  # noqa: F811 - the fixture
     ],
 )
 def test_where_a_dataset_came_from(source, place):
-    assert place_of(Dataset("d", "1", "x", source)) == place
+    assert source_of(Dataset("d", "1", "x", source)) == place
 
 
 def test_an_environment():
