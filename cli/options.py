@@ -50,6 +50,23 @@ def trust_from(trust: bool, trusted_types: tuple[str, ...]) -> Trust:
     return Trust(everything=trust, types=frozenset(trusted_types))
 
 
+def environment_options(command: F) -> F:
+    """Accept what MLflow's commands are told of environments; hidden, as there is only one here."""
+    manager = click.option("--env-manager", hidden=True, expose_value=False, callback=_only_local)
+    no_conda = click.option("--no-conda", is_flag=True, hidden=True, expose_value=False)
+    return manager(no_conda(command))
+
+
+def _only_local(ctx: click.Context, param: click.Parameter, value: str | None) -> None:
+    if value not in (None, "local"):
+        raise click.BadParameter(
+            "models run in the environment of mlpack itself (local). build-docker makes an image "
+            "with the model's own.",
+            ctx,
+            param,
+        )
+
+
 def examples(*lines: str) -> str:
     """An epilog that shows worked examples, one a line, unwrapped."""
     return "\b\nExamples:\n" + "\n".join(f"  {line}" for line in lines)

@@ -6,7 +6,14 @@ from typing import Any
 
 import click
 
-from .options import examples, model_uri_option, parse_json_option, trust_from, trust_options
+from .options import (
+    environment_options,
+    examples,
+    model_uri_option,
+    parse_json_option,
+    trust_from,
+    trust_options,
+)
 
 
 @click.command(
@@ -46,6 +53,7 @@ from .options import examples, model_uri_option, parse_json_option, trust_from, 
     help="Inference parameters, inline or @file.",
 )
 @trust_options
+@environment_options
 def predict(
     model_uri: str,
     input_path: str,

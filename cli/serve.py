@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from .options import examples, trust_from, trust_options
+from .options import environment_options, examples, trust_from, trust_options
 
 
 def _size(ctx: click.Context, param: click.Parameter, value: str | None) -> int | None:
@@ -151,6 +151,7 @@ def _size(ctx: click.Context, param: click.Parameter, value: str | None) -> int 
     help="Most that captures take up; the oldest go.  [default: 1024]",
 )
 @trust_options
+@environment_options
 def serve(
     model_uri: tuple[str, ...], trust: bool, trusted_types: tuple[str, ...], **options: Any
 ) -> None:

@@ -10,6 +10,7 @@ import argparse
 import os
 import re
 import sys
+import warnings
 from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -56,6 +57,8 @@ def main(argv: list[str] | None = None) -> None:
     """Parse, serve, and say errors in one line; ``MLPACK_DEBUG=1`` shows the trace."""
     options = _parser().parse_args(argv)
     debug = os.environ.get("MLPACK_DEBUG", "") not in ("", "0")
+    if not debug:
+        warnings.showwarning = _show_warning  # type: ignore[assignment]
     try:
         _serve(options)
     except MlpackError as error:
@@ -64,6 +67,12 @@ def main(argv: list[str] | None = None) -> None:
         sys.exit(f"error: {' '.join(error.message.split())}")
     except KeyboardInterrupt:
         sys.exit(130)
+
+
+def _show_warning(message: Warning | str, *_where: object) -> None:
+    """A warning as one line, without the place in our code."""
+    if sys.stderr is not None:
+        sys.stderr.write(f"warning: {' '.join(str(message).split())}\n")
 
 
 def _serve(options: argparse.Namespace) -> None:
@@ -83,6 +92,8 @@ def _sources(models: list[str] | None) -> list[ModelSource]:
     named = os.environ.get("MLPACK_MODEL_NAME", "")
     registered = re.fullmatch(r"models:/([A-Za-z0-9][A-Za-z0-9._-]{0,99})/(\d+)", named)
     texts = models or (os.environ.get("MLPACK_MODEL_PATH") or _MODEL).split(",")
+    if texts == [_MODEL] and not Path(_MODEL).exists():
+        raise InvalidInput(f"There is no model in {_MODEL}; say where one is: --model FOLDER.")
     digests = dict(
         name_and_uri(text) for text in os.environ.get("MLPACK_MODEL_DIGEST", "").split(",") if text
     )

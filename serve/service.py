@@ -10,6 +10,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Mapping
 
+from ..errors import InvalidInput
 from .body import receive
 from .exchange import Answer, Exchange
 from .process import Lifecycle
@@ -32,7 +33,8 @@ class Service(Lifecycle):
         tell: gets what the shadow answered, for metrics; whoever makes the routes sets it.
 
     Raises:
-        InvalidInput: the settings route to a model that is not served.
+        InvalidInput: the settings route to a model that is not served, or by a header without
+            a route.
     """
 
     def __init__(self, scorers: Mapping[str, Scorer], settings: ServeSettings) -> None:
@@ -45,6 +47,10 @@ class Service(Lifecycle):
         self.shadow: Shadow | None = None
         if settings.route:
             self.router = Router(self.scorers, parse_route(settings.route), settings.route_by)
+        elif settings.route_by:
+            raise InvalidInput(
+                "--route-by says which requests of a --route go together; give that, too."
+            )
         if settings.shadow:
             shadow = known(settings.shadow, self.scorers)
             self.shadow = Shadow(shadow, lambda exchange, answer: self.tell(exchange, answer))

@@ -95,6 +95,11 @@ def test_the_same_header_goes_to_the_same_model(two):
     assert len({ask(app) for _ in range(100)}) == 2  # without it: chance
 
 
+def test_a_header_without_a_route_is_refused_as_it_would_do_nothing(two, client):
+    with pytest.raises(InvalidInput, match="--route-by"):
+        client(two, route_by="X-User")
+
+
 def test_no_weight_no_request(two):
     router = Router(two, {"a": 0.0, "b": 1.0})
     assert {router.choose(Exchange({})).name for _ in range(500)} == {"b"}
