@@ -100,12 +100,12 @@ def _as_described(place: ArtifactStore, path: str, model: LoggedModel | None) ->
     if model is None or not model.digest:
         return None
     name = f"{path}/{MLMODEL}" if path else MLMODEL
-    if place.size(name) > _LARGEST_DESCRIPTOR:
-        return None
-    raw = b"".join(place.read(name))
     try:
+        if place.size(name) > _LARGEST_DESCRIPTOR:
+            return None
+        raw = b"".join(place.read(name))
         described = Model.from_dict(yaml_text.load(raw, MLMODEL)).files
-    except BadModel:
+    except (BadModel, InvalidInput, NotFound):  # damaged, a link, gone
         return None
     files = {str(key): str(value) for key, value in described.items()}
     files[MLMODEL] = f"sha256:{hashlib.sha256(raw).hexdigest()}"

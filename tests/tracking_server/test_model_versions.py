@@ -276,6 +276,20 @@ def test_a_weight_that_was_changed_is_not_registered(named):
     assert named.get("model-versions/search")["model_versions"] == []
 
 
+@pytest.mark.parametrize("damage", ["gone", "link"])
+def test_a_model_without_its_descriptor_is_not_registered(named, tmp_path, damage):
+    """Nor as one that nobody can vouch for, as there is a record of what it was."""
+    model = logged(named, mlpack_digest=digest(SUMS))
+    file = tmp_path / f"mlruns/0/models/{model['model_id']}/artifacts/MLmodel"
+    file.unlink()
+    if damage == "link":
+        file.symlink_to("/etc/passwd")
+    given = {"name": "m", "source": f"models:/{model['model_id']}"}
+    for more in ({}, offered(SUMS)):
+        message = named.refused("post", "model-versions/create", 400, STATE, **given, **more)
+        assert "not those that were logged" in message and "passwd" not in message
+
+
 def test_a_pipe_among_the_files_holds_nobody(named, tmp_path):
     """A thread of the server that opens it would wait for ever."""
     model = logged(named)
