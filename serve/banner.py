@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shlex
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from ..flavors.schema import ColSpec, TensorSpec
@@ -24,16 +25,20 @@ def banner(
     name: str,
     scheme: str = "http",
     needs_token: bool = False,
+    path: str = "/invocations",
+    others: Sequence[str] = (),
 ) -> str:
     """The text to print once the server answers.
 
     Args:
-        model: the loaded model.
+        model: the loaded model, of several the first.
         host: the address that the server listens on.
         port: likewise.
         name: how the user calls the model.
         scheme: http or https.
         needs_token: whether requests need one.
+        path: where this model answers.
+        others: names of further models.
     """
     url = f"{scheme}://{_reachable(host)}:{port}"
     flavors = [flavor for flavor in model.metadata.flavors if flavor != "python_function"]
@@ -44,10 +49,11 @@ def banner(
         f"  model      {_printable(name)}",
         f"  flavor     {_printable(', '.join(flavors) or 'pyfunc')}",
         *_signature_lines(model.signature),
+        *([_line("beside it", f"{', '.join(others)}: see {url}/models")] if others else []),
         "",
         "  Try it:",
         "",
-        f"    {curl_line(url, model, needs_token)}",
+        f"    {curl_line(url + path, model, needs_token)}",
         "",
         "  Ctrl-C stops it.",
         "",
@@ -56,12 +62,12 @@ def banner(
 
 
 def curl_line(url: str, model: LoadedModel, needs_token: bool = False) -> str:
-    """A command that gets a prediction, from the model's own example if it has one.
+    """A command that gets a prediction at an address, from the model's example if it has one.
 
     A long example is cut to its first row; one that is still long is sent from its file.
     """
     token = ' -H "Authorization: Bearer $TOKEN"' if needs_token else ""
-    target = f"curl {url}/invocations{token} -H 'Content-Type: application/json' -d"
+    target = f"curl {url}{token} -H 'Content-Type: application/json' -d"
     file = example_file(model)
     payload = example_request(model) or {"dataframe_records": [{"column": "value"}]}
     for body in (payload, first_row(payload)):

@@ -151,7 +151,16 @@ def _serve(
     host, port = listener.getsockname()[:2]
     scheme = "http" if certificate is None else "https"
     welcome = (
-        banner(service.default.model, host, port, uri, scheme, watching.auth is not None)
+        banner(
+            service.default.model,
+            host,
+            port,
+            uri,
+            scheme,
+            watching.auth is not None,
+            service.path_of(service.default),
+            list(service.scorers)[1:],
+        )
         if settings.banner
         else ""
     )

@@ -62,6 +62,11 @@ class Service(Lifecycle):
         """The model that answers where none is named."""
         return next(iter(self.scorers.values()))
 
+    def path_of(self, scorer: Scorer) -> str:
+        """The address at which it is always this model that answers."""
+        alone = scorer is self.default and self.router is None
+        return "/invocations" if alone else f"/models/{scorer.name}/invocations"
+
     @property
     def ready(self) -> bool:
         """See the class."""

@@ -11,7 +11,7 @@ from mlpack.flavors.signature import ModelSignature
 from mlpack.serve.banner import banner, curl_line
 from mlpack.serve.codecs import decode
 
-URL = "http://127.0.0.1:5000"
+URL = "http://127.0.0.1:5000/invocations"
 
 
 @pytest.fixture
@@ -32,7 +32,7 @@ def model(fake_model, tmp_path):
 def body_of(line):
     """What a shell hands to curl after -d."""
     words = shlex.split(line)
-    assert words[:2] == ["curl", f"{URL}/invocations"]
+    assert words[:2] == ["curl", URL]
     assert words[2:5] == ["-H", "Content-Type: application/json", "-d"]
     (body,) = words[5:]
     return body
@@ -115,6 +115,12 @@ def test_the_banner_says_what_is_served_where(model, people):
     assert "threshold=0.5" in text
     assert "Ctrl-C" in text
     assert "http://[::1]:80" in banner(model(), "::", 80, "m")
+
+
+def test_of_several_models_the_others_are_named_and_the_line_is_the_firsts(model):
+    text = banner(model(), "h", 80, "m", path="/models/a/invocations", others=["b", "c"])
+    assert "b, c: see http://h:80/models" in text
+    assert "curl http://h:80/models/a/invocations -H" in text
 
 
 def test_a_wide_signature_is_cut(model):

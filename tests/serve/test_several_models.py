@@ -100,6 +100,13 @@ def test_a_header_without_a_route_is_refused_as_it_would_do_nothing(two, client)
         client(two, route_by="X-User")
 
 
+def test_where_it_is_always_the_same_model_that_answers(two):
+    service, routed = Service(two, ServeSettings()), Service(two, ServeSettings(route="b=1"))
+    assert service.path_of(two["a"]) == "/invocations"
+    assert service.path_of(two["b"]) == "/models/b/invocations"
+    assert routed.path_of(two["a"]) == "/models/a/invocations"
+
+
 def test_no_weight_no_request(two):
     router = Router(two, {"a": 0.0, "b": 1.0})
     assert {router.choose(Exchange({})).name for _ in range(500)} == {"b"}
