@@ -60,6 +60,7 @@ class ThreadedWorker(gthread.ThreadWorker):  # type: ignore[misc]
         self.in_flight = InFlight(self.app.request_timeout, patience=self.app.patience)
         self.closer = Closer()
         self.arriving: dict[gthread.TConn, float] = {}  # until when, the oldest first
+        self.taken = 0  # requests that the pool has or that wait for it; the main loop's own count
         util.write_error = self.write_error
         wsgi.Response = one_packet.Response
         super().init_process()
@@ -216,17 +217,23 @@ class ThreadedWorker(gthread.ThreadWorker):  # type: ignore[misc]
         beside it, and so is what is refused; a health check must not wait for the model.
         """
         bound = self.app.max_queue
-        conn.refused = bound is not None and self.waiting_for_threads >= bound
+        conn.refused = bound is not None and self.taken >= self.cfg.threads + bound
         asks = bound is not None and not self.cfg.is_ssl and arrival.only_asks(conn)
         conn.aside = conn.refused or asks
         pool = self.aside if conn.aside else self.tpool
         if conn.refused and pool._work_queue.qsize() >= _MOST_ASIDE:
             self._refuse(conn)
             return
+        self.taken += not conn.aside
         done = pool.submit(self.handle, conn)
         done.add_done_callback(
             lambda done: self.method_queue.defer(self.finish_request, conn, done)
         )
+
+    def finish_request(self, conn: gthread.TConn, done: Any) -> None:
+        """In the main loop, when a thread is done with a connection for now."""
+        self.taken -= not conn.aside
+        super().finish_request(conn, done)
 
     def _refuse(self, conn: gthread.TConn) -> None:
         """Without having read the request."""

@@ -184,6 +184,16 @@ def test_beyond_the_bound_it_is_429_at_once_while_all_threads_are_busy(obedient,
 
 
 @pytest.mark.server
+def test_where_nothing_may_wait_free_threads_still_take_what_comes(obedient, tmp_path):
+    options = ["--workers", "1", "--threads", "2", "--max-queue", "0"]
+    with Server(obedient, tmp_path, *options) as server:
+        both = [send(server, "sleep3") for _ in range(2)]
+        assert server.order("x")[0] == 429
+        assert [connection.getresponse().status for connection in both] == [200, 200]
+        eventually(lambda: server.order("x")[0] == 200)
+
+
+@pytest.mark.server
 def test_health_checks_wait_for_no_model_nor_for_slow_clients(obedient, tmp_path):
     with Server(obedient, tmp_path, "--workers", "1", "--threads", "2") as server:
         busy = [send(server, "sleep3") for _ in range(4)]
