@@ -17,7 +17,7 @@ _ORIGIN = re.compile(r"https?://[a-z0-9.\-]+(:[0-9]{1,5})?|https?://\[[0-9a-f:.]
 _METHODS = "GET, HEAD, POST"
 _HEADERS = (
     "Accept, Authorization, Content-Encoding, Content-Type, Inference-Header-Content-Length, "
-    "Traceparent, Tracestate, X-Request-Id"
+    "Traceparent, Tracestate, X-Mlpack-Params, X-Request-Id, X-Request-Timeout"
 )
 _EXPOSED = (
     "Inference-Header-Content-Length, Retry-After, X-Mlpack-Ignored-Columns, X-Mlpack-Model, "

@@ -55,7 +55,13 @@ def test_a_preflight_is_answered():
     assert answer.status == 204
     assert headers["Access-Control-Allow-Origin"] == SITE
     assert "POST" in headers["Access-Control-Allow-Methods"]
-    for name in ("Authorization", "Content-Type", "Traceparent"):
+    for name in (
+        "Authorization",
+        "Content-Type",
+        "Traceparent",
+        "X-Mlpack-Params",
+        "X-Request-Timeout",
+    ):
         assert name in headers["Access-Control-Allow-Headers"]
     answer, headers = ask(Cors([SITE], with_auth=True), method="OPTIONS")
     assert answer is None, "a plain OPTIONS is no preflight"
