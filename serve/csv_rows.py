@@ -12,7 +12,8 @@ import csv
 import io
 import json
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from itertools import chain, islice
 from typing import TYPE_CHECKING, Any
 
 from ..errors import InvalidInput
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from ..flavors.signature import ModelSignature
 
 _MISSING = frozenset({"", "NA", "N/A", "NaN", "nan", "null", "NULL", "None"})
+_AT_ONCE = 1000  # rows
 _BOOLEANS = {"true": True, "false": False, "1": True, "0": False}
 
 
@@ -40,20 +42,33 @@ def parse(body: bytes | str, signature: ModelSignature | None, *, header: bool =
     """
     rows = _rows(body)
     schema = signature.inputs if signature is not None else None
-    if not rows:
+    first = next(rows, None)
+    if first is None:
         raise InvalidInput("The CSV is empty.")
-    head = rows[0] if header else None
-    rows = rows[1:] if header else rows
-    if not rows:
+    head = first if header else None
+    columns = _columns(rows if header else chain([first], rows), len(first), 2 if header else 1)
+    if not columns[0]:
         raise InvalidInput("There are no rows to score: the CSV has only a header.")
-    width = len(head or rows[0])
-    for line, row in enumerate(rows, 2 if header else 1):
-        if len(row) != width:
-            raise InvalidInput(f"CSV row {line} has {len(row)} cells, expected {width}.")
-    names = _names(head, width, schema)
+    names = _names(head, len(first), schema)
     specs = _specs(schema)
-    columns = zip(*rows, strict=True)
     return Table(names, [_column(c, specs.get(n)) for n, c in zip(names, columns, strict=True)])
+
+
+def _columns(rows: Iterator[list[str]], width: int, line: int) -> list[list[str]]:
+    """The cells by column.
+
+    Rows are turned a few at a time: a list for each of many short ones is a hundred times their
+    text.
+    """
+    columns: list[list[str]] = [[] for _ in range(width)]
+    while several := list(islice(rows, _AT_ONCE)):
+        for line, row in enumerate(several, line):  # noqa: B020 - it counts on
+            if len(row) != width:
+                raise InvalidInput(f"CSV row {line} has {len(row)} cells, expected {width}.")
+        line += 1
+        for column, cells in zip(columns, zip(*several, strict=True), strict=True):
+            column.extend(cells)
+    return columns
 
 
 def _names(header: list[str] | None, width: int, schema: Schema | None) -> Sequence[str | int]:
@@ -68,15 +83,16 @@ def _names(header: list[str] | None, width: int, schema: Schema | None) -> Seque
     return [known.get(name, name) for name in header]
 
 
-def _rows(body: bytes | str) -> list[list[str]]:
+def _rows(body: bytes | str) -> Iterator[list[str]]:
     """All lines but blank ones, as lists of cells."""
     csv.field_size_limit(sys.maxsize)  # base64 cells are long; the body's limit is what counts
     try:
         text = body if isinstance(body, str) else body.decode("utf-8")
-        reader = csv.reader(io.StringIO(text.removeprefix("\ufeff"), newline=""), strict=True)
-        return [row for row in reader if row]
     except UnicodeDecodeError as error:
         raise InvalidInput(f"The CSV is not UTF-8: byte {error.start} is invalid.") from None
+    reader = csv.reader(io.StringIO(text.removeprefix("\ufeff"), newline=""), strict=True)
+    try:
+        yield from filter(None, reader)
     except csv.Error as error:
         raise InvalidInput(f"The CSV cannot be read: {error} (line {reader.line_num}).") from None
 

@@ -1,6 +1,7 @@
 """CSV by the signature's types, and by looks without one."""
 
 import math
+import tracemalloc
 
 import pytest
 
@@ -124,3 +125,13 @@ def test_broken_csv_is_refused_in_words(body, says):
 def test_a_long_cell_and_a_byte_order_mark():
     sig = signature(a="string")
     assert read("\ufeffa\n" + "x" * 300_000 + "\n", sig)[0]["a"] == "x" * 300_000
+
+
+def test_many_short_rows_take_little_more_memory_than_their_text():
+    body = b"a\n" * 100_000
+    tracemalloc.start()
+    try:
+        assert csv_rows.parse(body, None).columns[0] == ["a"] * 99_999
+        assert tracemalloc.get_traced_memory()[1] < 25 * len(body), "a list for each: 90 times"
+    finally:
+        tracemalloc.stop()
