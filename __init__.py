@@ -144,6 +144,7 @@ _LENT = {
         ),
         "mlpack.evaluation",
     ),
+    ("flavors", "get_model_info"): "mlpack.registry.info",
     **{
         (module, name): "mlpack.registry.client"
         for module in ("tracking", "tracking.client")

@@ -157,7 +157,7 @@ class Recording:
             self.warn(problem)
         return {_PREFIX + key: value for key, value in found.items()}
 
-    def _log_model(self, model: Any, name: str, params: Mapping[str, Any]) -> str:
+    def _log_model(self, model: Any, name: str, params: Mapping[str, Any]) -> str | None:
         """Log a trained estimator; returns its id."""
         from ..fluent import log_model
 

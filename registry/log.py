@@ -27,11 +27,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class ModelInfo:
-    """What `log_model` returns.
+    """What `log_model` returns, and `get_model_info` for models from anywhere.
 
     Attributes:
         model_uri: ``models:/m-<id>``; loads it anywhere against the same store.
-        model_id: ``m-<32 hex>``.
+        model_id: ``m-<32 hex>``; None for a folder that was only saved, as the four below.
         run_id: the run that logged it.
         name: the name within the run: ``runs:/<run_id>/<name>`` is the model, too.
         artifact_path: where its files are.
@@ -41,11 +41,11 @@ class ModelInfo:
     """
 
     model_uri: str
-    model_id: str
-    run_id: str
-    name: str
-    artifact_path: str
-    digest: str
+    model_id: str | None
+    run_id: str | None
+    name: str | None
+    artifact_path: str | None
+    digest: str | None
     model: Model
     registered_model_version: int | None = None
 
@@ -65,7 +65,7 @@ class ModelInfo:
         return self.model.metadata
 
     @property
-    def model_uuid(self) -> str:
+    def model_uuid(self) -> str | None:
         """The same as ``model_id``; MLflow's older name for it."""
         return self.model_id
 

@@ -37,7 +37,7 @@ def test_names_of_mlflow():
         "from mlpack.artifacts import download_artifacts",
         "from mlpack.sklearn import autolog",
         "from mlpack.data import from_pandas",
-        "from mlpack.models import infer_signature, evaluate",
+        "from mlpack.models import infer_signature, evaluate, get_model_info",
         "import mlpack.autolog.sklearn; mlpack.autolog(disable=True)",
     ],
 )
@@ -104,3 +104,23 @@ def test_pictures_over_the_steps():
     picture = mlpack.artifacts.load_image(f"runs:/{run.info.run_id}/{small}")
     assert picture.size == (256, 128)
     assert mlpack.get_run(run.info.run_id).data.tags["mlflow.loggedImages"] == "True"
+
+
+def test_what_is_known_of_a_model(mlruns, iris_model):
+    class Same(mlpack.pyfunc.PythonModel):
+        def predict(self, context, model_input, params=None):
+            return model_input
+
+    with mlpack.start_run() as run:
+        logged = mlpack.pyfunc.log_model(
+            python_model=Same(), name="m", registered_model_name="churn", metadata={"a": 1}
+        )
+    for address in (logged.model_uri, f"runs:/{run.info.run_id}/m", "models:/churn/1"):
+        info = mlpack.models.get_model_info(address)
+        assert (info.run_id, info.model_id, info.name) == (run.info.run_id, logged.model_id, "m")
+        assert info.metadata == {"a": 1} and info.digest == logged.digest
+    assert info.registered_model_version == 1
+    saved = mlpack.models.get_model_info(iris_model)
+    assert saved.signature is not None and saved.run_id is saved.digest is None
+    with pytest.raises(NotFound):
+        mlpack.models.get_model_info("models:/nobody/1")
