@@ -122,6 +122,12 @@ class HotRoutes:
                 observer(exchange, answer)
             except Exception:  # what is only watched must not suffer from the watching
                 log.exception("An observer failed")
+        # its frames hold the exchange, which holds it: left so, the body would stay until the
+        # collector comes by
+        error: BaseException | None = exchange.error
+        while error is not None:
+            error.__traceback__ = None
+            error = error.__context__
 
 
 class _Stream:

@@ -1,5 +1,8 @@
 """The dict of routes in front of Flask: who is asked, who is told, what goes out."""
 
+import gc
+import weakref
+
 import pytest
 from flask import Flask
 
@@ -127,3 +130,29 @@ def test_an_observer_that_fails_harms_nobody(app, hot, told):
     hot.add("GET", "/x", lambda exchange: Answer(b"1"))
     assert app.test_client().get("/x").status_code == 200
     assert len(told) == 1
+
+
+def test_a_failed_request_leaves_nothing_for_the_collector(app, hot):
+    """Its body may be of a hundred megabytes, and the collector comes by when it likes."""
+
+    class Large:
+        pass
+
+    seen = []
+
+    def fail(exchange):
+        large = exchange.facts["rows"] = Large()
+        seen.append(weakref.ref(large))
+        try:
+            raise ValueError("inner")
+        except ValueError:
+            raise InvalidInput("outer") from None
+
+    hot.add("GET", "/x", fail)
+    client = app.test_client()
+    gc.disable()
+    try:
+        assert client.get("/x").status_code == 400
+        assert seen[0]() is None
+    finally:
+        gc.enable()
