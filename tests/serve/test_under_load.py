@@ -342,6 +342,8 @@ def test_a_model_that_hangs_costs_a_worker_not_the_service(obedient, tmp_path):
     with Server(obedient, tmp_path, *options) as server:
         pid = server.order("pid")[1]["predictions"]
         hangs = send(server, "sleep300")
+        at_work = b"mlpack_requests_in_flight 2"  # the other one asks for the metrics
+        eventually(lambda: at_work in server.request("GET", "/metrics")[1])
         waits = send(server, "x")
         assert hangs.getresponse().status == 504
         assert waits.getresponse().status in (503, 504)
