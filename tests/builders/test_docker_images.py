@@ -114,6 +114,13 @@ def test_answers_read_only_without_rights_as_any_user(hardened: Any, iris_model:
         f"{address(hardened)}/invocations", body, {"Content-Type": "application/json"}
     )
     assert json.load(urllib.request.urlopen(request)) == {"predictions": [0, 0]}
+    columns = json.load(urllib.request.urlopen(f"{address(hardened)}/v2/models/model"))["inputs"]
+    inputs = [{**column, "shape": [1], "data": [1.5]} for column in columns]
+    infer = f"{address(hardened)}/v2/models/model/infer"
+    answer = json.load(urllib.request.urlopen(infer, json.dumps({"inputs": inputs}).encode()))
+    assert answer["outputs"][0]["shape"] == [1]
+    for path in ("/", "/metrics", "/openapi.json", "/web/page.js", "/web/page.css"):
+        assert urllib.request.urlopen(f"{address(hardened)}{path}").read()
     request.data = b"{"
     with pytest.raises(urllib.error.HTTPError) as caught:
         urllib.request.urlopen(request)
