@@ -37,8 +37,10 @@ _ASIDE = 4
 _MOST_ASIDE = 1000
 # How long a client may take between two calls and keep its thread, in milliseconds.
 _PAUSE = 2
-# While stopping: how long an idle connection stays, in case its next request is on its way.
+# How long an idle connection stays, in case its next request is on its way: while stopping, and
+# in a worker that is only being replaced, whose clients have no reason to expect an end.
 _LINGER = 0.2
+_LINGER_REPLACED = 2.0
 
 
 class ThreadedWorker(gthread.ThreadWorker):  # type: ignore[misc]
@@ -306,22 +308,22 @@ class ThreadedWorker(gthread.ThreadWorker):  # type: ignore[misc]
         super().notify()
 
     def _cap_keepalive(self, deadline: float) -> None:
-        """Called once when the worker begins to stop: let no silent client delay it."""
+        """Called once when the worker begins to stop: let no silent client delay it for long."""
         self._forget_given_up()
-        for conn in self.pending_conns:
-            conn.timeout = 0
-        self.murder_pending()
         if self.stopping:
             self._close_the_door()
-        super()._cap_keepalive(min(deadline, gthread.time.monotonic() + _LINGER))
-        until = time.monotonic() + _LINGER
+        linger = _LINGER if self.stopping else _LINGER_REPLACED
+        until = time.monotonic() + linger
+        super()._cap_keepalive(min(deadline, until))
+        for conn in self.pending_conns:
+            conn.timeout = min(conn.timeout, until)
         self.arriving = {conn: min(due, until) for conn, due in self.arriving.items()}
 
         def cut() -> None:
             self.in_flight.cut_heads()
             self.method_queue.defer(_nothing)  # the main loop shall see to those that arrive
 
-        timer = threading.Timer(_LINGER, cut)
+        timer = threading.Timer(linger, cut)
         timer.daemon = True
         timer.start()
 
@@ -337,8 +339,6 @@ class ThreadedWorker(gthread.ThreadWorker):  # type: ignore[misc]
             while self.accept(listener):
                 pass
             listener.close()
-        for conn in self.pending_conns:
-            conn.timeout = time.monotonic() + _LINGER
 
     def _forget_given_up(self) -> None:
         """Stopping waits while there are connections; not for those of stuck threads alone."""

@@ -25,6 +25,9 @@ def client(made):  # noqa: F811 - the fixture
     return mlpack.MlpackClient()
 
 
+only_folder = pytest.mark.parametrize("any_store", ["folder"], indirect=True)
+
+
 def numbers(found):
     return [version.version for version in found]
 
@@ -99,9 +102,8 @@ def test_a_run_that_was_deleted_is_said_to_be(client, made):  # noqa: F811 - the
     assert numbers(versions_of(client, dataset=made.data)) == [2, 1]
 
 
+@only_folder  # removes files of the store itself
 def test_parts_that_are_gone_are_said_to_be(client, made, tmp_path):  # noqa: F811 - the fixture
-    if made.store != "folder":
-        pytest.skip("removes files of the store itself")
     version = client.get_model_version(made.name, 1)
     shutil.rmtree(client.get_logged_model(version.model_id).artifact_location)
     found = lineage(client, f"{made.name}/1")
@@ -116,9 +118,8 @@ def test_parts_that_are_gone_are_said_to_be(client, made, tmp_path):  # noqa: F8
     assert found.to_dict()["run"] == {"run_id": made.runs[0]}
 
 
+@only_folder  # changes files of the store itself
 def test_files_that_changed_are_said_to_have(client, made):  # noqa: F811 - the fixture
-    if made.store != "folder":
-        pytest.skip("changes files of the store itself")
     model = client.get_logged_model(client.get_model_version(made.name, 1).model_id)
     with open(f"{model.artifact_location}/requirements.txt", "a") as file:
         file.write("evil==1\n")
@@ -149,9 +150,9 @@ def test_a_name_and_a_digest_are_of_one_dataset(client, made):  # noqa: F811 - t
     assert versions_of(client, dataset=f"{made.data}@{rows.digest}") == []
 
 
+# MLflow's server searches models by other things only
+@pytest.mark.parametrize("any_store", ["folder", "server"], indirect=True)
 def test_back_from_a_dataset_that_only_a_metric_names(client, made):  # noqa: F811 - the fixture
-    if made.store == "mlflow":
-        pytest.skip("MLflow's server searches models by other things only")
     model_id = client.get_model_version(made.name, 2).model_id
     client.log_metric(
         made.runs[1], "auc", 0.5, model_id=model_id, dataset_name="held out", dataset_digest="d7"

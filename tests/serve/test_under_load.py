@@ -266,6 +266,22 @@ def test_workers_are_replaced_after_so_many_requests_and_no_request_is_lost(obed
 
 
 @pytest.mark.server
+def test_who_was_connected_to_a_worker_that_is_replaced_is_served(obedient, tmp_path):
+    options = ["--workers", "1", "--max-requests", "1"]
+    head = b"POST /invocations HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+    head += b"Content-Length: 19\r\n\r\n"
+    with Server(obedient, tmp_path, *options) as server, server.connect() as half:
+        half.sendall(head)
+        silent = server.connection()
+        silent.connect()
+        pid = server.order("pid")[1]["predictions"]
+        half.sendall(b'{"inputs": ["pid"]}')
+        silent.request("POST", "/invocations", '{"inputs": ["pid"]}', JSON)
+        assert half.makefile("rb").read().endswith(b"%d}" % pid)
+        assert json.loads(silent.getresponse().read()) == {"predictions": pid}
+
+
+@pytest.mark.server
 def test_whatever_was_sent_before_a_stop_is_answered(obedient, tmp_path):
     """In a thread, in line for one, or not even accepted yet."""
     with Server(obedient, tmp_path, "--workers", "1", "--threads", "2") as server:
