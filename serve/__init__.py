@@ -14,7 +14,7 @@ imports anything else of the package. A request's way down, and the files on it:
                      trace_context
     which model      service, routing
     one model        scoring: bytes in, bytes out. batching, merge, probe: together with others
-    bytes to data    codecs chooses; json_forms, fast_json, csv_rows, npy, positions,
+    bytes to data    codecs chooses; json_forms, fast_json, simd_json, csv_rows, npy, positions,
                      arrow, arrow_sizes, arrow_columns, parquet, parquet_pages
     data to bytes    answers chooses; encode: JSON; columns: tables
     v2               v2: its routes; v2_tensors: on the wire; v2_schemas: against signatures

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from ..errors import InvalidInput
 from ..flavors.table import Table
-from . import fast_json
+from . import fast_json, simd_json
 
 if TYPE_CHECKING:
     from ..flavors.signature import ModelSignature
@@ -43,6 +43,8 @@ def parse(body: bytes | str, signature: ModelSignature | None) -> tuple[Any, dic
     Raises:
         InvalidInput: it is not JSON, not an object, or not one of the forms.
     """
+    if type(body) is bytes and (table := simd_json.read(body, signature)) is not None:
+        return table, None
     payload = fast_json.loads(body, signature) if type(body) is bytes else None
     return split_payload(loads(body) if payload is None else payload, signature)
 
