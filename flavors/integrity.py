@@ -116,7 +116,7 @@ def verify(folder: Path, model: Model, files: Mapping[str, str] | None = None) -
             problems.append(f"{name} differs")
     if problems:
         raise ModelChanged(
-            f"The model at {folder} was changed after it was saved: {_list(problems)}. "
+            f"The model at {folder} was changed after it was saved: {listed(problems)}. "
             "Get an intact copy of it, or save it again."
         )
 
@@ -148,7 +148,7 @@ def verify_digest(
         problems = _differences_by_descriptor(folder, files)
     raise ModelChanged(
         f"The model at {folder} is not the one that was recorded when it was logged or registered: "
-        f"{_list(problems)}. Get an intact copy of it, or log it again."
+        f"{listed(problems)}. Get an intact copy of it, or log it again."
     )
 
 
@@ -199,6 +199,7 @@ def _files(folder: Path, below: str = "") -> Iterator[str]:
                 raise BadModel(f"{folder / name} is a {what}; a model's files must be its own.")
 
 
-def _list(problems: list[str]) -> str:
+def listed(problems: list[str]) -> str:
+    """The first few of them, and how many more there are."""
     more = len(problems) - _SHOWN
     return ", ".join(problems[:_SHOWN]) + (f" and {more} more" if more > 0 else "")

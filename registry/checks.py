@@ -60,16 +60,21 @@ def files_of(place: ArtifactStore) -> dict[str, str]:
     found: dict[str, str] = {}
 
     def read(path: str) -> None:
-        sha = hashlib.sha256()
-        for piece in place.read(path):
-            sha.update(piece)
-        found[path] = f"sha256:{sha.hexdigest()}"
+        found[path] = streamed_checksum(place, path)
 
     names = [entry.path for entry in place.walk("")]
     if NOTE_OF_MLFLOW in names and is_only_a_note(place.read):
         names.remove(NOTE_OF_MLFLOW)
     in_parallel(read, names, _AT_A_TIME)
     return dict(sorted(found.items()))
+
+
+def streamed_checksum(place: ArtifactStore, path: str) -> str:
+    """The checksum of one file, read piece by piece from wherever it is."""
+    sha = hashlib.sha256()
+    for piece in place.read(path):
+        sha.update(piece)
+    return f"sha256:{sha.hexdigest()}"
 
 
 def described(place: ArtifactStore) -> Model:
@@ -81,9 +86,18 @@ def described(place: ArtifactStore) -> Model:
     return _parsed(read_small(place, MLMODEL))
 
 
-def described_files(place: ArtifactStore) -> dict[str, str]:
-    """What a model's own descriptor says of its files, with the checksum of the descriptor."""
-    raw = read_small(place, MLMODEL)
+def described_files(place: ArtifactStore, descriptor: str = MLMODEL) -> dict[str, str]:
+    """What a model's own descriptor says of its files, with the checksum of the descriptor.
+
+    Args:
+        place: where it is.
+        descriptor: its path there.
+
+    Raises:
+        NotFound: it is not there.
+        BadModel: it is damaged, or larger than descriptors are.
+    """
+    raw = read_small(place, descriptor)
     own = {MLMODEL: f"sha256:{hashlib.sha256(raw).hexdigest()}"}
     return {str(name): str(sha) for name, sha in _parsed(raw).files.items()} | own
 
@@ -123,16 +137,14 @@ def check_unchanged(
     Raises:
         ModelChanged: they differ; the message names them.
     """
-    from ..flavors.integrity import differences
+    from ..flavors.integrity import differences, listed
     from ..flavors.integrity import digest as digest_of
 
     if digest_of(files) == digest:
         return
     problems = differences(files, recorded) if len(recorded) > 1 else []
     problems = problems or [f"{MLMODEL} differs"]
-    more = len(problems) - _SHOWN
-    shown = ", ".join(problems[:_SHOWN]) + (f" and {more} more" if more > 0 else "")
     raise ModelChanged(
-        f"The files of {called} were changed since the model was logged: {shown}. It is not "
-        "registered; log it again."
+        f"The files of {called} were changed since the model was logged: {listed(problems)}. It "
+        "is not registered; log it again."
     )

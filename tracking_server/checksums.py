@@ -8,7 +8,6 @@ client's word only if that digest says the same.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
@@ -32,8 +31,6 @@ MOST_BYTES = 16 << 30  # that are read while a client waits
 # and that are read although the descriptor says what they are: on this machine, and elsewhere
 QUICK_BYTES = (4 << 30, 256 << 20)
 _MOST_FILES = 100_000
-_LARGEST_DESCRIPTOR = 16 << 20
-_SHOWN = 5
 
 Files = dict[str, str]
 
@@ -50,6 +47,8 @@ def files_of(service: Service, source: Source, offered: Mapping[str, str]) -> Fi
         ModelChanged: the files are not those that were logged, or that the client has seen.
         StorageUnavailable: their place does not answer now.
     """
+    from ..flavors.integrity import listed
+
     if source.copied is not None:
         return service.registry.get_files(source.copied.name, source.copied.version) or None
     model = source.whole_model
@@ -72,7 +71,7 @@ def files_of(service: Service, source: Source, offered: Mapping[str, str]) -> Fi
     differing = sorted(name for name in {*offered, *found} if offered.get(name) != found.get(name))
     if offered and differing:
         raise ModelChanged(
-            f"The files that the server has differ from yours: {_list(differing)}. Upload them "
+            f"The files that the server has differ from yours: {listed(differing)}. Upload them "
             "again, then register the model."
         )
     return found
@@ -87,28 +86,22 @@ def _vouches(model: LoggedModel | None, files: Mapping[str, str]) -> bool:
 
 def _named(files: Files, recorded: Mapping[str, str], model: LoggedModel) -> str:
     """Which files differ, as far as somebody knows what they were."""
-    from ..flavors.integrity import differences
+    from ..flavors.integrity import differences, listed
 
-    return f": {_list(differences(files, recorded))}" if _vouches(model, recorded) else ""
+    return f": {listed(differences(files, recorded))}" if _vouches(model, recorded) else ""
 
 
 def _as_described(place: ArtifactStore, path: str, model: LoggedModel | None) -> Files | None:
     """What the model's own descriptor says, if the digest on record is of that."""
-    from ..flavors import yaml_text
-    from ..flavors.descriptor import MLMODEL, Model
+    from ..flavors.descriptor import MLMODEL
+    from ..registry.checks import described_files
 
     if model is None or not model.digest:
         return None
-    name = f"{path}/{MLMODEL}" if path else MLMODEL
     try:
-        if place.size(name) > _LARGEST_DESCRIPTOR:
-            return None
-        raw = b"".join(place.read(name))
-        described = Model.from_dict(yaml_text.load(raw, MLMODEL)).files
-    except (BadModel, InvalidInput, NotFound):  # damaged, a link, gone
+        files = described_files(place, f"{path}/{MLMODEL}" if path else MLMODEL)
+    except (BadModel, InvalidInput, NotFound):  # damaged, a link, gone, too large
         return None
-    files = {str(key): str(value) for key, value in described.items()}
-    files[MLMODEL] = f"sha256:{hashlib.sha256(raw).hexdigest()}"
     return files if _vouches(model, files) else None
 
 
@@ -141,18 +134,11 @@ def _checksum(place: ArtifactStore, path: str) -> str:
     """Of a file on this machine it may be known already."""
     from ..artifacts.local import LocalArtifacts
     from ..flavors.integrity import checksum
+    from ..registry.checks import streamed_checksum
 
     if isinstance(place, LocalArtifacts):
         try:
             return checksum(place.fetch(path))
         except OSError:
             raise StorageFailed(f"The file {path!r} cannot be read.") from None
-    known = hashlib.sha256()
-    for piece in place.read(path):
-        known.update(piece)
-    return f"sha256:{known.hexdigest()}"
-
-
-def _list(names: list[str]) -> str:
-    more = len(names) - _SHOWN
-    return ", ".join(names[:_SHOWN]) + (f" and {more} more" if more > 0 else "")
+    return streamed_checksum(place, path)
