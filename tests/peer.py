@@ -5,6 +5,7 @@ Tests get the Python of the newest generation as the fixture `peer_python`.
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import socket
@@ -15,6 +16,7 @@ import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 _NAMES = {1: ("MLPACK_PEER1_PYTHON", ".venv-peer-1"), 2: ("MLPACK_PEER2_PYTHON", ".venv-peer-2")}
 _NEWEST = ("MLPACK_PEER_PYTHON", ".venv-peer")
@@ -38,6 +40,27 @@ def peer_python(generation: int = 3) -> str:
         f"does not exist. `make test` makes it, or set {variable} to a Python that has "
         f"mlflow {generation} and scikit-learn."
     )
+
+
+def answer_of(python: str, script: str, asked: Any, folder: Path) -> Any:
+    """What a script in the peer's Python prints last, as JSON, when it is asked something in JSON.
+
+    Args:
+        python: of the peer.
+        script: its text; reads standard input.
+        asked: what it reads.
+        folder: where it works.
+    """
+    done = subprocess.run(
+        [python, "-c", script],
+        input=json.dumps(asked),
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=folder,
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    return json.loads(done.stdout.splitlines()[-1])
 
 
 @contextmanager

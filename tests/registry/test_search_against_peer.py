@@ -5,8 +5,6 @@ What the peer refuses and we take is listed (`GENEROUS`).
 
 from __future__ import annotations
 
-import json
-import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +13,7 @@ import pytest
 from mlpack.errors import InvalidInput
 from mlpack.registry.entities import By
 from mlpack.registry.sql.store import SqlRegistry
+from mlpack.tests.peer import answer_of
 from mlpack.tracking.sql.store import SqlStore
 
 # name, its tags, and of each version the source, the run and the tags
@@ -204,16 +203,7 @@ print(json.dumps(answers))
 
 @pytest.mark.peer
 def test_finds_what_the_peer_finds(peer_python: str, tmp_path: Path) -> None:
-    done = subprocess.run(
-        [peer_python, "-c", _PEER],
-        input=json.dumps({"models": MODELS, "cases": CASES}),
-        capture_output=True,
-        text=True,
-        check=False,
-        cwd=tmp_path,
-    )
-    assert done.returncode == 0, done.stderr[-2000:]
-    theirs = json.loads(done.stdout.splitlines()[-1])
+    theirs = answer_of(peer_python, _PEER, {"models": MODELS, "cases": CASES}, tmp_path)
     search = _ours(tmp_path / "ours")
     failures = []
     for (kind, text, order), their in zip(CASES, theirs, strict=True):

@@ -6,15 +6,14 @@ purpose (`DIFFERENT`).
 
 from __future__ import annotations
 
-import json
 import math
-import subprocess
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from mlpack.errors import InvalidInput
+from mlpack.tests.peer import answer_of
 from mlpack.tracking.entities import Dataset, DatasetInput, Metric, Param, RunTag
 from mlpack.tracking.sql.store import SqlStore
 
@@ -188,16 +187,7 @@ print(json.dumps(answers))
 
 @pytest.mark.peer
 def test_finds_what_the_peer_finds(peer_python: str, tmp_path: Path) -> None:
-    done = subprocess.run(
-        [peer_python, "-c", _PEER],
-        input=json.dumps({"runs": RUNS, "cases": CASES}),
-        capture_output=True,
-        text=True,
-        check=False,
-        cwd=tmp_path,
-    )
-    assert done.returncode == 0, done.stderr[-2000:]
-    theirs = json.loads(done.stdout.splitlines()[-1])
+    theirs = answer_of(peer_python, _PEER, {"runs": RUNS, "cases": CASES}, tmp_path)
     search = _ours(tmp_path / "ours")
     failures = []
     for (text, order), their in zip(CASES, theirs, strict=True):
