@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from ..tracking.entities import PagedList
+from ..tracking.lookup import all_pages
 from .client import MlpackClient
 from .entities import ModelVersion, RegisteredModel
 
@@ -32,7 +33,7 @@ def search_registered_models(
     def page(count: int, token: str | None) -> PagedList:
         return client.search_registered_models(filter_string, count, order_by, token)
 
-    return _collect(page, max_results, _MODELS)
+    return all_pages(page, max_results, _MODELS)
 
 
 def search_model_versions(
@@ -55,7 +56,7 @@ def search_model_versions(
     def page(count: int, token: str | None) -> PagedList:
         return client.search_model_versions(filter_string, count, order_by, token)
 
-    return _collect(page, max_results, _VERSIONS)
+    return all_pages(page, max_results, _VERSIONS)
 
 
 def set_model_version_tag(
@@ -68,17 +69,3 @@ def set_model_version_tag(
 ) -> None:
     """Set or overwrite a tag of a version."""
     MlpackClient().set_model_version_tag(name, version, key, value, note=note)
-
-
-def _collect(
-    page: Callable[[int, str | None], PagedList], most: int | None, size: int
-) -> list[Any]:
-    found: list[Any] = []
-    token = None
-    while most is None or len(found) < most:
-        got = page(size if most is None else min(size, most - len(found)), token)
-        found += got
-        token = got.token
-        if token is None:
-            break
-    return found

@@ -76,7 +76,7 @@ def search_runs(
     def page(some: int, token: str | None) -> PagedList:
         return client.search_runs(where, filter_string, run_view_type, some, order_by, token)
 
-    found = _all_pages(page, max_results)
+    found = all_pages(page, max_results)
     if not as_frame:
         return found
     from .frame import runs_to_frame
@@ -159,7 +159,7 @@ def search_experiments(
             ViewType(view_type), some, filter_string or "", _words(order_by), token
         )
 
-    return _all_pages(page, max_results)
+    return all_pages(page, max_results)
 
 
 # --- logged models ---
@@ -202,7 +202,7 @@ def search_logged_models(
             where, filter_string or "", some, _words(order_by), token
         )
 
-    found = _all_pages(page, max_results)
+    found = all_pages(page, max_results)
     if not as_frame:
         return found
     import pandas as pd
@@ -240,11 +240,20 @@ def _wants_frame(output_format: str | None) -> bool:
     return output_format != "list" and has_pandas
 
 
-def _all_pages(page: Callable[[int, str | None], PagedList], most: int | None) -> list[Any]:
+def all_pages(
+    page: Callable[[int, str | None], PagedList], most: int | None, size: int = _PAGE
+) -> list[Any]:
+    """What a search finds, from as many pages as it takes.
+
+    Args:
+        page: gives one, for at most so many results and the token of the page before.
+        most: at most so many in all; None: all.
+        size: of a page.
+    """
     found: list[Any] = []
     token = None
     while most is None or len(found) < most:
-        got = page(_PAGE if most is None else min(_PAGE, most - len(found)), token)
+        got = page(size if most is None else min(size, most - len(found)), token)
         found += got
         token = got.token
         if token is None:
