@@ -4,6 +4,7 @@ VENV   := .venv
 PEER   := .venv-peer
 PEER1  := .venv-peer-1
 PEER2  := .venv-peer-2
+CLOUDS := .venv-clouds
 BIN    := $(VENV)/bin
 
 .PHONY: help demo test test-fast lint format bench lock clean
@@ -14,11 +15,12 @@ help:            ## this list
 demo: $(VENV)/.demo  ## train a classifier, log it, serve it, build its image, call the container
 	@PATH="$(CURDIR)/$(BIN):$$PATH" sh examples/demo.sh
 
-test: $(VENV)/.dev $(PEER)/.done $(PEER1)/.done $(PEER2)/.done .cache/azurite/.done  ## every test: units, real servers, the peer both ways, containers
+test: $(VENV)/.dev $(PEER)/.done $(PEER1)/.done $(PEER2)/.done $(CLOUDS)/.done .cache/azurite/.done  ## every test: units, real servers, the peer both ways, containers
 	@$(BIN)/python .ci/require.py
 	MLPACK_PEER_PYTHON="$(CURDIR)/$(PEER)/bin/python" \
 	MLPACK_PEER1_PYTHON="$(CURDIR)/$(PEER1)/bin/python" \
-	MLPACK_PEER2_PYTHON="$(CURDIR)/$(PEER2)/bin/python" $(BIN)/python -m pytest -n auto --dist loadfile $(ARGS)
+	MLPACK_PEER2_PYTHON="$(CURDIR)/$(PEER2)/bin/python" \
+	MLPACK_CLOUDS_PYTHON="$(CURDIR)/$(CLOUDS)/bin/python" $(BIN)/python -m pytest -n auto --dist loadfile $(ARGS)
 
 test-fast: $(VENV)/.dev  ## the unit tests alone, which need no engine and no server
 	$(BIN)/python -m pytest -n auto -m "not docker and not peer and not server and not fresh_env and not db and not cloud" $(ARGS)
@@ -46,9 +48,11 @@ lock: $(VENV)/.dev  ## write the lock files anew (hashes, no addresses)
 	for generation in 1 2; do \
 	  $(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	    --no-header --group pyproject.toml:peer-$$generation -o requirements-peer-$$generation.lock; done
+	$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+	  --no-header --group pyproject.toml:clouds -o requirements-clouds.lock
 
 clean:           ## remove what make made (never mlruns/)
-	rm -rf $(VENV) $(PEER) $(PEER1) $(PEER2) .cache build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) $(PEER) $(PEER1) $(PEER2) $(CLOUDS) .cache build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache
 
 # --- virtual environments: made once, made again when a lock changes -----------------------------
 $(VENV)/bin/python:
@@ -97,6 +101,13 @@ $(PEER1)/.done: requirements-peer-1.lock | $(VENV)/.dev
 
 $(PEER2)/.done: requirements-peer-2.lock | $(VENV)/.dev
 	$(peer)
+
+# Independent clients and servers of the clouds: SageMaker's SDK, KServe's models, an ECR.
+$(CLOUDS)/.done: requirements-clouds.lock | $(VENV)/.dev
+	@echo "Installing independent clients of the clouds in $(@D) (for the tests of deploy targets) …"
+	@$(BIN)/uv venv -q --clear --python 3.11 $(@D)
+	@$(BIN)/uv pip install -q --python $(@D)/bin/python --require-hashes -r $<
+	@touch $@
 
 # Speaks Azure Blob; a Node program.
 .cache/azurite/.done:
