@@ -187,6 +187,10 @@ class BuildFailed(MlpackError):
     """An image could not be built."""
 
 
+class RegistryFailed(MlpackError):
+    """A container registry refused, or broke off."""
+
+
 class DeployFailed(MlpackError):
     """A deployment could not be made, or did not become healthy."""
 

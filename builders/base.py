@@ -7,8 +7,23 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
-Part = Literal["base", "dependencies", "runtime", "model"]
-PARTS: tuple[Part, ...] = ("base", "dependencies", "runtime", "model")
+Part = Literal["base", "system", "dependencies", "runtime", "model"]
+PARTS: tuple[Part, ...] = ("base", "system", "dependencies", "runtime", "model")
+Compression = Literal["gzip", "zstd", "none"]
+
+
+@dataclass(frozen=True)
+class Output:
+    """Where an image goes.
+
+    Attributes:
+        kind: a Docker engine, the registry in the image's name, an OCI image layout (a folder),
+            or a file for ``docker load``.
+        path: the folder or file.
+    """
+
+    kind: Literal["engine", "registry", "layout", "archive"]
+    path: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -20,7 +35,8 @@ class BuildSpec:
         name: the image's name and optional tag, such as ``churn`` or ``registry/churn:2``.
         base_image: what the image starts from; None takes ``python:<minor>-slim`` with the
             Python that saved the model.
-        platform: ``linux/amd64`` and the like; None takes the engine's own.
+        platforms: ``linux/amd64`` and the like; none takes the engine's or this machine's own,
+            several make one image index.
         requirements: a file that replaces the model's own requirements.
         build_args: environment variables for the installation step alone.
         index_url: the package index to use in place of the machine's configured one; may hold
@@ -34,6 +50,11 @@ class BuildSpec:
         registered_version: its number.
         trust: the user vouches for the folder as it is now.
         keep_mlflow: install mlflow if the model's requirements name it.
+        system_packages: Debian packages to install below everything else.
+        lock: a lock file to install from, in place of the one that is kept for this model.
+        locked: refuse to build when the lock is missing or out of date, rather than make it.
+        compression: of the layers that are made here.
+        outputs: where the image goes; none is the engine.
         no_cache: build every layer anew.
         pull: ask the registry for a newer base image first.
     """
@@ -41,7 +62,7 @@ class BuildSpec:
     model: Path
     name: str
     base_image: str | None = None
-    platform: str | None = None
+    platforms: Sequence[str] = ()
     requirements: Path | None = None
     build_args: Mapping[str, str] = field(default_factory=dict)
     index_url: str | None = None
@@ -53,8 +74,18 @@ class BuildSpec:
     registered_version: int | None = None
     trust: bool = False
     keep_mlflow: bool = False
+    system_packages: Sequence[str] = ()
+    lock: Path | None = None
+    locked: bool = False
+    compression: Compression = "gzip"
+    outputs: Sequence[Output] = ()
     no_cache: bool = False
     pull: bool = False
+
+    @property
+    def platform(self) -> str | None:
+        """The only platform, None when none is named."""
+        return self.platforms[0] if self.platforms else None
 
 
 @dataclass(frozen=True)
@@ -90,11 +121,19 @@ class Layer:
         part: which.
         size: bytes, unpacked.
         cached: taken from an earlier build.
+        digest: of the layer as it is stored, where that is known.
+        stored: bytes as it is stored (compressed), where that is known.
+        content: what it holds, in a few words.
+        sent: bytes that went to a registry; 0 when it had them.
     """
 
     part: Part
     size: int
     cached: bool
+    digest: str | None = None
+    stored: int | None = None
+    content: str = ""
+    sent: int | None = None
 
 
 @dataclass(frozen=True)
@@ -106,10 +145,16 @@ class BuiltImage:
         id: the image's id.
         size: bytes, unpacked, base included.
         base_image: what it starts from.
-        layers: in the order base, dependencies, runtime, model.
+        layers: from the base up.
         model_digest: what the container checks the model against; None if nobody vouched.
         notices: what the user should know about it.
         seconds: how long the build took.
+        builder: that made it.
+        digest: what the name leads to in a registry or layout: of the manifest, or of the index
+            of several platforms; None where only an engine knows the image.
+        platforms: that it runs on.
+        lock: digest of the lock that the dependencies came from.
+        outputs: where it went, in words: ``docker engine``, ``registry.example/churn:2``, a path.
     """
 
     name: str
@@ -120,6 +165,11 @@ class BuiltImage:
     model_digest: str | None
     notices: tuple[str, ...]
     seconds: float
+    builder: str = "docker"
+    digest: str | None = None
+    platforms: tuple[str, ...] = ()
+    lock: str | None = None
+    outputs: tuple[str, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """For ``--json``."""

@@ -18,6 +18,7 @@ from ..flavors.staging import storage_failed
 from .base import BuildSpec
 from .dockerfile import Recipe, render
 from .indexes import Indexes, find_indexes, secret_parts, without_credentials
+from .oci.spec import Platform
 from .requirements import Requirements, read_requirements
 from .runtime_wheel import runtime_files, runtime_requirements
 from .tar_stream import Entry, write_entries
@@ -35,7 +36,6 @@ _REFERENCE = re.compile(
     r"(?::\w[\w.-]{0,127})?(?:@sha256:[0-9a-f]{64})?"
 )
 _IMAGE_ID = re.compile(r"sha256:[0-9a-f]{64}")
-_PLATFORM = re.compile(r"[a-z0-9]+/[a-z0-9_]+(/v\d+)?")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
@@ -155,8 +155,8 @@ def check_spec(spec: BuildSpec) -> None:
     check_image_name(spec.name)
     if spec.base_image is not None and not _IMAGE_ID.fullmatch(spec.base_image):
         _check_reference(spec.base_image, "base image")
-    if spec.platform is not None and not _PLATFORM.fullmatch(spec.platform):
-        raise InvalidInput(f"{spec.platform!r} is not a platform such as linux/amd64.")
+    for platform in spec.platforms:
+        Platform.parse(platform)
     for name in spec.build_args:
         if not _VARIABLE.fullmatch(name):
             raise InvalidInput(f"{name!r} is not the name of a build argument (NAME=VALUE).")

@@ -176,8 +176,9 @@ def _layers(image: Any, log: BuildLog) -> tuple[Layer, ...]:
     """Sizes by part: the newest entries of the history are our steps, FROM left out."""
     steps = log.steps[1:]
     history = image.history()
-    sizes = dict.fromkeys(PARTS, 0)
+    present = [part for part in PARTS if part == "base" or part in steps]
+    sizes = dict.fromkeys(present, 0)
     for entry, part in zip(history, reversed(steps), strict=False):
         sizes[part] += int(entry["Size"])
     sizes["base"] += sum(int(entry["Size"]) for entry in history[len(steps) :])
-    return tuple(Layer(part, sizes[part], part not in log.built) for part in PARTS)
+    return tuple(Layer(part, sizes[part], part not in log.built) for part in present)

@@ -66,7 +66,9 @@ def build_options(command: F) -> F:
     return command
 
 
-def make_spec(model_uri: str, name: str, **options: Any) -> BuildSpec:
+def make_spec(
+    model_uri: str, name: str, *, platform: str | None = None, **options: Any
+) -> BuildSpec:
     """Find the model, and put the options into the builder's form."""
     from ..builders.base import BuildSpec
     from ..registry.resolve import resolve
@@ -75,6 +77,7 @@ def make_spec(model_uri: str, name: str, **options: Any) -> BuildSpec:
     return BuildSpec(
         model=found.path,
         name=name,
+        platforms=tuple(platform.split(",")) if platform else (),
         expected_digest=found.digest,
         expected_files=found.files,
         registered_name=found.name,

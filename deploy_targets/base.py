@@ -50,18 +50,26 @@ class Plan:
     """What a deployment would do.
 
     Attributes:
-        action: ``create``, or ``update`` when the name exists.
+        action: ``create``, ``update`` when the name exists, ``none`` when it is so already.
         steps: one line each, in order.
-        details: exactly what would be sent, JSON-like.
+        details: exactly what would be sent, JSON-like; no secrets.
+        paid: what costs money while it runs, one line each: ``2 × ml.m5.large, until deleted``.
+            What is listed here is made only after the user agreed.
     """
 
-    action: Literal["create", "update"]
+    action: Literal["create", "update", "none"]
     steps: Sequence[str]
     details: Mapping[str, Any]
+    paid: Sequence[str] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """For ``--json``."""
-        return {"action": self.action, "steps": list(self.steps), "details": dict(self.details)}
+        return {
+            "action": self.action,
+            "steps": list(self.steps),
+            "details": dict(self.details),
+            "paid": list(self.paid),
+        }
 
 
 @dataclass(frozen=True)
@@ -137,8 +145,22 @@ class DeployTarget(Protocol):
             DeployFailed: the new one does not answer; the old one still does.
         """
 
-    def delete(self, name: str, report: Report = ...) -> None:
-        """Remove a deployment."""
+    def rollback(self, name: str, report: Report = ...) -> Deployment:
+        """Put back what ran before the last update.
+
+        Raises:
+            InvalidState: there is nothing before it.
+            DeployFailed: it does not answer; what ran goes on.
+        """
+
+    def delete(self, name: str, report: Report = ..., *, force: bool = False) -> None:
+        """Remove a deployment, and all that mlpack made for it.
+
+        Args:
+            name: the deployment's name.
+            report: called with what happens.
+            force: remove it although its tags do not say that mlpack made it.
+        """
 
     def list(self) -> Sequence[Deployment]:
         """Everything that mlpack deployed there, by name."""

@@ -120,7 +120,7 @@ class LocalTarget:
             container = replacing.replace(client, old, request, options, image)
             return _describe(container)
 
-    def delete(self, name: str, report: Report = ignore) -> None:
+    def delete(self, name: str, report: Report = ignore, *, force: bool = False) -> None:
         """See `DeployTarget.delete`."""
         with lock(name), containers.engine() as client:
             replacing.put_right(client, name)

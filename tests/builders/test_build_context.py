@@ -181,8 +181,8 @@ def test_the_message_for_capital_letters() -> None:
     [
         {"base_image": "python:3.11\nRUN curl x"},
         {"base_image": "--platform=x y"},
-        {"platform": "linux"},
-        {"platform": "linux/amd64 x"},
+        {"platforms": ["linux"]},
+        {"platforms": ["linux/amd64 x"]},
         {"build_args": {"A B": "1"}},
         {"build_args": {"FTP_PROXY": "1"}},
         {"build_args": {"ftp_proxy": "1"}},

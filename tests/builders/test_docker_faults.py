@@ -145,7 +145,7 @@ def test_a_base_image_without_python(model: Path, docker_engine: Any) -> None:
 def test_a_platform_that_the_base_image_is_not_for(model: Path, base: Base) -> None:
     """The engine is asked for the right one at once; it would take the wrong one and fail late."""
     other = "linux/s390x"
-    spec = BuildSpec(model, "mlpack-test/bad", base_image=base.name, platform=other)
+    spec = BuildSpec(model, "mlpack-test/bad", base_image=base.name, platforms=[other])
     seen: list[Progress] = []
     with pytest.raises(BuildFailed, match=f"{base.name} for {other} .*could not be fetched"):
         DockerBuilder().build(spec, seen.append)

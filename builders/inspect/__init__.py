@@ -1,0 +1,1 @@
+"""What is in a finished image: explanation, verification, bill of materials."""

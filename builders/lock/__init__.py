@@ -1,0 +1,1 @@
+"""From requirements to exact, hashed versions for one platform, and to the files of them."""

@@ -1,0 +1,115 @@
+"""One image of one platform, wherever its blobs are, and what a build hands on."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, BinaryIO, Protocol
+
+from .spec import Descriptor, Platform
+
+
+class Blobs(Protocol):
+    """Where an image's blobs come from: the cache, a layout, an archive, an engine, a registry."""
+
+    def open(self, blob: Descriptor) -> AbstractContextManager[BinaryIO]:
+        """The blob's bytes, as they are stored (compressed).
+
+        Whoever reads to the end has them checked against the digest.
+
+        Raises:
+            NotFound: it is not there.
+            InvalidInput: its bytes do not have its digest.
+        """
+
+
+@dataclass(frozen=True)
+class Image:
+    """An image of one platform.
+
+    Attributes:
+        descriptor: of the manifest; its platform is set.
+        manifest: the manifest's bytes, exactly.
+        config: the configuration's bytes, exactly.
+        blobs: where the layers come from.
+    """
+
+    descriptor: Descriptor
+    manifest: bytes
+    config: bytes
+    blobs: Blobs
+
+    @cached_property
+    def layers(self) -> tuple[Descriptor, ...]:
+        """From the base up."""
+        return tuple(Descriptor.from_dict(each) for each in json.loads(self.manifest)["layers"])
+
+    @cached_property
+    def config_descriptor(self) -> Descriptor:
+        """Of the configuration."""
+        return Descriptor.from_dict(json.loads(self.manifest)["config"])
+
+    @cached_property
+    def settings(self) -> Mapping[str, Any]:
+        """The configuration, parsed: ``config``, ``rootfs``, ``history``, …"""
+        found: dict[str, Any] = json.loads(self.config)
+        return found
+
+    @property
+    def diff_ids(self) -> tuple[str, ...]:
+        """Digests of the unpacked layers, in the order of `layers`."""
+        return tuple(self.settings["rootfs"]["diff_ids"])
+
+    @property
+    def labels(self) -> Mapping[str, str]:
+        """Of the configuration."""
+        return dict((self.settings.get("config") or {}).get("Labels") or {})
+
+    @property
+    def platform(self) -> Platform:
+        """What it runs on."""
+        return self.descriptor.platform or Platform.from_dict(self.settings)
+
+
+@dataclass(frozen=True)
+class Attachment:
+    """Something about an image, pushed beside it as a referrer (an SBOM).
+
+    Attributes:
+        subject: the manifest that it is about.
+        artifact_type: what it is, such as ``application/vnd.cyclonedx+json``.
+        content: its bytes.
+        annotations: of its manifest.
+    """
+
+    subject: Descriptor
+    artifact_type: str
+    content: bytes
+    annotations: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """All that one build made.
+
+    Attributes:
+        name: name and tag.
+        images: one a platform.
+        index: the bytes of the image index; None when there is one image alone.
+        attachments: what is pushed beside it.
+    """
+
+    name: str
+    images: tuple[Image, ...]
+    index: bytes | None = None
+    attachments: tuple[Attachment, ...] = ()
+
+    @property
+    def digest(self) -> str:
+        """What the name leads to: the index if there is one, else the only manifest."""
+        from .spec import sha256
+
+        return sha256(self.index) if self.index is not None else self.images[0].descriptor.digest

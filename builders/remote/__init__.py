@@ -1,0 +1,1 @@
+"""Images in registries: references, credentials, pull, push, referrers."""
