@@ -98,9 +98,10 @@ def tree(found: Lineage) -> Node:
     if found.run_id:
         _add_run(root, found)
     _add_environment(root, found)
-    for what, made in (("image", found.images), ("deployment", found.deployments)):
-        for one in made:
-            _add(root, f"{what}: {one}")
+    for image in found.images:
+        _add_use(root, f"image: {image.get('reference')}", image, "digest", "platforms")
+    for one in found.deployments:
+        _add_use(root, f"deployment: {one.get('target')}/{one.get('name')}", one, "status")
     return root
 
 
@@ -116,6 +117,13 @@ def _title(found: Lineage) -> str:
 
 def _add(node: Node, text: str | None) -> Node | None:
     return None if text is None else node.add(clean(text))
+
+
+def _add_use(root: Node, title: str, use: dict[str, Any], *shown: str) -> None:
+    """An image or a deployment: what it is, then when and by whom."""
+    told = [use[name] for name in (*shown, "when", "by") if use.get(name)]
+    words = [" ".join(map(str, each)) if isinstance(each, list) else str(each) for each in told]
+    _add(root, ", ".join([title, *words]))
 
 
 def _add_model(root: Node, found: Lineage) -> None:

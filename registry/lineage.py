@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from .provenance import Code, DatasetUse, Environment, code_of, dataset_of, environment_of
 from .subject import Subject, look_up
+from .uses import deployments_of, images_of
 
 if TYPE_CHECKING:
     from ..tracking.entities import Experiment, LoggedModel, Run
@@ -32,8 +33,8 @@ class Lineage:
         code: that the run ran.
         environment: what the model needs to be installed.
         digest: of all its files, on record.
-        images: built of it.
-        deployments: of it.
+        images: built of it, as they were recorded (see `uses`), the newest first.
+        deployments: of it, as they were recorded, the newest first.
         run_id: of the run, also when it is gone.
         model_id: of the logged model, also when it is gone.
         gone: "run", "model", "experiment" or "files" -> what has become of it.
@@ -49,8 +50,8 @@ class Lineage:
     code: Code = field(default_factory=Code)
     environment: Environment | None = None
     digest: str | None = None
-    images: list[Any] = field(default_factory=list)
-    deployments: list[Any] = field(default_factory=list)
+    images: list[dict[str, Any]] = field(default_factory=list)
+    deployments: list[dict[str, Any]] = field(default_factory=list)
     run_id: str | None = None
     model_id: str | None = None
     gone: dict[str, str] = field(default_factory=dict)
@@ -127,6 +128,8 @@ def lineage_of(subject: Subject) -> Lineage:
             subject.requirements, described.pyfunc.get("python_version") if described else None
         ),
         digest=(version.digest if version else None) or (model.digest if model else None),
+        images=images_of(subject),
+        deployments=deployments_of(subject),
         run_id=subject.run_id,
         model_id=subject.model_id,
         gone=subject.gone,
