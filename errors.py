@@ -34,6 +34,10 @@ what to do next. The CLI prints the message as one line; the servers send
 
 from __future__ import annotations
 
+TYPE_CHECKING = False  # `typing` would cost more than all the rest of this file
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
 
 class MlpackError(Exception):
     """Base of every error that mlpack raises on purpose.
@@ -192,7 +196,18 @@ class RegistryFailed(MlpackError):
 
 
 class DeployFailed(MlpackError):
-    """A deployment could not be made, or did not become healthy."""
+    """A deployment could not be made, or did not become healthy.
+
+    Args:
+        reason: why, in one line.
+        log: the last lines that the container wrote.
+        advice: what to try.
+    """
+
+    def __init__(self, reason: str, log: Sequence[str] = (), advice: str = "") -> None:
+        self.reason, self.log, self.advice = reason, tuple(log), advice
+        ending = f"Its log ends:\n{chr(10).join(self.log)}" if self.log else ""
+        super().__init__("\n".join(part for part in (reason, ending, advice) if part))
 
 
 class EngineUnavailable(MlpackError):

@@ -5,23 +5,28 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from typing import Any, Literal, Protocol
 
-from ..builders.base import BuildSpec, Report, ignore
+from ..builders.base import BuildSpec, Progress, Report, ignore
 from ..errors import InvalidInput
 
 __all__ = [
     "DeployRequest",
     "DeployTarget",
     "Deployment",
+    "PlacedTarget",
     "Plan",
     "Prediction",
     "Report",
     "check_name",
     "ignore",
+    "say",
 ]
 
-Status = Literal["healthy", "starting", "unhealthy", "stopped"]
+Status = Literal[
+    "healthy", "starting", "updating", "unhealthy", "failed", "stopped", "deleting", "unknown"
+]
 
 _NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,51}[a-z0-9])?")
 
@@ -36,6 +41,12 @@ class DeployRequest:
         image: the image to build, or the name of one that is there already.
         options: settings of the target, as strings or as read from YAML.
         wait: return only when it answers.
+        builder: what builds the image: ``auto``, ``docker`` or ``oci``; see `builders.choose`.
+        model: the folder of the model, for targets that need no image; None where only an image
+            is known.
+        model_digest: of its files, as the user's own store has it on record.
+        registered_name: of the registered model that it is a version of.
+        registered_version: its number.
     """
 
     name: str
@@ -43,6 +54,11 @@ class DeployRequest:
     image: BuildSpec | str
     options: Mapping[str, Any] = field(default_factory=dict)
     wait: bool = True
+    builder: str = "auto"
+    model: Path | None = None
+    model_digest: str | None = None
+    registered_name: str | None = None
+    registered_version: int | None = None
 
 
 @dataclass(frozen=True)
@@ -50,7 +66,8 @@ class Plan:
     """What a deployment would do.
 
     Attributes:
-        action: ``create``, ``update`` when the name exists, ``none`` when it is so already.
+        action: ``create``, ``update`` when the name exists, ``none`` when it is so already
+            (neither `DeployTarget.create` nor ``update`` is called then).
         steps: one line each, in order.
         details: exactly what would be sent, JSON-like; no secrets.
         paid: what costs money while it runs, one line each: ``2 × ml.m5.large, until deleted``.
@@ -79,13 +96,15 @@ class Deployment:
     Attributes:
         name: its name.
         target: the target's name.
-        status: ``healthy`` when it answers.
+        status: ``healthy`` when it answers; ``starting`` and ``updating`` while the place is at
+            work, ``failed`` when it gave up, ``unhealthy`` when what runs does not answer.
         endpoint: where it answers, None while it does not run.
         model_uri: the address that was deployed.
         model_digest: which bytes, if they were vouched for.
         image: the image it runs.
         created: RFC 3339.
-        details: what only this target has.
+        details: what only this target has; ``image_digest`` and ``place`` (a region, a workspace,
+            a namespace) are recorded in tracking when they are there.
     """
 
     name: str
@@ -115,7 +134,11 @@ class DeployTarget(Protocol):
     """A place where models run.
 
     Every method raises `EngineUnavailable` when the place cannot be reached, and those that take
-    a name `NotFound` when nothing of ours has it.
+    a name `NotFound` when nothing of ours has it. Importing the module of a target, and reading
+    its ``options``, imports no client of the place: the help does that.
+
+    Those that take a name alone look for it in the place that the user's ordinary configuration
+    names (a profile, a context). A target of which that is not all is a `PlacedTarget`.
     """
 
     name: str
@@ -134,8 +157,8 @@ class DeployTarget(Protocol):
 
         Raises:
             AlreadyExists: the name is taken.
-            DeployFailed: it does not answer; the message ends with the end of its log, and
-                nothing is left of it.
+            DeployFailed: it does not answer; says why in one line, with the end of its log and
+                what to try. Nothing is left of it, or what a next try completes.
         """
 
     def update(self, request: DeployRequest, report: Report = ...) -> Deployment:
@@ -181,6 +204,22 @@ class DeployTarget(Protocol):
         """Its log, line by line."""
 
 
+class PlacedTarget(DeployTarget, Protocol):
+    """A target with more than one place to look in: regions, workspaces, namespaces.
+
+    ``mlpack deployments get --target sagemaker -n churn -C region=eu-west-1`` becomes
+    ``get_target("sagemaker", {"region": "eu-west-1"}).get("churn")``. What may be given so are
+    the options that are declared with ``place=True``.
+    """
+
+    def at(self, place: Mapping[str, Any]) -> DeployTarget:
+        """The same target in another place.
+
+        Args:
+            place: the options with ``place=True`` that were given, of the declared types.
+        """
+
+
 def check_name(name: str) -> None:
     """Raises `InvalidInput` unless ``name`` can name a deployment on any target."""
     if not _NAME.fullmatch(name):
@@ -188,3 +227,8 @@ def check_name(name: str) -> None:
             f"{name!r} cannot name a deployment. Use 1 to 53 lower-case letters, digits and "
             "hyphens, no hyphen first or last."
         )
+
+
+def say(report: Report, message: str) -> None:
+    """Tell what is being done now, in one line."""
+    report(Progress("part", message))

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import difflib
+from collections.abc import Mapping
 from importlib.metadata import EntryPoint, entry_points
+from typing import Any
 
 from ..errors import MissingDependency, NotFound
 from .base import DeployTarget
+from .options import read_place
 
 GROUP = "mlpack.deploy_targets"
 
@@ -16,10 +19,16 @@ def target_names() -> list[str]:
     return sorted(_found())
 
 
-def get_target(name: str) -> DeployTarget:
+def get_target(name: str, place: Mapping[str, Any] | None = None) -> DeployTarget:
     """One target.
 
+    Args:
+        name: of it.
+        place: settings that say where to look (a region, a workspace), for calls that take a
+            deployment's name alone; see `base.PlacedTarget`.
+
     Raises:
+        InvalidInput: it has no such settings.
         NotFound: no such target is installed; names the nearest.
         MissingDependency: it is, but not what it needs.
     """
@@ -34,6 +43,10 @@ def get_target(name: str) -> DeployTarget:
         raise MissingDependency(
             f"The deploy target {name!r} cannot be used: {error}. Install what it needs first."
         ) from error
+    if place:
+        read = read_place(target.options, place, name)
+        placed: DeployTarget = target.at(read)  # type: ignore[attr-defined]
+        return placed
     return target
 
 

@@ -1,11 +1,23 @@
 """Options of a target: declared once, read from strings and YAML, listed."""
 
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
 
 import pytest
 
 from mlpack.deploy_targets.local import LocalOptions
-from mlpack.deploy_targets.options import describe_options, option, parse_pairs, read_options
+from mlpack.deploy_targets.options import (
+    REQUIRED,
+    describe_options,
+    option,
+    parse_pairs,
+    read_options,
+    read_place,
+    secrets_of,
+    shown,
+    without_secrets,
+)
 from mlpack.errors import InvalidInput
 
 
@@ -16,6 +28,39 @@ class Sample:
     on: bool = option(False, "a switch")
     mode: str = option("a", "a mode", ("a", "b"))
     env: tuple[str, ...] = option((), "variables")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Variant:
+    name: str = option(REQUIRED, "a name")
+    weight: float = option(1, "its share", minimum=0, maximum=100)
+
+
+@dataclass(frozen=True)
+class Capture:
+    percent: int = option(100, "of requests", minimum=0, maximum=100)
+    to: Path | None = option(None, "where")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cloud:
+    region: str = option(REQUIRED, "where", pattern="[a-z]+-[0-9]", like="here-1", place=True)
+    mode: Literal["a", "b"] = option("a", "which")
+    count: int = option(1, "how many", minimum=1, group="Scaling")
+    share: float = option(0.5, "of it", above=0, group="Scaling")
+    subnets: tuple[str, ...] = option((), "networks", split=",")
+    ports: tuple[int, ...] = option((), "ports", maximum=65535)
+    tags: dict[str, str] = option({}, "of all that is made")
+    traffic: dict[str, int] = option({}, "percent", minimum=0, maximum=100)
+    variants: tuple[Variant, ...] = option((), "several models", group="Traffic")
+    capture: Capture = option(Capture(), "of data")
+    raw: Any = option(None, "passed on as it is")
+    token: str | None = option(None, "to enter", secret=True)
+    env: dict[str, str] = option({}, "variables", secret=True)
+
+
+def cloud(*pairs: str, **given: object) -> Cloud:
+    return read_options(Cloud, {"region": "here-1", **given, **parse_pairs(pairs)}, "cloud")
 
 
 def read(**given: object) -> Sample:
@@ -65,6 +110,114 @@ def test_no_pair(pair: str) -> None:
 
 def test_hyphens_and_underscores_are_one() -> None:
     assert parse_pairs(["a-b=1"]) == {"a_b": "1"}
+
+
+def test_mappings_and_lists_from_a_command_line() -> None:
+    found = cloud(
+        "tags=a=1", "tags=b=x=y", "traffic.blue=90", "subnets=s1, s2", "subnets=s3", "ports=1",
+        "capture.percent=5", "variants=[{name: one, weight: 9}, {name: two}]", "raw={a: [1, 2]}",
+        "env.A.B=1",
+    )  # fmt: skip
+    assert found.tags == {"a": "1", "b": "x=y"}
+    assert found.traffic == {"blue": 90}
+    assert found.subnets == ("s1", "s2", "s3")
+    assert found.ports == (1,)
+    assert found.capture == Capture(5)
+    assert found.variants == (Variant(name="one", weight=9.0), Variant(name="two"))
+    assert found.raw == {"a": [1, 2]}
+    assert found.env == {"A.B": "1"}
+
+
+def test_mappings_and_lists_from_yaml() -> None:
+    found = cloud(
+        "tags.b=2",
+        tags={"a": True},
+        traffic={"blue": 10},
+        variants=[{"name": "one", "weight": 2}],
+        capture={"percent": 3, "to": "/x"},
+    )
+    assert found.tags == {"a": "true", "b": "2"}
+    assert found.traffic == {"blue": 10}
+    assert found.variants == (Variant(name="one", weight=2.0),)
+    assert found.capture == Capture(3, Path("/x"))
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ({"region": "x"}, "write it like here-1"),
+        ({"region": None}, "expected text"),
+        ({"mode": "c"}, "one of a, b"),
+        ({"count": 0}, "must be 1 or more"),
+        ({"count": True}, "expected integer"),
+        ({"share": 0}, "above 0"),
+        ({"share": "nan"}, "above 0"),
+        ({"ports": [80, 70000]}, r"'ports\[1\]' is 70000"),
+        ({"tags": "x"}, "tags=NAME=VALUE"),
+        ({"tags": {"a": [1]}}, "'tags.a'"),
+        ({"traffic": {"blue": 101}}, "'traffic.blue' is 101; it goes from 0 to 100"),
+        ({"traffic": {"blue": "much"}}, "expected integer"),
+        ({"variants": [{"weight": 1}]}, r"needs variants.name \(a name\)"),
+        (
+            {"variants": [{"name": "a"}, {"name": "b", "wieght": 1}]},
+            r"variants\[1\].wieght.*weight",
+        ),
+        ({"variants": "[{"}, "not YAML"),
+        ({"variants": 7}, "must be a mapping"),
+        ({"capture": [1]}, "must be a mapping"),
+        ({"capture": {"percent": 101}}, "'capture.percent' is 101"),
+        ({"capture.prcent": 1}, "Did you mean 'percent'"),
+        ({"mode": {"a": 1}}, "is a mapping; expected text"),
+    ],
+)
+def test_what_is_wrong_deep_within(given: dict[str, object], told: str) -> None:
+    with pytest.raises(InvalidInput, match=told):
+        cloud(**given)
+
+
+def test_what_must_be_given() -> None:
+    with pytest.raises(InvalidInput, match=r"'cloud' needs -C region=… \(where\)"):
+        read_options(Cloud, {}, "cloud")
+
+
+def test_secrets_are_shown_nowhere() -> None:
+    found = cloud("token=hunter22", "env=PASSWORD=swordfish", "count=2")
+    assert "hunter22" not in repr(found)
+    assert "swordfish" not in repr(found)
+    told = shown(found)
+    assert told["token"] == "***"
+    assert told["env"] == {"PASSWORD": "***"}
+    assert told["count"] == 2
+    assert told["capture"] == {"percent": 100}
+    assert "raw" not in told
+    assert without_secrets("no swordfish for hunter22", secrets_of(found)) == "no *** for ***"
+    with pytest.raises(InvalidInput) as raised:
+        cloud(token={"hunter22": 1})
+    assert "hunter22" not in raised.value.message
+
+
+def test_settings_that_say_where() -> None:
+    assert read_place(Cloud, {"region": "there-2"}, "cloud") == {"region": "there-2"}
+    with pytest.raises(InvalidInput, match="write it like"):
+        read_place(Cloud, {"region": "?"}, "cloud")
+    with pytest.raises(InvalidInput, match="no option 'count' that says where"):
+        read_place(Cloud, {"count": 1}, "cloud")
+
+
+def test_options_are_listed_by_group_with_their_parts() -> None:
+    listed = describe_options(Cloud)
+    names = [each.name for each in listed]
+    assert names[:3] == ["region", "mode", "subnets"]
+    assert names[-3:] == ["variants", "variants[].name", "variants[].weight"]
+    found = {each.name: each for each in listed}
+    assert found["region"].required and found["region"].place
+    assert found["count"].group == found["share"].group == "Scaling"
+    assert found["mode"].choices == ("a", "b")
+    assert found["tags"].type == "name=text, may be repeated"
+    assert found["variants"].type == "list of mappings"
+    assert found["variants[].weight"].group == "Traffic"
+    assert found["capture.percent"].default == "100"
+    assert found["token"].secret
 
 
 def test_every_option_of_the_local_target_is_described() -> None:
