@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -12,19 +12,34 @@ from .options import examples, key_values, model_uri_option
 from .output import json_option, print_json
 
 if TYPE_CHECKING:
-    from ..builders.base import BuildSpec, BuiltImage
+    from ..builders.base import BuildSpec, BuiltImage, Output
 
 F = TypeVar("F", bound=Callable[..., Any])
+_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
-_OPTIONS = [
+_CONTENT = [
     click.option(
-        "--base-image", metavar="IMAGE", help="Default: python:<the model's minor version>-slim."
+        "--base-image",
+        metavar="IMAGE",
+        help="A name, layout:DIR or archive:FILE. Default: python:<the model's minor "
+        "version>-slim.",
     ),
-    click.option("--platform", metavar="OS/ARCH", help="Such as linux/amd64 or linux/arm64."),
+    click.option(
+        "--platform",
+        metavar="OS/ARCH[,…]",
+        help="Such as linux/amd64; several, with commas between, make one image for all of them.",
+    ),
     click.option(
         "--requirements",
-        type=click.Path(exists=True, dir_okay=False, path_type=Path),
+        type=_FILE,
         help="Install these instead of the model's own requirements.",
+    ),
+    click.option(
+        "--system-package",
+        "system_packages",
+        multiple=True,
+        metavar="NAME",
+        help="A Debian package that the model needs, such as libgomp1; repeatable.",
     ),
     click.option(
         "--build-arg",
@@ -58,10 +73,45 @@ _OPTIONS = [
     ),
 ]
 
+_WAYS = [
+    click.option(
+        "--lock",
+        type=_FILE,
+        help="Install exactly what this lock file names. Default: one is made, and kept for this "
+        "model.",
+    ),
+    click.option(
+        "--locked", is_flag=True, help="Refuse to build if the lock is missing or out of date."
+    ),
+    click.option(
+        "--compression",
+        type=click.Choice(["gzip", "zstd", "none"]),
+        default="gzip",
+        show_default=True,
+        help="Of layers that are made without an engine. zstd is smaller and faster; engines "
+        "before Docker 23 do not read it.",
+    ),
+    click.option("--no-cache", is_flag=True, help="Build every layer anew."),
+    click.option("--pull", is_flag=True, help="Ask the registry for a newer base image first."),
+]
+
+builder_option = click.option(
+    "--builder",
+    type=click.Choice(["auto", "docker", "oci"]),
+    default="auto",
+    show_default=True,
+    help="docker: through a Docker engine. oci: without one, without root, to the byte the same "
+    "every time. auto: docker when its engine answers and can do what is asked for.",
+)
+
 
 def build_options(command: F) -> F:
-    """The options of everything that makes an image."""
-    for option in reversed(_OPTIONS):
+    """The options of everything that makes an image; read them with `make_spec`."""
+    return _add(_add(command, _WAYS), _CONTENT)
+
+
+def _add(command: F, options: Iterable[Callable[[F], F]]) -> F:
+    for option in reversed([*options]):
         command = option(command)
     return command
 
@@ -77,7 +127,7 @@ def make_spec(
     return BuildSpec(
         model=found.path,
         name=name,
-        platforms=tuple(platform.split(",")) if platform else (),
+        platforms=tuple(each.strip() for each in platform.split(",")) if platform else (),
         expected_digest=found.digest,
         expected_files=found.files,
         registered_name=found.name,
@@ -86,39 +136,88 @@ def make_spec(
     )
 
 
+def parse_output(text: str) -> Output:
+    """``engine``, ``layout:DIR``, ``archive:FILE``, or a path: ``*.tar`` is an archive."""
+    from ..builders.base import Output
+
+    kind, colon, path = text.partition(":")
+    if text == "engine":
+        return Output("engine")
+    if colon and kind in ("layout", "archive") and path:
+        return Output("layout" if kind == "layout" else "archive", Path(path))
+    if not text or (colon and kind in ("layout", "archive", "engine")):
+        raise click.BadParameter(
+            f"{text!r} is not engine, layout:DIR, archive:FILE or a path.", param_hint="'--output'"
+        )
+    return Output("archive" if text.endswith(".tar") else "layout", Path(text))
+
+
 @click.command(
     "build-docker",
     epilog=examples(
         "mlpack build-docker -m runs:/<run_id>/model -n churn",
-        "mlpack build-docker -m models:/churn@champion -n churn",
-        "mlpack build-docker -m ./model -n registry.example/churn:2 --platform linux/amd64",
-        "mlpack build-docker -m ./model -n churn --base-image python:3.11-slim-bookworm --json",
+        "mlpack build-docker -m models:/churn@champion -n registry.example/churn:2 --push",
+        "mlpack build-docker -m ./model -n churn:2 --builder oci --output churn.tar",
+        "mlpack build-docker -m ./model -n churn:2 --builder oci --output layout:./images --check",
+        "mlpack build-docker -m ./model -n registry.example/churn:2 --push "
+        "--platform linux/amd64,linux/arm64",
+        "mlpack build-docker -m ./model -n churn --base-image registry.example/python:3.11 --json",
+        "mlpack build-docker -m ./model -n churn --lock requirements.lock --locked "
+        "--sbom churn.cdx.json",
     ),
 )
 @click.option("-n", "--name", required=True, metavar="NAME[:TAG]", help="The image's name.")
 @model_uri_option
+@builder_option
+@click.option("--push", is_flag=True, help="Put it into the registry that its name begins with.")
+@click.option(
+    "--output",
+    "outputs",
+    multiple=True,
+    metavar="WHERE",
+    help="engine, layout:DIR (an OCI image layout), archive:FILE (for docker load), or a path, "
+    "where *.tar is an archive; repeatable. Default: the engine.",
+)
 @build_options
-@click.option("--no-cache", is_flag=True, help="Build every layer anew.")
-@click.option("--pull", is_flag=True, help="Ask the registry for a newer base image first.")
+@click.option("--check", is_flag=True, help="Build it twice, and compare.")
+@click.option(
+    "--sbom",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Write the bill of materials (CycloneDX) there, too.",
+)
 @json_option
-def build_docker(model_uri: str, name: str, as_json: bool, **options: Any) -> None:
+def build_docker(
+    model_uri: str,
+    name: str,
+    builder: str,
+    push: bool,
+    outputs: tuple[str, ...],
+    check: bool,
+    sbom: Path | None,
+    as_json: bool,
+    **options: Any,
+) -> None:
     """Turn a model into a Docker image that answers on port 8080.
 
     The image runs as a normal user, holds only what scoring needs, and obeys `serve` as
-    SageMaker calls it. A new version of a model rebuilds the last layer only.
+    SageMaker calls it. A new version of a model rebuilds, and pushes, the last layer only.
+    With --builder oci neither a Docker engine nor root is needed.
     """
-    image = build(make_spec(model_uri, name, **options), quiet=as_json)
+    from ..builders.base import Output
+    from .build_summary import summarize
+
+    where = [parse_output(each) for each in outputs]
+    if push:
+        where.append(Output("registry"))
+    spec = make_spec(model_uri, name, outputs=tuple(dict.fromkeys(where)), **options)
+    image = build(spec, quiet=as_json, builder=builder)
     if as_json:
         print_json(image.to_dict())
-        return
-    for layer in image.layers:
-        note = "  cached" if layer.cached else ""
-        click.echo(f"  {layer.part:13}{layer.size / 1e6:9.1f} MB{note}")
-    click.echo(f"Built {image.name} ({image.size / 1e6:.0f} MB) in {image.seconds:.1f} s.")
-    click.echo(f"Run it:  docker run --rm -p 8080:8080 {image.name}")
+    else:
+        summarize(image, spec)
 
 
-def build(spec: BuildSpec, *, quiet: bool) -> BuiltImage:
+def build(spec: BuildSpec, *, quiet: bool, builder: str = "auto") -> BuiltImage:
     """Build an image, with live progress on standard error unless ``quiet``."""
     from ..builders.docker import DockerBuilder
     from .progress import BuildProgress
@@ -143,7 +242,7 @@ def build(spec: BuildSpec, *, quiet: bool) -> BuiltImage:
     help="Must not exist, or be empty.",
 )
 @model_uri_option
-@build_options
+@lambda command: _add(command, _CONTENT)
 def generate_dockerfile(model_uri: str, folder: Path, **options: Any) -> None:
     """Write the Dockerfile and all that it needs to a folder, for a build by other means."""
     from ..builders.context import write_context
