@@ -48,6 +48,8 @@ class BuildSpec:
         expected_files: the checksums that the digest is of, if they are on record, too.
         registered_name: of the registered model that the folder is a version of.
         registered_version: its number.
+        model_id: of the logged model that the folder is, where builds of it are recorded.
+        revision: the commit of git that the run ran that made it.
         trust: the user vouches for the folder as it is now.
         keep_mlflow: install mlflow if the model's requirements name it.
         system_packages: Debian packages to install below everything else.
@@ -72,6 +74,8 @@ class BuildSpec:
     expected_files: Mapping[str, str] = field(default_factory=dict)
     registered_name: str | None = None
     registered_version: int | None = None
+    model_id: str | None = None
+    revision: str | None = None
     trust: bool = False
     keep_mlflow: bool = False
     system_packages: Sequence[str] = ()

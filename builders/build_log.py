@@ -15,9 +15,14 @@ _NOISE = re.compile(r"^( ---> |Removing intermediate container |Successfully (bu
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")  # the engine paints what a step writes to stderr
 _STARTS: dict[str, Part] = {
     "FROM": "base",
+    "COPY system/": "system",
     "COPY install/": "dependencies",
     "COPY runtime/": "runtime",
     "COPY model/": "model",
+}
+_WORK: dict[Part, str] = {
+    "system": "install the system packages",
+    "dependencies": "install the model's requirements",
 }
 
 
@@ -125,7 +130,7 @@ class BuildLog:
                 "`docker builder prune` and `docker image prune` free it."
             )
         if self.error:
-            what = "install the model's requirements" if self._part == "dependencies" else "go on"
+            what = _WORK.get(self._part, "go on")
             return BuildFailed(f"The build could not {what}: {self.error}")
         if "exec format error" in text + last:
             return BuildFailed(

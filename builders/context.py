@@ -4,39 +4,25 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from .. import __version__
-from ..errors import AlreadyExists, BadModel, InvalidInput
+from ..errors import AlreadyExists, InvalidInput
 from ..flavors.staging import storage_failed
 from .base import BuildSpec
 from .dockerfile import Recipe, render
-from .indexes import Indexes, find_indexes, secret_parts, without_credentials
-from .oci.spec import Platform
-from .requirements import Requirements, read_requirements
+from .indexes import without_credentials
+from .labels import Base
+from .prepare import Prepared, prepare
+from .requirements import Requirements
 from .runtime_wheel import runtime_files, runtime_requirements
 from .tar_stream import Entry, write_entries
 
-if TYPE_CHECKING:
-    from ..flavors.descriptor import Model
-
-OLDEST_PYTHON = (3, 11)
 # Build arguments that Docker itself knows and keeps to itself.
 PREDEFINED = frozenset({"HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "FTP_PROXY", "ALL_PROXY"})
-
-_REFERENCE = re.compile(
-    r"(?:[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?(?::\d+)?/)?"
-    r"[a-z0-9]+(?:(?:\.|_{1,2}|-+)[a-z0-9]+)*(?:/[a-z0-9]+(?:(?:\.|_{1,2}|-+)[a-z0-9]+)*)*"
-    r"(?::\w[\w.-]{0,127})?(?:@sha256:[0-9a-f]{64})?"
-)
-_IMAGE_ID = re.compile(r"sha256:[0-9a-f]{64}")
-_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
 @dataclass(frozen=True)
@@ -60,49 +46,68 @@ class Context:
     notices: tuple[str, ...]
 
 
-def make_context(spec: BuildSpec) -> Context:
+def make_context(spec: BuildSpec, base: Base | None = None) -> Context:
     """Check a spec and gather what it needs.
+
+    Args:
+        spec: what to build.
+        base: what is known of the base image.
 
     Raises:
         InvalidInput: a name, platform, index or requirement cannot be used.
         BadModel: the folder is no model, is damaged, or is not the recorded one.
     """
-    from ..flavors.descriptor import Model
-    from ..flavors.integrity import verify
+    return context_of(prepare(spec), base)
 
-    check_spec(spec)
-    digest, files = _vouched_digest(spec)
-    model = Model.read(spec.model)
-    verify(spec.model, model, files)
-    requirements = read_requirements(spec.model, spec.requirements, keep_mlflow=spec.keep_mlflow)
-    indexes = find_indexes(spec.index_url, spec.extra_index_urls)
-    python, notice = python_for(model)
-    settings = {**indexes.settings, **_own_arguments(spec)}
+
+def context_of(prepared: Prepared, base: Base | None = None, pinned: str | None = None) -> Context:
+    """What an engine needs for a spec that was checked.
+
+    Args:
+        prepared: the spec and its model.
+        base: what is known of the base image, for the labels.
+        pinned: how to name the base image, if that is known better than by its tag.
+    """
+    spec = prepared.spec
+    check_for_engine(spec)
+    variables = {**prepared.indexes.settings, **_own_arguments(spec)}
+    settings = prepared.settings(base or Base(prepared.base_image))
     recipe = Recipe(
-        base_image=spec.base_image or f"python:{python}-slim",
+        base_image=pinned or prepared.base_image,
         platform=spec.platform,
-        install_options=_install_options(model, python, settings),
-        labels={**_labels(spec, model, digest), **spec.labels},
-        environment={
-            "MLPACK_MODEL_NAME": _registered(spec) or _title(spec.name),
-            **({"MLPACK_MODEL_DIGEST": digest} if digest else {}),
-        },
+        install_options=_install_options(prepared, variables),
+        system_packages=tuple(spec.system_packages),
+        labels=settings.labels,
+        environment=settings.environment,
     )
     entries = [
         _entry("Dockerfile", render(recipe)),
-        *_install_entries(requirements),
+        *_system_entries(spec),
+        *_install_entries(prepared.requirements),
         *(_entry(f"runtime/{name}", data) for name, data in runtime_files()),
-        *_model_entries(spec.model),
+        *model_entries(prepared, "model"),
     ]
-    trust = [] if digest else _code_notice(model)
     return Context(
         entries=tuple(entries),
-        base_image=recipe.base_image,
-        build_args=_build_arguments(spec, settings),
-        secrets=_secrets(indexes, spec),
-        model_digest=digest,
-        notices=(*notice, *trust, *requirements.notices, *indexes.notices),
+        base_image=prepared.base_image,
+        build_args=_build_arguments(spec, variables),
+        secrets=prepared.secrets,
+        model_digest=prepared.digest,
+        notices=prepared.notices,
     )
+
+
+def check_for_engine(spec: BuildSpec) -> None:
+    """Refuse what only the builder without an engine can do.
+
+    Raises:
+        InvalidInput: several platforms.
+    """
+    if len(spec.platforms) > 1:
+        raise InvalidInput(
+            f"A Docker engine builds for one platform at a time, not for "
+            f"{', '.join(spec.platforms)}. --builder oci builds for several."
+        )
 
 
 def write_context(spec: BuildSpec, folder: Path) -> Context:
@@ -146,92 +151,9 @@ def write_context(spec: BuildSpec, folder: Path) -> Context:
     return context
 
 
-def check_spec(spec: BuildSpec) -> None:
-    """Refuse what an engine would refuse later, and what would change the Dockerfile's meaning.
-
-    Raises:
-        InvalidInput: says which option, and how it should look.
-    """
-    check_image_name(spec.name)
-    if spec.base_image is not None and not _IMAGE_ID.fullmatch(spec.base_image):
-        _check_reference(spec.base_image, "base image")
-    for platform in spec.platforms:
-        Platform.parse(platform)
-    for name in spec.build_args:
-        if not _VARIABLE.fullmatch(name):
-            raise InvalidInput(f"{name!r} is not the name of a build argument (NAME=VALUE).")
-        if name.upper() == "FTP_PROXY":
-            raise InvalidInput("The build argument FTP_PROXY is in use by mlpack itself.")
-
-
-def check_image_name(name: str) -> None:
-    """Raises `InvalidInput` unless ``name`` can name an image to be made."""
-    _check_reference(name, "image name")
-    if "@" in name:
-        raise InvalidInput(f"{name!r} holds a digest, which only a finished image has.")
-
-
-def _check_reference(name: str, what: str) -> None:
-    if not _REFERENCE.fullmatch(name):
-        low = name.lower()
-        hint = f" Did you mean {low!r}?" if low != name and _REFERENCE.fullmatch(low) else ""
-        raise InvalidInput(
-            f"{name!r} is not a valid {what}: lower-case letters, digits and . _ - between "
-            f"them, then optionally :tag.{hint}"
-        )
-
-
-def python_for(model: Model) -> tuple[str, list[str]]:
-    """The minor version of Python that an image for this model should have, and notices."""
-    match = re.match(r"^(\d+)\.(\d+)", str(model.pyfunc.get("python_version") or ""))
-    oldest = ".".join(map(str, OLDEST_PYTHON))
-    if match is None:
-        return oldest, [f"The model does not say which Python saved it; the image has {oldest}."]
-    saved = (int(match[1]), int(match[2]))
-    if saved < OLDEST_PYTHON:
-        return oldest, [
-            f"The model was saved with Python {match[0]}; mlpack needs {oldest} or later, so "
-            f"the image has {oldest}. If it does not load there, save it again."
-        ]
-    return match[0], []
-
-
-def _holds_code(model: Model) -> bool:
-    """Does it hold bytecode (cloudpickle), which only one minor version of Python reads?"""
-    formats = [keys.get("serialization_format") for keys in model.flavors.values()]
-    return bool(model.pyfunc.get("python_model")) or "cloudpickle" in formats
-
-
-def _vouched_digest(spec: BuildSpec) -> tuple[str | None, dict[str, str]]:
-    """The digest that somebody vouches for, and the checksums of the files."""
-    from ..flavors import integrity
-
-    files = integrity.manifest(spec.model)
-    if spec.expected_digest is not None:
-        integrity.verify_digest(spec.model, spec.expected_digest, files, spec.expected_files)
-        return spec.expected_digest, files
-    return integrity.digest(files) if spec.trust else None, files
-
-
-def _code_notice(model: Model) -> list[str]:
-    if not (_holds_code(model) or _is_pickle(model)):
-        return []
-    return [
-        "Loading this model runs the code in it, and nobody vouched for this folder. If you know "
-        "where it comes from, build with --trust: the container then accepts no other model."
-    ]
-
-
-def _is_pickle(model: Model) -> bool:
-    names = [
-        str(value) for f in model.flavors.values() if hasattr(f, "values") for value in f.values()
-    ]
-    return any(name.endswith((".pkl", ".pickle", ".sav", ".joblib")) for name in names)
-
-
-def _install_options(model: Model, python: str, settings: Mapping[str, str]) -> tuple[str, ...]:
-    options = ["--python", python]
-    if _holds_code(model):
+def _install_options(prepared: Prepared, settings: Mapping[str, str]) -> tuple[str, ...]:
+    options = ["--python", prepared.python]
+    if prepared.holds_code:
         options.append("--code")
     if settings:
         options += ["--key", _settings_key(settings)]
@@ -257,48 +179,6 @@ def _build_arguments(spec: BuildSpec, settings: Mapping[str, str]) -> dict[str, 
     return {**known, **({"FTP_PROXY": json.dumps(settings)} if settings else {})}
 
 
-def _secrets(indexes: Indexes, spec: BuildSpec) -> tuple[str, ...]:
-    # a short value ("cpu", "1") is no secret, and hiding it would garble the output
-    arguments = [value for value in spec.build_args.values() if len(value) >= 8]
-    parts = [part for value in spec.build_args.values() for part in secret_parts(value)]
-    return (*indexes.secrets, *arguments, *parts)
-
-
-def _labels(spec: BuildSpec, model: Model, digest: str | None) -> dict[str, str]:
-    found = {
-        "org.opencontainers.image.title": _title(spec.name),
-        "org.opencontainers.image.created": _timestamp(model.utc_time_created),
-        "org.opencontainers.image.version": model.model_id or model.model_uuid,
-        "mlpack.version": __version__,
-        "mlpack.model.name": spec.registered_name,
-        "mlpack.model.version": spec.registered_version,
-        "mlpack.model.id": model.model_id,
-        "mlpack.model.uuid": model.model_uuid,
-        "mlpack.model.digest": digest,
-        "mlpack.model.flavors": ",".join(sorted(model.flavors)),
-        "mlpack.run.id": model.run_id,
-    }
-    return {key: str(value) for key, value in found.items() if value}
-
-
-def _registered(spec: BuildSpec) -> str | None:
-    """The address of the version that the image holds."""
-    if spec.registered_name is None or spec.registered_version is None:
-        return None
-    return f"models:/{spec.registered_name}/{spec.registered_version}"
-
-
-def _title(name: str) -> str:
-    """An image's name without registry, tag and digest."""
-    return re.split(r"[:@]", name.rpartition("/")[2], maxsplit=1)[0]
-
-
-def _timestamp(created: object) -> str | None:
-    """The descriptor's naive UTC time as RFC 3339."""
-    match = re.match(r"^(\d{4}-\d\d-\d\d)[ T](\d\d:\d\d:\d\d(?:\.\d+)?)$", str(created or ""))
-    return f"{match[1]}T{match[2]}Z" if match else None
-
-
 def _install_entries(requirements: Requirements) -> Iterator[Entry]:
     script = Path(__file__).with_name("install.py").read_bytes()
     yield _entry("install/install.py", script)
@@ -312,15 +192,17 @@ def _text(lines: list[str]) -> str:
     return "".join(line + "\n" for line in lines)
 
 
-def _model_entries(folder: Path) -> Iterator[Entry]:
-    for path in sorted(folder.rglob("*")):
-        if path.is_symlink():
-            raise BadModel(f"{path} is a symbolic link; a model's folder holds its files itself.")
-        if path.is_file():
-            name = path.relative_to(folder).as_posix()
-            yield Entry(f"model/{name}", path, path.stat().st_size)
-        elif not path.is_dir():
-            raise BadModel(f"{path} is neither a file nor a folder.")
+def _system_entries(spec: BuildSpec) -> Iterator[Entry]:
+    if spec.system_packages:
+        yield _entry("system/system.py", Path(__file__).with_name("system.py").read_bytes())
+
+
+def model_entries(prepared: Prepared, below: str) -> Iterator[Entry]:
+    """The files of the model, each with the checksum that it must have when it is read."""
+    for name, checksum in prepared.files.items():
+        path = prepared.spec.model / name
+        size = path.stat().st_size
+        yield Entry(f"{below}/{name}", path, size, sha256=checksum.removeprefix("sha256:"))
 
 
 def _entry(path: str, content: str | bytes) -> Entry:

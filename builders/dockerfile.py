@@ -7,19 +7,9 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-USER = 65532  # "nonroot" by convention of images without a shell; any other number works too
-PORT = 8080
+from . import settings
 
-# Port and scheme follow the same variables as the server; the client is the standard library's.
-_HEALTH = (
-    "import http.client as h, os; "
-    "p = os.environ.get('MLPACK_PORT') or os.environ.get('SAGEMAKER_BIND_TO_PORT') or 8080; "
-    "k = {'context': __import__('ssl')._create_unverified_context()} "
-    "if os.environ.get('MLPACK_CERTFILE') else {}; "
-    "c = (h.HTTPSConnection if k else h.HTTPConnection)('127.0.0.1', int(p), timeout=2, **k); "
-    "c.request('GET', '/ping'); "
-    "raise SystemExit(c.getresponse().status != 200)"
-)
+_ROOT = "USER 0:0"  # whoever the base runs as; ours comes below
 
 
 @dataclass(frozen=True)
@@ -30,6 +20,7 @@ class Recipe:
         base_image: what to start from.
         platform: as ``FROM --platform`` wants it, or None.
         install_options: options of install.py.
+        system_packages: Debian packages to install below everything else.
         labels: labels of the finished image.
         environment: what the server is told about this model.
     """
@@ -37,6 +28,7 @@ class Recipe:
     base_image: str
     platform: str | None = None
     install_options: tuple[str, ...] = ()
+    system_packages: tuple[str, ...] = ()
     labels: Mapping[str, str] = field(default_factory=dict)
     environment: Mapping[str, str] = field(default_factory=dict)
 
@@ -56,38 +48,58 @@ def render(recipe: Recipe) -> str:
         'FTP_PROXY=\'{"UV_DEFAULT_INDEX": "https://user:password@host/simple"}\' .',
         f"FROM {platform}{recipe.base_image}",
         "",
+        *_system(recipe.system_packages),
         "# dependencies: installed again only when the requirements change",
         "COPY install/ /opt/mlpack/install/",
+        _ROOT,
         f"RUN {json.dumps([*install, 'dependencies', *recipe.install_options])}",
         "",
         "# runtime: what answers requests",
         "COPY runtime/ /opt/mlpack/runtime/",
         f"RUN {json.dumps([*install, 'runtime'])}",
-        "ENV PATH=/opt/venv/bin:$PATH HOME=/tmp PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 \\",
-        "    PYTHONSAFEPATH=1",
-        f"EXPOSE {PORT}",
-        "STOPSIGNAL SIGTERM",
-        "HEALTHCHECK --interval=30s --timeout=5s --start-period=60s --retries=3 \\",
-        f"    CMD {json.dumps(['python', '-S', '-c', _HEALTH])}",
-        f"USER {USER}:{USER}",
-        'ENTRYPOINT ["python", "-m", "mlpack.serve"]',
-        'CMD ["serve"]',
+        *_settings(),
         "",
         "# model",
         "COPY model/ /opt/ml/model/",
     ]
     for instruction, pairs in (("ENV", recipe.environment), ("LABEL", recipe.labels)):
         if pairs:
-            told = [f"{_name(key)}={_quoted(value)}" for key, value in sorted(pairs.items())]
+            told = [f"{settings.key(k)}={_quoted(v)}" for k, v in sorted(pairs.items())]
             lines.append(f"{instruction} " + " \\\n    ".join(told))
     return "\n".join(lines) + "\n"
 
 
+def _system(packages: tuple[str, ...]) -> list[str]:
+    if not packages:
+        return []
+    command = ["python3", "-B", "/opt/mlpack/system/system.py", *packages]
+    return [
+        "# system: packages of the distribution",
+        "COPY system/ /opt/mlpack/system/",
+        _ROOT,
+        f"RUN {json.dumps(command)}",
+        "",
+    ]
+
+
+def _settings() -> list[str]:
+    """What `settings.ImageSettings` puts into a configuration, as instructions."""
+    variables = {"PATH": f"{settings.BINARIES}:$PATH", **settings.RUNTIME_ENVIRONMENT}
+    check = settings.HEALTHCHECK
+    return [
+        "ENV " + " ".join(f"{name}={value}" for name, value in variables.items()),
+        f"EXPOSE {settings.PORT}",
+        f"STOPSIGNAL {settings.STOP_SIGNAL}",
+        f"HEALTHCHECK --interval={check.interval}s --timeout={check.timeout}s"
+        f" --start-period={check.start_period}s --retries={check.retries} \\",
+        f"    CMD {json.dumps(list(check.command))}",
+        f"WORKDIR {settings.FOLDER}",
+        f"USER {settings.USER}:{settings.USER}",
+        f"ENTRYPOINT {json.dumps(list(settings.ENTRYPOINT))}",
+        f"CMD {json.dumps(list(settings.COMMAND))}",
+    ]
+
+
 def _quoted(text: str) -> str:
-    """A value that stays a value: descriptors are written by strangers, too."""
-    plain = re.sub(r"[\x00-\x1f\x7f\u0085\u2028\u2029]+", " ", text)
-    return '"' + re.sub(r'(["\\$])', r"\\\1", plain) + '"'
-
-
-def _name(text: str) -> str:
-    return re.sub(r"[^A-Za-z0-9._/-]", "_", text)
+    """A value that stays a value."""
+    return '"' + re.sub(r'(["\\$])', r"\\\1", settings.plain(text)) + '"'

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from mlpack.builders.base import BuildSpec
-from mlpack.builders.context import check_spec, make_context, write_context
+from mlpack.builders.context import make_context, write_context
+from mlpack.builders.prepare import check_spec
 from mlpack.errors import AlreadyExists, BadModel, InvalidInput, ModelChanged
 
 MLMODEL = """\

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from mlpack.builders.dockerfile import _HEALTH
+from mlpack.builders.settings import HEALTHCHECK
 from mlpack.errors import InvalidInput
 from mlpack.serve import tls
 from mlpack.serve.tls import Certificate, certificate_from
@@ -118,7 +118,7 @@ def test_curl_gets_its_prediction(obedient, tmp_path, pair, curl):
         assert done.returncode and not done.stdout, "no plain HTTP"
         # the health check of an image
         told = {**os.environ, "MLPACK_PORT": str(server.port), "MLPACK_CERTFILE": pair[0]}
-        check = [sys.executable, "-S", "-c", _HEALTH]
+        check = [sys.executable, *HEALTHCHECK.command[1:]]
         assert subprocess.run(check, env=told).returncode == 0
         assert subprocess.run(check, env={**told, "MLPACK_CERTFILE": ""}).returncode != 0
         # several on one connection, and one that asks to close it
