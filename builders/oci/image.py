@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, BinaryIO, Protocol
 
-from .spec import Descriptor, Platform
+from .spec import OCI_EMPTY, OCI_INDEX, OCI_MANIFEST, Descriptor, Platform, canonical, sha256
+
+EMPTY = b"{}"  # the configuration of what has none
 
 
 class Blobs(Protocol):
@@ -90,6 +92,42 @@ class Attachment:
     content: bytes
     annotations: Mapping[str, str] = field(default_factory=dict)
 
+    @cached_property
+    def manifest(self) -> bytes:
+        """Of an artifact whose subject is the image.
+
+        Format: https://github.com/opencontainers/image-spec/blob/v1.1.1/manifest.md, "Guidelines
+        for Artifact Usage".
+        """
+        about = Descriptor(self.subject.media_type, self.subject.digest, self.subject.size)
+        found: dict[str, Any] = {
+            "schemaVersion": 2,
+            "mediaType": OCI_MANIFEST,
+            "artifactType": self.artifact_type,
+            "config": Descriptor.of(OCI_EMPTY, EMPTY).to_dict(),
+            "layers": [Descriptor.of(self.artifact_type, self.content).to_dict()],
+            "subject": about.to_dict(),
+        }
+        if self.annotations:
+            found["annotations"] = dict(self.annotations)
+        return canonical(found)
+
+    @property
+    def descriptor(self) -> Descriptor:
+        """Of its manifest."""
+        return Descriptor.of(
+            OCI_MANIFEST,
+            self.manifest,
+            artifact_type=self.artifact_type,
+            annotations=self.annotations,
+        )
+
+    def contents(self) -> Iterator[tuple[Descriptor, bytes]]:
+        """Its blobs, the manifest last."""
+        yield Descriptor.of(OCI_EMPTY, EMPTY), EMPTY
+        yield Descriptor.of(self.artifact_type, self.content), self.content
+        yield self.descriptor, self.manifest
+
 
 @dataclass(frozen=True)
 class Bundle:
@@ -110,6 +148,29 @@ class Bundle:
     @property
     def digest(self) -> str:
         """What the name leads to: the index if there is one, else the only manifest."""
-        from .spec import sha256
-
         return sha256(self.index) if self.index is not None else self.images[0].descriptor.digest
+
+    @property
+    def root(self) -> Descriptor:
+        """Of what the name leads to."""
+        if self.index is None:
+            return self.images[0].descriptor
+        return Descriptor.of(json.loads(self.index).get("mediaType", OCI_INDEX), self.index)
+
+    def contents(self) -> Iterator[tuple[Descriptor, bytes | Blobs]]:
+        """All blobs, each once, and each after those that it names: bytes, or where to open it."""
+        seen: set[str] = set()
+        for blob, source in self._contents():
+            if blob.digest not in seen:
+                seen.add(blob.digest)
+                yield blob, source
+
+    def _contents(self) -> Iterator[tuple[Descriptor, bytes | Blobs]]:
+        for image in self.images:
+            yield from ((layer, image.blobs) for layer in image.layers)
+            yield image.config_descriptor, image.config
+            yield image.descriptor, image.manifest
+        if self.index is not None:
+            yield self.root, self.index
+        for attachment in self.attachments:
+            yield from attachment.contents()

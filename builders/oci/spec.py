@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import platform
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -28,6 +29,7 @@ INDEXES = frozenset({OCI_INDEX, DOCKER_INDEX})
 MANIFESTS = frozenset({OCI_MANIFEST, DOCKER_MANIFEST})
 
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
+_OTHER_DIGEST = re.compile(r"([a-z0-9+._-]{1,32}):[A-Za-z0-9=_-]{1,256}")
 _PLATFORM = re.compile(r"([a-z0-9]+)/([a-z0-9_]+)(?:/(v\d+))?")
 _SAME = {"x86_64": "amd64", "aarch64": "arm64"}
 
@@ -68,6 +70,17 @@ class Platform:
         except InvalidInput:
             return cls(parts[0], parts[1])
 
+    @classmethod
+    def of_machine(cls) -> Platform:
+        """What containers on this machine run on."""
+        machine = platform.machine().lower()
+        return cls("linux", _SAME.get(machine, machine))
+
+    def serves(self, wanted: Platform) -> bool:
+        """Does an image for this platform run where ``wanted`` is asked for?"""
+        same = (self.os, self.architecture) == (wanted.os, wanted.architecture)
+        return same and (not self.variant or not wanted.variant or self.variant == wanted.variant)
+
     def to_dict(self) -> dict[str, str]:
         """As in a descriptor."""
         found = {"architecture": self.architecture, "os": self.os}
@@ -100,17 +113,27 @@ class Descriptor:
         Raises:
             InvalidInput: a field is missing or of the wrong form; digests become file names.
         """
+        if not isinstance(found, Mapping):
+            raise InvalidInput("The image's manifest holds something that is no descriptor.")
         size, digest = found.get("size"), str(found.get("digest"))
+        other = _OTHER_DIGEST.fullmatch(digest)
+        if other and other[1] != "sha256":
+            raise InvalidInput(
+                f"The image's manifest has digests of the kind {other[1]}; only sha256 is known."
+            )
         if not _DIGEST.fullmatch(digest) or not isinstance(size, int) or size < 0:
             raise InvalidInput(f"The image's manifest holds no valid descriptor: {digest[:80]!r}.")
-        platform = found.get("platform")
+        where, annotations = found.get("platform"), found.get("annotations")
         return cls(
             media_type=str(found.get("mediaType") or ""),
             digest=digest,
             size=size,
-            platform=Platform.from_dict(platform) if isinstance(platform, Mapping) else None,
-            annotations=dict(found.get("annotations") or {}),
-            artifact_type=found.get("artifactType"),
+            platform=Platform.from_dict(where) if isinstance(where, Mapping) else None,
+            annotations={
+                str(key): str(value)
+                for key, value in (annotations if isinstance(annotations, Mapping) else {}).items()
+            },
+            artifact_type=str(found["artifactType"]) if found.get("artifactType") else None,
         )
 
     def to_dict(self) -> dict[str, Any]:
