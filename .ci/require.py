@@ -34,8 +34,17 @@ if not shutil.which("chromium"):
     missing.append("chromium")
 if not shutil.which("openssl"):
     missing.append("openssl")
+for program, package in {
+    "docker-registry": "docker-registry",
+    "skopeo": "skopeo",
+    "umoci": "umoci",
+    "docker-compose": "docker-compose",
+    "htpasswd": "apache2-utils",
+}.items():
+    if not shutil.which(program):
+        missing.append(package)
 if missing:
     sys.exit(
-        "make test starts databases, object stores and a browser and misses some programs. "
+        "make test starts databases, object stores, registries and a browser and misses some programs. "
         f"Debian: apt-get install --no-install-recommends {' '.join(missing)}; {FAST}"
     )
