@@ -1,0 +1,187 @@
+"""From a name and a platform to one image: indexes, nested ones too, and what may be in them.
+
+Nothing here trusts what it reads: documents are bounded, and have the digest that led to them.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from ...errors import InvalidInput, NotFound
+from .compress import compression_of
+from .image import Blobs, Image
+from .spec import (
+    DOCKER_CONFIG,
+    INDEXES,
+    MANIFESTS,
+    OCI_CONFIG,
+    Descriptor,
+    Platform,
+)
+
+# registries refuse larger manifests; configurations with long histories stay far below this
+LARGEST_DOCUMENT = 4 << 20
+REF_NAME = "org.opencontainers.image.ref.name"
+FULL_NAME = "io.containerd.image.name"  # what containerd and Docker keep the whole name in
+_DEEPEST = 4
+_MOST_LAYERS = 1000
+
+
+def read_document(blobs: Blobs, blob: Descriptor) -> bytes:
+    """A manifest, index or configuration.
+
+    Raises:
+        InvalidInput: it is larger than any of them may be, or damaged.
+        NotFound: it is not there.
+    """
+    if blob.size > LARGEST_DOCUMENT:
+        raise InvalidInput(f"The image's {blob.media_type or 'manifest'} is too large to be one.")
+    with blobs.open(blob) as file:
+        return file.read()
+
+
+def parse(content: bytes, what: str) -> dict[str, Any]:
+    """A JSON object; raises `InvalidInput` if ``content`` is none."""
+    if len(content) > LARGEST_DOCUMENT:
+        raise InvalidInput(f"The image's {what} is too large to be one.")
+    try:
+        found = json.loads(content)
+    except (ValueError, RecursionError):
+        found = None
+    if not isinstance(found, dict):
+        raise InvalidInput(f"The image's {what} is not a JSON object; it is damaged.")
+    return found
+
+
+def descriptors(document: Mapping[str, Any], key: str) -> list[Descriptor]:
+    """The descriptors in a list of a manifest or an index.
+
+    Raises:
+        InvalidInput: there is no such list, or something else in it.
+    """
+    found = document.get(key)
+    if not isinstance(found, list):
+        raise InvalidInput(f"The image's manifest has no list of {key}; it is damaged.")
+    return [Descriptor.from_dict(each) for each in found]
+
+
+def by_name(index: Mapping[str, Any], name: str | None, where: str) -> Descriptor:
+    """The entry of a layout's index that has a name, or the only image in it.
+
+    Args:
+        index: ``index.json``.
+        name: a tag, a whole name, or a digest; None for the only one.
+        where: the layout, for messages.
+
+    Raises:
+        NotFound: there is none of that name; says which there are.
+        InvalidInput: no name is given, and there are several.
+    """
+    images = [
+        each
+        for each in descriptors(index, "manifests")
+        if each.media_type in INDEXES | MANIFESTS and each.artifact_type is None
+    ]
+    known = ", ".join(sorted({names_of(each)[0] for each in images if names_of(each)})[:20])
+    if name is None:
+        distinct = {each.digest: each for each in images}
+        if len(distinct) == 1:
+            return images[0]
+        if not images:
+            raise NotFound(f"{where} holds no image.")
+        raise InvalidInput(
+            f"{where} holds several images; name one of them: {known or 'by digest'}"
+        )
+    found = [each for each in images if name in (*names_of(each), each.digest)]
+    found = found or [each for each in images if name.removeprefix(":") in names_of(each)]
+    if not found:
+        raise NotFound(f"{where} holds no image {name!r}; there is: {known or 'none with a name'}.")
+    if len({each.digest for each in found}) > 1:
+        raise InvalidInput(f"{where} holds several images {name!r}; name one by its digest.")
+    return found[0]
+
+
+def names_of(entry: Descriptor) -> list[str]:
+    """What an entry of a layout's index can be called, the tag first."""
+    full = entry.annotations.get(FULL_NAME, "")
+    short = full.removeprefix("docker.io/").removeprefix("library/")
+    tag = entry.annotations.get(REF_NAME, "")
+    return [each for each in dict.fromkeys((tag, full, short)) if each]
+
+
+def image_of(root: Descriptor, blobs: Blobs, platform: Platform | None, what: str) -> Image:
+    """The image for a platform that an index or a manifest leads to.
+
+    Args:
+        root: of the index or manifest.
+        blobs: where everything is.
+        platform: None takes this machine's, or the only one that there is.
+        what: the image's name, for messages.
+
+    Raises:
+        InvalidInput: there is none for the platform (says what there is), or a document is
+            damaged, too large, or no image's.
+        NotFound: a document is not there.
+    """
+    found = list(_manifests(root, blobs, _DEEPEST))
+    here = [platform] if platform else [Platform.of_machine()]
+    fits = [each for each in found if each.platform is None or each.platform.serves(here[0])]
+    if not fits and platform is None and len(found) == 1:
+        fits = found
+    image = _read(fits[0], blobs, what) if fits else None
+    if image is None or (platform and not image.platform.serves(platform)):
+        there = [str(each.platform) for each in found if each.platform]
+        there = there or ([str(image.platform)] if image else [])
+        raise InvalidInput(
+            f"{what} is not for {here[0]}; it is for {', '.join(sorted(set(there))) or 'nothing'}. "
+            "Name one of these with --platform, or another image."
+        )
+    return image
+
+
+def _manifests(root: Descriptor, blobs: Blobs, depth: int) -> Iterator[Descriptor]:
+    if root.media_type in MANIFESTS:
+        yield root
+        return
+    if root.media_type not in INDEXES:
+        raise InvalidInput(
+            f"An image's manifest is of an unknown type, {root.media_type[:80]!r}. Old images "
+            "(schema 1) have to be pushed again by a newer tool."
+        )
+    if depth == 0:
+        raise InvalidInput("The image's indexes are nested too deeply.")
+    for each in descriptors(parse(read_document(blobs, root), "index"), "manifests"):
+        attests = each.platform is not None and each.platform.os == "unknown"
+        if each.artifact_type is None and not attests and each.media_type in INDEXES | MANIFESTS:
+            yield from _manifests(each, blobs, depth - 1)
+
+
+def _read(root: Descriptor, blobs: Blobs, what: str) -> Image:
+    content = read_document(blobs, root)
+    manifest = parse(content, "manifest")
+    config = Descriptor.from_dict(manifest.get("config") or {})
+    if config.media_type not in (OCI_CONFIG, DOCKER_CONFIG):
+        raise InvalidInput(f"{what} is not a container image but {config.media_type[:80]!r}.")
+    settings_bytes = read_document(blobs, config)
+    settings = parse(settings_bytes, "configuration")
+    check_layers(descriptors(manifest, "layers"), settings, what)
+    described = Descriptor(
+        root.media_type, root.digest, root.size, root.platform or Platform.from_dict(settings)
+    )
+    return Image(described, content, settings_bytes, blobs)
+
+
+def check_layers(layers: Sequence[Descriptor], settings: Mapping[str, Any], what: str) -> None:
+    """Raises `InvalidInput` unless configuration and manifest tell of the same layers."""
+    root = settings.get("rootfs")
+    ids = root.get("diff_ids") if isinstance(root, Mapping) else None
+    if not isinstance(ids, list) or len(ids) != len(layers) or len(ids) > _MOST_LAYERS:
+        raise InvalidInput(f"{what}: manifest and configuration name different layers.")
+    for each in ids:
+        Descriptor.from_dict({"digest": each, "size": 0})
+    for layer in layers:
+        compression_of(layer.media_type)
+    if not isinstance(settings.get("config") or {}, Mapping):
+        raise InvalidInput(f"{what}: its configuration is damaged.")
