@@ -45,6 +45,6 @@ for program, package in {
         missing.append(package)
 if missing:
     sys.exit(
-        "make test starts databases, object stores, registries and a browser and misses some programs. "
-        f"Debian: apt-get install --no-install-recommends {' '.join(missing)}; {FAST}"
+        "make test starts databases, object stores, registries and a browser, and "
+        f"misses some programs. Debian: apt-get install --no-install-recommends {' '.join(missing)}; {FAST}"
     )
