@@ -46,5 +46,6 @@ for program, package in {
 if missing:
     sys.exit(
         "make test starts databases, object stores, registries and a browser, and "
-        f"misses some programs. Debian: apt-get install --no-install-recommends {' '.join(missing)}; {FAST}"
+        "misses some programs. "
+        f"Debian: apt-get install --no-install-recommends {' '.join(missing)}; {FAST}"
     )
