@@ -1,0 +1,316 @@
+"""One walk through an image's layers, and what it found: packages, distributions, the model.
+
+Each layer is read once, from the base up. What a later layer hides or replaces is not there any
+more; sizes of layers count it all the same, as a registry does.
+"""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+from ..base import Progress, Report, ignore
+from ..oci.cache import Cache
+from ..oci.image import Image
+from .contents import Base, Distribution, Package, System
+from .databases import read_apk, read_dpkg, read_metadata, read_os_release
+from .installed import sizes_of
+from .layer_files import Budget, LayerFile, files_of
+
+MODEL = "opt/ml/model"
+RUNTIME = "opt/mlpack/runtime"
+LOCK = "opt/mlpack/lock/requirements.lock"
+SBOM = "opt/mlpack/sbom.cdx.json"
+
+_BASE = "base-contents-1"  # changes when the same image would give other contents
+_DPKG, _DPKG_PARTS = "var/lib/dpkg/status", "var/lib/dpkg/status.d/"
+_APK = ("lib/apk/db/installed", "usr/lib/apk/db/installed")
+_OS = ("etc/os-release", "usr/lib/os-release")
+_SITE = re.compile(r"(?:^|/)(?:site|dist)-packages/")
+_METADATA = re.compile(r"/[^/]+\.(?:dist-info/(?:METADATA|RECORD)|egg-info(?:/PKG-INFO)?)$")
+_HEADER = re.compile(r"include/python3\.\d+/patchlevel\.h$")
+_INTERPRETER = re.compile(r"(?:^|/)bin/python(3\.\d+)$")
+_LARGEST = 64 << 20  # a database of packages
+_MOST_DISTRIBUTIONS = 10_000
+
+
+@dataclass
+class Found:
+    """A file of interest that can be seen in the finished image.
+
+    Attributes:
+        kind: as in `LayerFile`.
+        size: bytes.
+        layer: that it is in, counted from the base up.
+        target: where a link leads.
+        content: of databases and metadata.
+        checksum: of files of the model.
+    """
+
+    kind: str
+    size: int
+    layer: int
+    target: str = ""
+    content: bytes | None = None
+    checksum: str | None = None
+
+
+@dataclass
+class LayerFacts:
+    """What one layer weighs.
+
+    Attributes:
+        digest: as it is stored.
+        stored: bytes, as it is stored.
+        size: bytes of its files.
+        files: how many.
+        folders: bytes by folder of the second level.
+        places: bytes by what of ours it holds.
+        hides: files of layers below that it hides or replaces, the first few of interest.
+    """
+
+    digest: str
+    stored: int
+    size: int = 0
+    files: int = 0
+    folders: dict[str, int] = field(default_factory=dict)
+    places: dict[str, int] = field(default_factory=dict)
+    hides: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Inventory:
+    """What is in an image.
+
+    Attributes:
+        layers: from the base up.
+        found: files of interest by path, as the finished image shows them.
+    """
+
+    layers: tuple[LayerFacts, ...]
+    found: Mapping[str, Found]
+    environment: Mapping[str, str]
+
+    @property
+    def model_files(self) -> dict[str, Found]:
+        """Files of the model by their path in its folder."""
+        below = f"{MODEL}/"
+        return {
+            path.removeprefix(below): each
+            for path, each in self.found.items()
+            if path.startswith(below) and each.kind != "folder"
+        }
+
+    def text(self, path: str) -> str | None:
+        """A file of interest as text."""
+        each = self.found.get(path)
+        return (
+            None if each is None or each.content is None else each.content.decode(errors="replace")
+        )
+
+    def system(self) -> System | None:
+        """The operating system."""
+        for path in _OS:
+            each = self.found.get(path)
+            if each and each.content and (system := read_os_release(each.content)):
+                return system
+        return None
+
+    def packages(self) -> tuple[Package, ...]:
+        """Of the operating system."""
+        return tuple(self._packages())
+
+    def _packages(self) -> Iterator[Package]:
+        for path, each in sorted(self.found.items()):
+            if each.content is None:
+                continue
+            if path == _DPKG or (path.startswith(_DPKG_PARTS) and not path.endswith(".md5sums")):
+                yield from read_dpkg(each.content, each.layer)
+            elif path in _APK:
+                yield from read_apk(each.content, each.layer)
+
+    def distributions(self) -> tuple[Distribution, ...]:
+        """Python's, with what their files weigh, those of the largest first."""
+        sizes = sizes_of(self.found)
+        read: list[Distribution] = []
+        for path, each in self.found.items():
+            is_metadata = path.endswith(("/METADATA", "/PKG-INFO", ".egg-info"))
+            if not is_metadata or each.content is None or len(read) >= _MOST_DISTRIBUTIONS:
+                continue
+            place = posixpath.dirname(path)
+            if not path.endswith(".egg-info"):
+                place = posixpath.dirname(place)
+            made = read_metadata(
+                each.content, size=sizes.get(path, 0), layer=each.layer, place=place
+            )
+            if made is not None:
+                read.append(made)
+        return tuple(sorted(read, key=lambda each: (-each.size, each.key, each.place)))
+
+    def python(self) -> str | None:
+        """The version of Python, as exactly as the image tells."""
+        if re.fullmatch(r"3\.\d+\.\d+\w*", self.environment.get("PYTHON_VERSION", "")):
+            return self.environment["PYTHON_VERSION"]
+        for path, each in self.found.items():
+            if _HEADER.search(path) and each.content:
+                version = re.search(rb'#define PY_VERSION\s+"([0-9.]+\w*)', each.content)
+                if version:
+                    return version[1].decode()
+        found = [
+            match[0]
+            for package in self._packages()
+            if re.fullmatch(r"(lib)?python3(\.\d+)?(-minimal)?", package.name)
+            and (match := re.match(r"3\.\d+\.\d+", package.version))
+        ]
+        names = [match[1] for path in self.found if (match := _INTERPRETER.search(path))]
+        return max(found or names, default=None, key=_numbers)
+
+    def base(self, layers: int) -> Base:
+        """What the first so many layers brought, as far as it is still there."""
+        return Base(
+            self.system(),
+            self.python(),
+            tuple(each for each in self.packages() if each.layer < layers),
+            tuple(each for each in self.distributions() if each.layer < layers),
+        )
+
+
+def read_inventory(image: Image, report: Report = ignore) -> Inventory:
+    """Walk through all layers of an image.
+
+    Args:
+        image: of any maker.
+        report: told how far it is.
+
+    Raises:
+        InvalidInput: the image is damaged, or asks for more than a real one does.
+        NotFound: a layer is gone.
+    """
+    found: dict[str, Found] = {}
+    layers = []
+    budget = Budget()
+    total = sum(layer.size for layer in image.layers)
+    for number, layer in enumerate(image.layers):
+        done = sum(each.size for each in image.layers[:number])
+        report(Progress("bytes", f"Reading layer {number + 1}", None, done, total))
+        facts = LayerFacts(layer.digest, layer.size)
+        _read_layer(files_of(image, layer, budget), number, facts, found, budget)
+        layers.append(facts)
+    report(Progress("bytes", "Reading layers", None, total, total))
+    settings = image.settings.get("config") or {}
+    pairs = (str(each).partition("=") for each in settings.get("Env") or ())
+    return Inventory(tuple(layers), found, {name: value for name, _, value in pairs})
+
+
+def _read_layer(
+    entries: Iterator[LayerFile],
+    number: int,
+    facts: LayerFacts,
+    found: dict[str, Found],
+    budget: Budget,
+) -> None:
+    """Add a layer to what was found below it."""
+    above = _ancestors(found)
+    here: dict[str, Found] = {}
+    hidden: set[str] = set()  # paths of the layers below, with all that is under them
+    emptied: set[str] = set()  # folders whose content in the layers below is gone
+    for entry in entries:
+        if entry.kind == "opaque":
+            emptied.add(entry.path)
+            continue
+        if entry.kind == "whiteout":
+            hidden.add(entry.path)
+            continue
+        if entry.path in found or (entry.kind != "folder" and entry.path in above):
+            replaced = entry.kind != "folder" or found[entry.path].kind != "folder"
+            if replaced:
+                hidden.add(entry.path)
+        _weigh(entry, facts)
+        if is_of_interest(entry.path):
+            here[entry.path] = _keep(entry, number, budget)
+    if hidden or emptied:
+        for path in [path for path in found if _is_hidden(path, hidden, emptied)]:
+            if found[path].kind != "folder":
+                facts.hides.append(path)
+            del found[path]
+    found.update(here)
+
+
+def base_of(image: Image, cache: Cache, report: Report = ignore) -> Base:
+    """What an image brings that others are built on; read once, then remembered by its digest.
+
+    Raises:
+        InvalidInput: the image is damaged, or asks for more than a real one does.
+        NotFound: a layer is gone.
+    """
+    known = cache.recall(_BASE, image.descriptor.digest)
+    if known is not None:
+        return Base.from_dict(known)
+    base = read_inventory(image, report).base(len(image.layers))
+    cache.remember(_BASE, image.descriptor.digest, base.to_dict())
+    return base
+
+
+def is_of_interest(path: str) -> bool:
+    """Whether a file tells something about the image, or belongs to the model or a distribution."""
+    return (
+        path.startswith((f"{MODEL}/", _DPKG_PARTS))
+        or path in (_DPKG, *_APK, *_OS, LOCK, SBOM, MODEL)
+        or MODEL.startswith(f"{path}/")
+        or bool(_SITE.search(path) or _HEADER.search(path) or _INTERPRETER.search(path))
+    )
+
+
+def _keep(entry: LayerFile, number: int, budget: Budget) -> Found:
+    made = Found(entry.kind, entry.size, number, entry.target)
+    if entry.kind != "file":
+        return made
+    path = entry.path
+    if path.startswith(f"{MODEL}/"):
+        made.checksum = entry.checksum()
+    elif (
+        path in (_DPKG, *_APK, *_OS, LOCK, SBOM)
+        or path.startswith(_DPKG_PARTS)
+        or _METADATA.search(path)
+        or _HEADER.search(path)
+    ):
+        budget.keep(entry.size)
+        made.content = entry.read(_LARGEST)
+    return made
+
+
+def _weigh(entry: LayerFile, facts: LayerFacts) -> None:
+    if entry.kind == "folder":
+        return
+    facts.files += 1
+    facts.size += entry.size
+    folder = "/".join(entry.path.split("/")[:-1][:2])
+    facts.folders[folder] = facts.folders.get(folder, 0) + entry.size
+    for place in (MODEL, RUNTIME, "opt/mlpack", "opt/venv", "var/lib/dpkg"):
+        if entry.path.startswith(f"{place}/"):
+            facts.places[place] = facts.places.get(place, 0) + max(entry.size, 1)
+            break
+
+
+def _ancestors(paths: Mapping[str, Found]) -> set[str]:
+    above: set[str] = set()
+    for path in paths:
+        while (path := posixpath.dirname(path)) and path not in above:
+            above.add(path)
+    return above
+
+
+def _is_hidden(path: str, hidden: set[str], emptied: set[str]) -> bool:
+    if path in hidden:
+        return True
+    while path:
+        path = posixpath.dirname(path)
+        if path in hidden or path in emptied:
+            return True
+    return False
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in re.findall(r"\d+", version))
