@@ -55,6 +55,7 @@ class BuildSpec:
         system_packages: Debian packages to install below everything else.
         lock: a lock file to install from, in place of the one that is kept for this model.
         locked: refuse to build when the lock is missing or out of date, rather than make it.
+        relock: choose versions anew, and replace the lock that is kept.
         compression: of the layers that are made here.
         outputs: where the image goes; none is the engine.
         no_cache: build every layer anew.
@@ -81,6 +82,7 @@ class BuildSpec:
     system_packages: Sequence[str] = ()
     lock: Path | None = None
     locked: bool = False
+    relock: bool = False
     compression: Compression = "gzip"
     outputs: Sequence[Output] = ()
     no_cache: bool = False

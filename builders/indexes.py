@@ -18,6 +18,8 @@ from urllib.parse import quote, unquote, urlsplit, urlunsplit
 
 from ..errors import InvalidInput
 
+UV_VARIABLES = ("UV_DEFAULT_INDEX", "UV_INDEX_URL", "UV_INDEX", "UV_EXTRA_INDEX_URL")
+_NAMED = re.compile(r"^[A-Za-z0-9][\w.-]*=")  # name=https://…
 _LOOPBACK = re.compile(r"^(localhost|127\.[\d.]+|::1|\[::1\])$")
 
 
@@ -40,6 +42,8 @@ def find_indexes(
     index_url: str | None,
     extra_index_urls: Sequence[str] = (),
     environment: Mapping[str, str] = os.environ,
+    *,
+    here: bool = False,
 ) -> Indexes:
     """Decide which package indexes a build uses.
 
@@ -47,6 +51,8 @@ def find_indexes(
         index_url: the user's choice; None takes what uv and pip are configured with here.
         extra_index_urls: further ones, asked first.
         environment: where configuration is looked up.
+        here: packages are fetched on this machine, so that places on it count, and names of
+            indexes (``name=https://…``) stay, by which uv finds their credentials.
 
     Raises:
         InvalidInput: an address that was given is no http(s) address.
@@ -57,10 +63,18 @@ def find_indexes(
             shown = without_credentials(url)
             raise InvalidInput(f"The package index {shown!r} is not an http(s) address.")
     configured = _configured(environment)
-    first = [index_url] if index_url else _reachable(configured["index"], notices)
+
+    def usable(urls: list[str]) -> list[str]:
+        if not here:
+            return _reachable(urls, environment, notices)
+        # pip merges folders with its indexes, uv would take what it finds there instead
+        own = {url for name in UV_VARIABLES for url in environment.get(name, "").split()}
+        return [url for url in urls if url in own or not url.startswith(("file:", "/", "."))]
+
+    first = [index_url] if index_url else usable(configured["index"])
     extra = list(extra_index_urls)
     if not index_url and not extra:
-        extra = _reachable(configured["extra"], notices)
+        extra = usable(configured["extra"])
     settings = {}
     if first:
         settings["UV_DEFAULT_INDEX"] = _with_netrc(first[0], environment)
@@ -147,20 +161,37 @@ def _pip_configuration(environment: Mapping[str, str]) -> dict[str, str]:
     return options
 
 
-def _reachable(urls: Sequence[str], notices: list[str]) -> list[str]:
+def _reachable(
+    urls: Sequence[str], environment: Mapping[str, str], notices: list[str]
+) -> list[str]:
     """Those that a container can ask too: not a folder here, not this machine's loopback."""
     kept = []
     for url in urls:
-        plain = url.rpartition("=")[2] if "://" not in url.partition("=")[0] else url  # name=url
+        name, _, plain = url.partition("=") if _NAMED.match(url) else ("", "", url)
         parts = urlsplit(plain)
         if parts.scheme in ("http", "https") and not _LOOPBACK.match(parts.hostname or ""):
-            kept.append(plain)
+            kept.append(_with_named(plain, name, environment))
         else:
             notices.append(
                 f"The configured package index {without_credentials(plain)} is on this machine "
                 "alone; the build does without it."
             )
     return kept
+
+
+def _with_named(url: str, name: str, environment: Mapping[str, str]) -> str:
+    """The address with the credentials that uv's variables hold for an index of that name.
+
+    https://docs.astral.sh/uv/concepts/authentication/http/ tells how they are called.
+    """
+    variable = re.sub(r"[^A-Z0-9]", "_", name.upper())
+    user = environment.get(f"UV_INDEX_{variable}_USERNAME", "")
+    password = environment.get(f"UV_INDEX_{variable}_PASSWORD", "")
+    parts = urlsplit(url)
+    if not name or not (user or password) or parts.username:
+        return url
+    pair = f"{quote(user, safe='')}:{quote(password, safe='')}"
+    return urlunsplit(parts._replace(netloc=f"{pair}@{parts.netloc}"))
 
 
 def _with_netrc(url: str, environment: Mapping[str, str]) -> str:

@@ -29,8 +29,11 @@ VENV = "/opt/venv"
 RUNTIME = "/opt/mlpack/runtime"
 HERE = Path(__file__).resolve().parent
 OLDEST = (3, 11)
-# A third of these four is their own tests, which nothing imports.
-TESTS_NOT_NEEDED = ("numpy", "pandas", "scipy", "sklearn")
+# A third of these is their own tests, which nothing imports, and headers for compilers.
+TESTS_NOT_NEEDED = ("numpy", "pandas", "pyarrow", "scipy", "sklearn")
+FOLDERS_NOT_NEEDED = ("tests", "include")
+# sources and archives for compilers
+NOT_NEEDED = (".pyx", ".pxd", ".pyx.in", ".pxd.in", ".pyx.tp", ".pxd.tp", ".a")
 # What makes uv and pip trust the certificates that the base image trusts.
 CERTIFICATES = ("/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt")
 
@@ -92,21 +95,35 @@ def secret_parts(text: str) -> list[str]:
 
 
 def check_python(wanted: str, holds_code: bool) -> None:
-    here = f"{sys.version_info[0]}.{sys.version_info[1]}"
-    if sys.version_info[:2] < OLDEST:
-        raise Failed(
+    error, notice = python_advice(sys.version_info[:2], wanted, holds_code)
+    if error:
+        raise Failed(error)
+    if notice:
+        say("notice", notice)
+
+
+def python_advice(
+    found: tuple[int, ...], wanted: str, holds_code: bool
+) -> tuple[str | None, str | None]:
+    """What is wrong with a base image's Python, and what is only worth to know of it.
+
+    The builder without an engine says the same.
+    """
+    here = "{}.{}".format(*found)
+    if tuple(found) < OLDEST:
+        return (
             f"the base image has Python {here}, mlpack needs 3.11 or later. "
             f"Take another one: --base-image python:{wanted or '3.11'}-slim"
-        )
+        ), None
     if not wanted or wanted == here:
-        return
+        return None, None
     advice = f"--base-image python:{wanted}-slim has the matching one"
     if holds_code:
-        raise Failed(
+        return (
             f"the base image has Python {here}, the model was saved with {wanted} and holds "
             f"compiled Python code, which only that version reads. {advice}."
-        )
-    say("notice", f"The base image has Python {here}, the model was saved with {wanted}. {advice}.")
+        ), None
+    return None, (f"The base image has Python {here}, the model was saved with {wanted}. {advice}.")
 
 
 def install(secrets: list[str]) -> None:
@@ -126,7 +143,7 @@ def install(secrets: list[str]) -> None:
     version = f"python{sys.version_info[0]}.{sys.version_info[1]}"
     site = Path(VENV, "lib", version, "site-packages")
     Path(VENV, ".lock").unlink(missing_ok=True)  # uv's, writable by everybody
-    drop_tests(site)
+    drop_what_is_not_needed(site)
     # the runtime has a layer of its own, so that a new mlpack does not reinstall everything
     (site / "mlpack.pth").write_text(RUNTIME + "\n")
     compile_folder(f"{VENV}/lib")
@@ -199,16 +216,36 @@ def reason(lines: list[str]) -> str:
         else:
             break
     told = [text.rstrip(" :^") for text in told]
+    # that an index wants a password is a mere hint to uv, and all that matters to the user
+    refused = re.search(
+        r"An index URL \((\S+)\) could not be queried .*\((\d+ [^)]*)\)", "\n".join(lines)
+    )
+    if refused:
+        return f"the package index {refused[1]} refused: {refused[2]}. Are its credentials right?"
     # the first cause names the thing, the last one what is wrong with it
     parts = [told[0], *told[1:2], *(told[-1:] if len(told) > 2 else [])]
     return ": ".join(parts) + (NO_WHEEL if told[0].startswith("Failed to build") else "")
 
 
-def drop_tests(site: Path) -> None:
-    for package in TESTS_NOT_NEEDED:
-        for folder in sorted((site / package).rglob("tests"), reverse=True):
-            if folder.is_dir():
-                shutil.rmtree(folder)
+def is_needed(path: str) -> bool:
+    """Does scoring need a file, given by its path below site-packages?
+
+    Both builders leave out the same.
+    """
+    parts = path.split("/")
+    if parts[0] in TESTS_NOT_NEEDED and any(part in FOLDERS_NOT_NEEDED for part in parts[1:-1]):
+        return False
+    return not path.endswith(NOT_NEEDED)
+
+
+def drop_what_is_not_needed(site: Path) -> None:
+    for folder, _, names in os.walk(str(site), topdown=False):
+        inside = Path(folder)
+        for name in names:
+            if not is_needed((inside / name).relative_to(site).as_posix()):
+                (inside / name).unlink()
+        if not any(inside.iterdir()):
+            inside.rmdir()
 
 
 def compile_folder(folder: str) -> None:

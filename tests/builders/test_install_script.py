@@ -121,12 +121,29 @@ def test_another_python(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_tests_are_dropped_from_the_named_packages_alone(tmp_path: Path) -> None:
-    for name in ("numpy/core/tests/a.py", "numpy/core/b.py", "astropy/tests/runner.py"):
+    for name in (
+        "numpy/core/tests/a.py",
+        "numpy/core/b.py",
+        "numpy/core/c.pxd",
+        "numpy/include/d.h",
+        "astropy/tests/runner.py",
+        "astropy/include/e.h",
+        "astropy/f.pyx",
+    ):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text("")
-    install.drop_tests(tmp_path)
-    left = sorted(p.relative_to(tmp_path).as_posix() for p in tmp_path.rglob("*.py"))
-    assert left == ["astropy/tests/runner.py", "numpy/core/b.py"]
+    install.drop_what_is_not_needed(tmp_path)
+    left = sorted(p.relative_to(tmp_path).as_posix() for p in tmp_path.rglob("*"))
+    assert left == [
+        "astropy",
+        "astropy/include",
+        "astropy/include/e.h",
+        "astropy/tests",
+        "astropy/tests/runner.py",
+        "numpy",
+        "numpy/core",
+        "numpy/core/b.py",
+    ]
 
 
 def test_it_needs_the_standard_library_alone() -> None:

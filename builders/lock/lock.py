@@ -1,0 +1,157 @@
+"""The lock of one build: given, lying with the model, kept on this machine, or made now."""
+
+from __future__ import annotations
+
+import tempfile
+from dataclasses import replace
+from pathlib import Path
+
+from ...errors import BuildFailed, InvalidInput, InvalidState
+from ...flavors.staging import write_file
+from ..base import BuildSpec, Progress, Report, ignore
+from .lockfile import Lock, Pin, differences
+from .resolve import Wanted, chosen, resolve, store_key
+from .store import LockStore
+from .target import Target
+from .uv import Uv
+
+__all__ = ["Lock", "Pin", "lock_file", "lock_for"]
+
+MODEL_LOCK = "requirements.lock"
+
+
+def lock_for(
+    spec: BuildSpec,
+    target: Target,
+    *,
+    store: LockStore | None = None,
+    report: Report = ignore,
+) -> Lock:
+    """The lock that a build installs from.
+
+    The same requirements have the same lock for as long as this machine keeps it, and get
+    along without a network. ``spec.relock`` chooses anew, ``spec.locked`` refuses to.
+
+    Args:
+        spec: the build.
+        target: what its image runs on.
+        store: where locks are kept; default: the user's.
+        report: told when something is resolved, and why a lock that is there is not used.
+
+    Raises:
+        InvalidInput: a requirement or a lock cannot be used.
+        InvalidState: the lock must not be made anew, and is missing or out of date.
+        NoWheel: something has no wheel for the target.
+        BuildFailed: no versions satisfy the requirements, or the index does not answer.
+        MissingDependency: there is no uv to make it with.
+        StorageFailed: it cannot be kept.
+    """
+    if spec.locked and spec.relock:
+        raise InvalidInput("--locked keeps the lock as it is and --relock makes it anew: take one.")
+    store = store or LockStore.of_user()
+    wanted = Wanted.of(spec, target)
+    key = store_key(wanted, spec)
+    file = lock_file(spec, target)
+    if not spec.relock and (found := _found(spec, wanted, key, file, store, report)):
+        return replace(found, options=(*wanted.options, *found.options))
+    if spec.locked:
+        raise InvalidState(_why_none(wanted, store))
+    report(Progress("part", f"Choosing versions for {target}", "dependencies"))
+    lock = store.put(key, resolve(wanted, Uv.for_build(spec)), replace=spec.relock)
+    if file is not None:
+        write_file(file, lock.text.encode())
+    return replace(lock, options=wanted.options)
+
+
+def lock_file(spec: BuildSpec, target: Target) -> Path | None:
+    """The user's own file for a target: with several platforms each has its own."""
+    if spec.lock is None or len(spec.platforms) < 2:
+        return spec.lock
+    suffix = str(target.platform).replace("/", "-")
+    return spec.lock.with_name(f"{spec.lock.stem}-{suffix}{spec.lock.suffix}")
+
+
+def _found(
+    spec: BuildSpec,
+    wanted: Wanted,
+    key: str,
+    file: Path | None,
+    store: LockStore,
+    report: Report,
+) -> Lock | None:
+    """A lock that is there already and fits."""
+    if file is not None:
+        # one that is named and missing is made, not taken from elsewhere unseen
+        return _given(spec, file, wanted, store, report) if file.exists() else None
+    with_model = spec.model / MODEL_LOCK
+    if with_model.is_file():
+        lock = Lock.read(with_model, wanted.target)
+        told = _misfit(lock, wanted)
+        if not told:
+            return _complete(lock, wanted, spec, store, str(with_model))
+        if spec.locked and lock.target == wanted.target:
+            raise InvalidState(f"The model's {MODEL_LOCK} is out of date: {told}.")
+        report(Progress("notice", f"The model's {MODEL_LOCK} is not used: {told}."))
+    return store.get(key, wanted.target)
+
+
+def _given(
+    spec: BuildSpec, file: Path, wanted: Wanted, store: LockStore, report: Report
+) -> Lock | None:
+    """The lock in the user's own file; None when it is ours and out of date."""
+    lock = Lock.read(file, wanted.target)
+    told = _misfit(lock, wanted)
+    if not told:
+        return _complete(lock, wanted, spec, store, str(file))
+    edited = lock.inputs in (None, wanted.inputs)
+    if spec.locked or edited or lock.target != wanted.target:
+        raise InvalidState(f"The lock {file} does not fit: {told}. --relock makes it anew.")
+    report(Progress("notice", f"The lock {file} is out of date and made anew: {told}."))
+    return None
+
+
+def _misfit(lock: Lock, wanted: Wanted) -> str:
+    """Why a lock does not fit; empty when it does."""
+    if lock.target != wanted.target:
+        return f"it is for {lock.target}, the image is for {wanted.target}"
+    told = differences(lock, wanted.lines, wanted.requirements.constraints)
+    if not told and lock.inputs not in (None, wanted.inputs):
+        told = ["it was made from other requirements than there are now"]
+    return "; ".join(told)
+
+
+def _complete(lock: Lock, wanted: Wanted, spec: BuildSpec, store: LockStore, name: str) -> Lock:
+    """A lock from a file that anybody may have edited, when nothing is missing in it."""
+    if not lock.pins or store.has(lock):
+        return lock
+    with tempfile.TemporaryDirectory(prefix="mlpack-lock-") as folder:
+        lines = [*lock.options, *wanted.options, *(pin.line for pin in lock.pins)]
+        Path(folder, "lock.txt").write_text("".join(f"{line}\n" for line in lines))
+        try:
+            found = chosen(Uv.for_build(spec), lock.target, ["lock.txt"], Path(folder))
+        except BuildFailed as error:
+            raise type(error)(f"{name} cannot be installed: {error.message}") from None
+    missing = sorted({pin.name for pin in found} - set(lock.versions))
+    if missing:
+        raise InvalidState(
+            f"{name} lacks {', '.join(missing)}, which something in it needs. --relock makes it "
+            "anew."
+        )
+    return lock
+
+
+def _why_none(wanted: Wanted, store: LockStore) -> str:
+    """What to say when a lock is demanded and there is none, with what is nearest to it."""
+    near = [
+        told
+        for lock in store
+        if lock.target == wanted.target
+        and (told := differences(lock, wanted.lines, wanted.requirements.constraints))
+        and all("does not have it" not in each for each in told)
+    ]
+    nearest = "; ".join(min(near, key=lambda told: len(told))) if near else ""
+    told = f" The nearest differs: {nearest}." if near else ""
+    return (
+        f"There is no lock of these requirements for {wanted.target} on this machine.{told} Build "
+        "once without --locked to make it, or name one with --lock FILE."
+    )

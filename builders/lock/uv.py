@@ -1,0 +1,120 @@
+"""Running uv: found, told where packages are by its environment alone, and heard.
+
+Addresses of indexes may hold credentials, and everybody on a machine can read the arguments of
+its processes; so they go by environment variables, and what uv says is cleaned of them.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ...errors import BuildFailed, MissingDependency
+from ..base import BuildSpec
+from ..indexes import UV_VARIABLES, find_indexes, secret_parts
+from ..install import reason, scrub
+from .target import Target
+
+# Settings of the user's own that would change where or how things are installed here.
+_NOT_OURS = ("UV_COMPILE_BYTECODE", "UV_REQUIRE_HASHES", "UV_NO_DEPS", "UV_OUTPUT_FILE")
+_SECRET = re.compile(r"^UV_INDEX_\w+_(USERNAME|PASSWORD)$")
+
+
+class NoWheel(BuildFailed):
+    """Something has no wheel for the target; an engine could perhaps compile it."""
+
+
+@dataclass(frozen=True)
+class Uv:
+    """A uv for one build.
+
+    Attributes:
+        path: the program.
+        environment: its environment; secret.
+        secrets: what must not be seen of it.
+    """
+
+    path: str
+    environment: Mapping[str, str] = field(repr=False)
+    secrets: tuple[str, ...] = field(repr=False)
+
+    @classmethod
+    def for_build(cls, spec: BuildSpec, environment: Mapping[str, str] = os.environ) -> Uv:
+        """uv with the package indexes of a build.
+
+        Raises:
+            MissingDependency: there is no uv here.
+            InvalidInput: an index that was given is no address.
+        """
+        indexes = find_indexes(spec.index_url, spec.extra_index_urls, environment, here=True)
+        left = {k: v for k, v in environment.items() if k not in (*_NOT_OURS, *UV_VARIABLES)}
+        settings = {**left, **indexes.settings, **spec.build_args}
+        settings |= {"UV_NO_PROGRESS": "1", "UV_PYTHON_DOWNLOADS": "never", "NO_COLOR": "1"}
+        secrets = [*indexes.secrets, *(v for v in spec.build_args.values() if len(v) >= 8)]
+        for name, value in settings.items():
+            if name.startswith("UV_"):
+                secrets += [value] if _SECRET.match(name) else secret_parts(value)
+        return cls(find_uv(), settings, tuple(dict.fromkeys(filter(None, secrets))))
+
+    def pip(
+        self, command: str, target: Target, *arguments: str, folder: Path, offline: bool = False
+    ) -> None:
+        """Run ``uv pip COMMAND`` for a target, in a folder.
+
+        Args:
+            command: ``compile`` or ``install``.
+            target: whose wheels to look at.
+            arguments: more of them; nothing secret.
+            folder: the working folder, so that no project's settings near the user's count.
+            offline: take what is in uv's cache, ask nobody.
+
+        Raises:
+            NoWheel: something has no wheel for the target.
+            BuildFailed: says why in one line.
+        """
+        told = [self.path, "pip", command, "--python", sys.executable, "--only-binary", ":all:"]
+        told += ["--python-version", target.python, "--python-platform", target.uv_platform]
+        told += [*(["--offline"] if offline else []), *arguments]
+        done = subprocess.run(
+            told, cwd=folder, env=dict(self.environment), capture_output=True, check=False
+        )
+        if done.returncode:
+            lines = done.stderr.decode(errors="replace").splitlines()
+            raise _failure([scrub(line, list(self.secrets)) for line in lines], target)
+
+
+def find_uv() -> str:
+    """uv's program: of the package uv, else on the path.
+
+    Raises:
+        MissingDependency: neither is there.
+    """
+    try:
+        import uv
+
+        return str(uv.find_uv_bin())
+    except (ImportError, FileNotFoundError):
+        found = shutil.which("uv")
+    if found is None:
+        raise MissingDependency(
+            "Dependencies are locked and installed by uv, which is not here. "
+            "Install it: pip install 'mlpack-toolkit[images]'"
+        )
+    return found
+
+
+def _failure(lines: Sequence[str], target: Target) -> BuildFailed:
+    told = reason(list(lines))
+    # a disk may be full in many places; uv says so in the last of its causes
+    if re.search(r"no (usable )?wheels|has no wheels|building from source is disabled", told):
+        return NoWheel(
+            f"{told} A wheel for {target} is needed. Build through the engine, which can compile "
+            "(--builder docker), or take another version or platform."
+        )
+    return BuildFailed(told)
