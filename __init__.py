@@ -121,6 +121,7 @@ _ALIASES = {
     "entities.model_registry": "mlpack.registry.entities",
     "exceptions": "mlpack.errors",
     "config": "mlpack.tracking.config",
+    "deployments": "mlpack.deploy_targets.client",
 }
 
 # names that people look for in a module that may not know their home (a higher layer):

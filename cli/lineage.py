@@ -101,7 +101,8 @@ def tree(found: Lineage) -> Node:
     for image in found.images:
         _add_use(root, f"image: {image.get('reference')}", image, "digest", "platforms")
     for one in found.deployments:
-        _add_use(root, f"deployment: {one.get('target')}/{one.get('name')}", one, "status")
+        title = f"deployment: {one.get('target')}/{one.get('name')}"
+        _add_use(root, title, one, "status", "endpoint")
     return root
 
 

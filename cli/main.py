@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import sys
 import warnings
+from collections.abc import Sequence
 from typing import Any
 
 import click
 
 from .. import __version__
-from ..errors import MlpackError
+from ..errors import DeployFailed, MlpackError
 from .lazy import Entry, LazyGroup
 from .terminal import clean
 
@@ -37,7 +38,9 @@ cli = LazyGroup(
             "build:generate_dockerfile", "Write the Dockerfile and its context to a folder.", IMAGE
         ),
         "deploy": Entry("deploy:deploy", "Run a model somewhere until it answers.", IMAGE),
-        "deployments": Entry("deploy:deployments", "List, query and remove deployments.", IMAGE),
+        "deployments": Entry(
+            "deployments:deployments", "List, query, put back and remove deployments.", IMAGE
+        ),
     },
     examples=(
         "mlpack runs list",
@@ -60,6 +63,8 @@ def main() -> None:
     warnings.showwarning = _show_warning  # type: ignore[assignment]
     try:
         cli(prog_name="mlpack")
+    except DeployFailed as error:
+        _fail(error.reason, error.log, error.advice)
     except MlpackError as error:
         _fail(error.message)
     except BrokenPipeError:
@@ -75,9 +80,13 @@ def main() -> None:
         )
 
 
-def _fail(message: str) -> None:
+def _fail(message: str, log: Sequence[str] = (), advice: str = "") -> None:
     shown = " ".join(clean(message).split())
     click.echo(click.style("error: ", fg="red", bold=True) + shown, err=True)
+    for line in log:
+        click.echo(f"  | {clean(line)}", err=True)
+    if advice:
+        click.echo(click.style("try: ", bold=True) + " ".join(clean(advice).split()), err=True)
     sys.exit(1)
 
 

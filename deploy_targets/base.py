@@ -18,6 +18,7 @@ __all__ = [
     "PlacedTarget",
     "Plan",
     "Prediction",
+    "Progress",
     "Report",
     "check_name",
     "ignore",
@@ -104,7 +105,9 @@ class Deployment:
         image: the image it runs.
         created: RFC 3339.
         details: what only this target has; ``image_digest`` and ``place`` (a region, a workspace,
-            a namespace) are recorded in tracking when they are there.
+            a namespace) are recorded in tracking when they are there. ``model_id``,
+            ``model_name`` and ``model_version`` (from the image's or the place's labels) say
+            beside which model a change is recorded.
     """
 
     name: str

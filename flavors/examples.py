@@ -65,6 +65,18 @@ def save_example(example: Any, params: Mapping[str, Any] | None, folder: Path) -
     return info
 
 
+def as_request(data: Any) -> dict[str, Any]:
+    """The body of a request to ``/invocations`` that asks for predictions of this data.
+
+    Args:
+        data: as an example may be; see `save_example`.
+
+    Raises:
+        InvalidInput: it holds a value that JSON has no form for.
+    """
+    return _serialise(data)[2]
+
+
 def _write(path: Path, content: Any, indent: int | None) -> None:
     path.write_text(json.dumps(content, indent=indent, allow_nan=False), encoding="utf-8")
 

@@ -60,7 +60,7 @@ def test_options_are_spelled_the_same_everywhere():
         (("build-docker", "-m", ".", "-n", "x"), "MLmodel"),
         (("build-docker", "-m", ".", "-n", "Not Valid"), "image name"),
         (("deploy", "-m", ".", "--target", "locl", "-n", "x"), "Did you mean 'local'"),
-        (("deployments", "get", "--target", "nowhere", "-n", "x"), "There are: local"),
+        (("deployments", "get", "--target", "nowhere", "-n", "x"), "local"),
         (("serve", "-m", "gopher://x/y"), "unknown scheme"),
         (("serve", "-m", "gopher://x", "--no-conda", "--env-manager", "local"), "unknown scheme"),
         (("runs", "list", "-x", "none"), "There is no experiment 'none'"),
