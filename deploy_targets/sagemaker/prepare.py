@@ -1,0 +1,83 @@
+"""From a request to what is wanted and what is there; changes nothing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ...builders.base import BuildSpec, Report
+from ...errors import InvalidInput
+from ...flavors import integrity
+from ..base import DeployRequest, check_name
+from . import model_data, state, variants
+from .aws import Aws
+from .image import Source, identify
+from .options import SagemakerOptions
+from .role import check_role
+from .state import Endpoint
+from .wanted import Wanted
+
+_BUCKETS = ("model_data", "multi_model", "async_output", "capture_uri", "batch_input")
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """All that a change needs to know."""
+
+    wanted: Wanted
+    source: Source
+    existing: Endpoint | None
+
+
+def prepare(
+    aws: Aws, request: DeployRequest, options: SagemakerOptions, report: Report
+) -> Prepared:
+    """Check a request as far as that is possible without making anything.
+
+    Raises:
+        InvalidInput: something in it cannot be used.
+        AlreadyExists: the name is taken by something that mlpack did not make.
+        NotFound: the image does not exist.
+    """
+    check_name(request.name)
+    if options.account and options.account != aws.account:
+        raise InvalidInput(
+            f"The credentials are of the account {aws.account}, not of {options.account}."
+        )
+    role = check_role(aws, options.role, report)
+    existing = state.find(aws, request.name)
+    source = identify(aws, request, options)
+    for name in (*_BUCKETS, "batch_output"):
+        if address := getattr(options, name):
+            model_data.check_bucket(aws, address, name)
+    digest, environment, url = _model(request, options)
+    wanted = Wanted(
+        name=request.name,
+        options=options,
+        role=role,
+        image_key=source.key,
+        model_uri=request.model_uri,
+        model_digest=digest,
+        data_url=url,
+        environment=environment,
+    )
+    placed = variants.place(wanted, existing)
+    placed.check()
+    return Prepared(placed, source, existing)
+
+
+def _model(
+    request: DeployRequest, options: SagemakerOptions
+) -> tuple[str | None, dict[str, str], str | None]:
+    """Digest, environment and, when they are not in the image, the place of the model's data."""
+    environment = dict(options.env)
+    if not isinstance(request.image, BuildSpec):
+        return request.model_digest, environment, None
+    spec = request.image
+    digest = spec.expected_digest or integrity.digest(integrity.manifest(spec.model))
+    if not options.model_data:
+        return digest, environment, None
+    # the image may have been built with another version of the model
+    vouched = digest if spec.expected_digest or spec.trust else ""
+    title = spec.registered_name or request.name
+    environment = {"MLPACK_MODEL_DIGEST": vouched, "MLPACK_MODEL_NAME": title, **environment}
+    return digest, environment, model_data.url(options.model_data, request.name, digest)

@@ -1,0 +1,149 @@
+"""Batch jobs: a model scores files of S3 once."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Mapping
+from typing import Any
+
+from ...builders.base import Progress, Report
+from ..base import Deployment, DeployRequest, Status
+from . import apply, logs, naming, shapes
+from .aws import Aws
+from .explain import failure
+from .prepare import Prepared
+from .state import tags_of
+from .wanted import Wanted
+from .watch import Patience, wait
+
+LOG_GROUP = "/aws/sagemaker/TransformJobs"
+_STATUS: dict[str, Status] = {"InProgress": "starting", "Completed": "stopped", "Failed": "failed"}
+_LOG_LINES = 15
+
+
+def body(wanted: Wanted, job: str = "job") -> dict[str, Any]:
+    """``CreateTransformJob``, checked."""
+    options = wanted.options
+    made: dict[str, Any] = {
+        "TransformJobName": job,
+        "ModelName": wanted.model()["ModelName"],
+        "BatchStrategy": options.batch_strategy,
+        "MaxPayloadInMB": options.batch_payload,
+        "TransformInput": {
+            "DataSource": {
+                "S3DataSource": {"S3DataType": "S3Prefix", "S3Uri": options.batch_input}
+            },
+            "ContentType": options.batch_content_type,
+            "SplitType": options.batch_split,
+        },
+        "TransformOutput": {
+            "S3OutputPath": options.batch_output,
+            "Accept": "application/json",
+            "AssembleWith": options.batch_split,
+        },
+        "TransformResources": {
+            "InstanceType": options.instance_type,
+            "InstanceCount": options.instance_count,
+        },
+    }
+    if options.batch_concurrency is not None:
+        made["MaxConcurrentTransforms"] = options.batch_concurrency
+    if options.kms_key:
+        made["TransformOutput"]["KmsKeyId"] = options.kms_key
+        made["TransformResources"]["VolumeKmsKeyId"] = options.kms_key
+    content = naming.digest_of({**made, "TransformJobName": ""})
+    about = {naming.CONTENT: content, naming.URI: wanted.model_uri}
+    made["Tags"] = naming.tag_list({**wanted.tags, **about, naming.DIGEST: wanted.model_digest})
+    shapes.check("sagemaker", "CreateTransformJob", made)
+    return made
+
+
+def run(
+    aws: Aws, request: DeployRequest, found: Prepared, patience: Patience, report: Report
+) -> Deployment:
+    """Start a job and wait for its end; one of the same content that runs already is waited for.
+
+    Raises:
+        DeployFailed: the job failed; says why.
+    """
+    wanted = found.wanted
+    wanted_body = body(wanted)
+    job = _running(aws, wanted.name, naming.tag_dict(wanted_body["Tags"])[naming.CONTENT])
+    if job:
+        report(Progress("part", f"The job {job} does this already"))
+    else:
+        apply.make_parts(aws, request, found, report, purpose="batch")
+        job = f"{_prefix(wanted.name)}{secrets.token_hex(6)}"
+        report(Progress("part", f"Starting the batch job {job}"))
+        aws.client("sagemaker").create_transform_job(**body(wanted, job))
+    if request.wait:
+        ended = wait(
+            lambda: aws.client("sagemaker").describe_transform_job(TransformJobName=job),
+            lambda answer: str(answer["TransformJobStatus"]),
+            lambda _: "",
+            ("InProgress", "Stopping"),
+            f"Batch job {job}",
+            patience,
+            report,
+        )
+        if ended["TransformJobStatus"] != "Completed":
+            reason = str(ended.get("FailureReason", ended["TransformJobStatus"]))
+            log = logs.last_lines(aws, LOG_GROUP, _LOG_LINES, prefix=job)
+            after = "Model and image stay; `mlpack deployments delete` removes them."
+            raise failure(f"The batch job {job} failed", reason, log, after)
+    return describe(aws, job)
+
+
+def latest(aws: Aws, name: str) -> Deployment | None:
+    """The newest batch job of a deployment."""
+    for job in _jobs(aws, name):
+        return describe(aws, job)
+    return None
+
+
+def describe(aws: Aws, job: str) -> Deployment:
+    """A job as every target reports deployments."""
+    found: Mapping[str, Any] = aws.client("sagemaker").describe_transform_job(TransformJobName=job)
+    tags = tags_of(aws, found["TransformJobArn"])
+    status = str(found["TransformJobStatus"])
+    return Deployment(
+        name=tags.get(naming.DEPLOYMENT, job),
+        target="sagemaker",
+        status=_STATUS.get(status, "unhealthy"),
+        endpoint=None,
+        model_uri=tags.get(naming.URI, ""),
+        model_digest=tags.get(naming.DIGEST),
+        image="",
+        created=found["CreationTime"].isoformat(),
+        details={
+            "status": status,
+            "place": aws.region,
+            "job": job,
+            "model": found["ModelName"],
+            "input": found["TransformInput"]["DataSource"]["S3DataSource"]["S3Uri"],
+            "output": found["TransformOutput"]["S3OutputPath"],
+            "failure": found.get("FailureReason"),
+        },
+    )
+
+
+def _prefix(name: str) -> str:
+    return f"{name[:48]}-b-"
+
+
+def _jobs(aws: Aws, name: str, **only: str) -> list[str]:
+    listed = aws.client("sagemaker").list_transform_jobs(
+        NameContains=_prefix(name), SortBy="CreationTime", SortOrder="Descending", **only
+    )["TransformJobSummaries"]
+    return [
+        str(each["TransformJobName"])
+        for each in listed
+        if tags_of(aws, each["TransformJobArn"]).get(naming.DEPLOYMENT) == name
+    ]
+
+
+def _running(aws: Aws, name: str, content: str) -> str | None:
+    for job in _jobs(aws, name, StatusEquals="InProgress"):
+        if tags_of(aws, aws.arn("transform-job", job)).get(naming.CONTENT) == content:
+            return job
+    return None
