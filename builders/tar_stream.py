@@ -21,6 +21,7 @@ from ..flavors.staging import storage_failed
 MODIFIED = 315532800  # 1980-01-01, the oldest that zip files know, too
 _CHUNK = 1 << 20
 _BLOCK = tarfile.BLOCKSIZE
+TAR_END = b"\0" * (2 * _BLOCK)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,8 +83,8 @@ def tar_stream(entries: Iterable[Entry]) -> Iterator[bytes]:
             yield from file_pieces(entry.content, entry.size, entry.sha256)
         elif entry.content:
             yield entry.content
-        yield b"\0" * (-entry.size % _BLOCK)
-    yield b"\0" * (2 * _BLOCK)
+        yield padding(entry.size)
+    yield TAR_END
 
 
 def write_entries(entries: Iterable[Entry], folder: Path) -> None:
@@ -109,9 +110,17 @@ def write_entries(entries: Iterable[Entry], folder: Path) -> None:
             raise storage_failed(path, error) from error
 
 
-def member_header(path: str, size: int, mode: int = 0o644) -> bytes:
-    """What stands before a file's content in a tar that somebody writes piece by piece."""
-    return _header(Entry(path, b"", size, mode))
+def member_header(path: str, size: int = 0) -> bytes:
+    """What stands before a file's content, for whoever writes a tar piece by piece.
+
+    A path that ends with a slash is a folder.
+    """
+    return _header(Entry(path, None if path.endswith("/") else b"", size))
+
+
+def padding(size: int) -> bytes:
+    """What stands behind content of a size."""
+    return b"\0" * (-size % _BLOCK)
 
 
 def file_pieces(path: Path, size: int, sha256: str | None = None) -> Iterator[bytes]:

@@ -159,9 +159,18 @@ class Cache:
         self._grown(size)
         return made
 
-    def temporary(self) -> AbstractContextManager[tuple[Path, BinaryIO]]:
-        """A file on the cache's disk that is gone when the block, or the process, ends."""
-        return self._room.temporary()
+    @contextmanager
+    def spooled(self, content: Iterable[bytes]) -> Iterator[Path]:
+        """A file that is gone when the block, or the process, ends.
+
+        Raises:
+            StorageFailed: it cannot be written.
+        """
+        with self._room.temporary() as (path, file):
+            for piece in content:
+                self._room.write(file, piece)
+            self._room.flush(file)
+            yield path
 
     def making(self, key: str) -> AbstractContextManager[None]:
         """Alone with what is made under a key: another build that makes the same waits."""

@@ -130,6 +130,13 @@ class Room:
         except OSError as error:
             raise self.failed(error) from error
 
+    def flush(self, file: BinaryIO) -> None:
+        """Let others see all that was written; see `write`."""
+        try:
+            file.flush()
+        except OSError as error:
+            raise self.failed(error) from error
+
     def settle(self, temporary: Path, file: BinaryIO, place: Path) -> None:
         """Give a finished temporary file its name; one of that name is replaced.
 

@@ -1,0 +1,146 @@
+"""Any image that somebody can name: of the engine, of a registry, a folder or a file."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+from ...errors import EngineUnavailable, InvalidInput, MissingDependency, NotFound
+from ..base import Compression, Report, ignore
+from .archive import read_archive
+from .cache import Cache
+from .image import Image
+from .layout import is_layout, read_layout
+from .repack import repacked
+from .spec import Platform
+
+_PLACE = re.compile(
+    r"(layout|archive|engine|registry|oci|docker-archive|oci-archive):(.+)", re.DOTALL
+)
+_SAME = {"oci": "layout", "docker-archive": "archive", "oci-archive": "archive"}  # as skopeo says
+_HELP = (
+    "An image is named by NAME[:TAG], engine:NAME, registry:NAME, layout:FOLDER[:TAG] or "
+    "archive:FILE[:TAG]."
+)
+
+
+def open_image(
+    reference: str,
+    platform: Platform | None,
+    cache: Cache,
+    *,
+    pull: bool = False,
+    compression: Compression = "gzip",
+    report: Report = ignore,
+) -> Image:
+    """The image that a text names.
+
+    Args:
+        reference: ``engine:NAME``, ``registry:NAME``, ``layout:FOLDER[:TAG]``,
+            ``archive:FILE[:TAG]``, a folder or file that is there, or a plain name: that of an
+            image of the engine if it has it for the platform, else of one in a registry.
+        platform: None takes this machine's, or the only one that there is.
+        cache: keeps what comes from an engine or a registry.
+        pull: look for a plain name in the registry first.
+        compression: of layers that are stored as bare tars; ``none`` leaves them so, which suits
+            who only looks.
+        report: told how far it is.
+
+    Raises:
+        InvalidInput: it names nothing, or the image is for other platforms (says for which).
+        NotFound: there is no such image.
+        EngineUnavailable: ``engine:`` is asked for, and none answers.
+        RegistryFailed: the registry refuses, or cannot be reached.
+    """
+    place = _PLACE.fullmatch(reference)
+    if place is None:
+        return _anywhere(reference, platform, cache, pull, compression, report)
+    kind, name = _SAME.get(place[1], place[1]), place[2]
+    if kind == "engine":
+        return _engine(name, platform, cache, compression, report)
+    if kind == "registry":
+        return _registry(name, platform, cache, report)
+    read: Callable[[Path, str | None, Platform | None], Image]
+    read = read_layout if kind == "layout" else read_archive
+    path, tag = _split(name)
+    return repacked(read(path, tag, platform), cache, compression, report=report)
+
+
+def _anywhere(
+    name: str,
+    platform: Platform | None,
+    cache: Cache,
+    pull: bool,
+    compression: Compression,
+    report: Report,
+) -> Image:
+    path, tag = _split(name)
+    with suppress(OSError):  # a name that is too long for a file
+        if path.is_dir() and is_layout(path):
+            return repacked(read_layout(path, tag, platform), cache, compression, report=report)
+        if path.is_file():
+            return repacked(read_archive(path, tag, platform), cache, compression, report=report)
+    if name.startswith((".", "/", "~")):
+        raise NotFound(f"There is no image layout and no archive at {name}. {_HELP}")
+    wrong: InvalidInput | None = None
+    if not pull:
+        try:
+            return _engine(name, platform, cache, compression, report)
+        except (EngineUnavailable, NotFound, MissingDependency):
+            pass
+        except InvalidInput as error:
+            wrong = error  # for another platform; the registry may have ours
+    try:
+        return _registry(name, platform, cache, report)
+    except NotFound:
+        if wrong is not None:
+            raise wrong from None
+        raise
+
+
+def _engine(
+    name: str,
+    platform: Platform | None,
+    cache: Cache,
+    compression: Compression,
+    report: Report,
+) -> Image:
+    from ..engine import connect
+    from .engine import platform_of, read_engine
+
+    client = connect()
+    try:
+        # before its layers are read, which takes a while
+        there = platform_of(client, name)
+        if platform is not None and there is not None and not there.serves(platform):
+            raise InvalidInput(
+                f"The engine's {name} is not for {platform} but for {there}. "
+                f"registry:{name} takes it from the registry."
+            )
+        return read_engine(client, name, cache, compression=compression, report=report)
+    finally:
+        client.close()
+
+
+def _registry(name: str, platform: Platform | None, cache: Cache, report: Report) -> Image:
+    from ..remote.pull import read_remote
+    from ..remote.reference import Reference
+
+    wanted = platform or Platform.of_machine()
+    return read_remote(Reference.parse(name), wanted, cache, report=report)
+
+
+def _split(name: str) -> tuple[Path, str | None]:
+    """A path and a tag; a colon that is part of the path stays there."""
+    if Path(name).exists():
+        return Path(name), None
+    path, colon, tag = name.rpartition(":")
+    if colon and "/" not in tag and Path(path).exists():
+        return Path(path), tag or None
+    # repository:tag behind the path: layout:folder:churn:1
+    first, colon, rest = name.partition(":")
+    if colon and Path(first).exists():
+        return Path(first), rest or None
+    return Path(name), None
