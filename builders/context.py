@@ -4,22 +4,28 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ..errors import AlreadyExists, InvalidInput
 from ..flavors.staging import storage_failed
-from .base import BuildSpec
+from .base import BuildSpec, Report, ignore
 from .dockerfile import Recipe, render
 from .indexes import without_credentials
-from .labels import Base
-from .prepare import Prepared, prepare
+from .labels import Base, base_name
+from .oci.spec import Platform
+from .prepare import Prepared, of_this_machine, prepare
 from .requirements import Requirements
 from .runtime_wheel import runtime_files, runtime_requirements
 from .tar_stream import Entry, write_entries
+
+if TYPE_CHECKING:
+    from .lock.lock import Lock
 
 # Build arguments that Docker itself knows and keeps to itself.
 PREDEFINED = frozenset({"HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "FTP_PROXY", "ALL_PROXY"})
@@ -46,37 +52,46 @@ class Context:
     notices: tuple[str, ...]
 
 
-def make_context(spec: BuildSpec, base: Base | None = None) -> Context:
+def make_context(spec: BuildSpec, base: Base | None = None, *, lock: Lock | None = None) -> Context:
     """Check a spec and gather what it needs.
 
     Args:
         spec: what to build.
         base: what is known of the base image.
+        lock: what to install; without one the engine resolves the requirements.
 
     Raises:
         InvalidInput: a name, platform, index or requirement cannot be used.
         BadModel: the folder is no model, is damaged, or is not the recorded one.
     """
-    return context_of(prepare(spec), base)
+    return context_of(prepare(spec), base, lock=lock)
 
 
-def context_of(prepared: Prepared, base: Base | None = None, pinned: str | None = None) -> Context:
+def context_of(
+    prepared: Prepared,
+    base: Base | None = None,
+    pinned: str | None = None,
+    lock: Lock | None = None,
+) -> Context:
     """What an engine needs for a spec that was checked.
 
     Args:
         prepared: the spec and its model.
         base: what is known of the base image, for the labels.
         pinned: how to name the base image, if that is known better than by its tag.
+        lock: what to install; without one the engine resolves the requirements.
     """
     spec = prepared.spec
     check_for_engine(spec)
     variables = {**prepared.indexes.settings, **_own_arguments(spec)}
-    settings = prepared.settings(base or Base(prepared.base_image))
+    name = engine_name(prepared)
+    settings = prepared.settings(base or Base(base_name(name)))
     recipe = Recipe(
-        base_image=pinned or prepared.base_image,
+        base_image=pinned or name,
         platform=spec.platform,
         install_options=_install_options(prepared, variables),
         system_packages=tuple(spec.system_packages),
+        locked=lock is not None,
         labels=settings.labels,
         environment=settings.environment,
     )
@@ -84,12 +99,13 @@ def context_of(prepared: Prepared, base: Base | None = None, pinned: str | None 
         _entry("Dockerfile", render(recipe)),
         *_system_entries(spec),
         *_install_entries(prepared.requirements),
+        *_lock_entries(lock),
         *(_entry(f"runtime/{name}", data) for name, data in runtime_files()),
         *model_entries(prepared, "model"),
     ]
     return Context(
         entries=tuple(entries),
-        base_image=prepared.base_image,
+        base_image=name,
         build_args=_build_arguments(spec, variables),
         secrets=prepared.secrets,
         model_digest=prepared.digest,
@@ -97,12 +113,24 @@ def context_of(prepared: Prepared, base: Base | None = None, pinned: str | None 
     )
 
 
+def engine_name(prepared: Prepared) -> str:
+    """The base image as an engine knows it."""
+    platform = prepared.spec.platform
+    for_platform = Platform.parse(platform) if platform else Platform.of_machine()
+    return re.sub(r"^(engine|registry):", "", prepared.base_for(for_platform))
+
+
 def check_for_engine(spec: BuildSpec) -> None:
     """Refuse what only the builder without an engine can do.
 
     Raises:
-        InvalidInput: several platforms.
+        InvalidInput: several platforms, or a base image that no engine has.
     """
+    if spec.base_image and of_this_machine(spec.base_image):
+        raise InvalidInput(
+            f"A Docker engine cannot start from {spec.base_image}; --builder oci can. Or load it: "
+            "docker load, and name it."
+        )
     if len(spec.platforms) > 1:
         raise InvalidInput(
             f"A Docker engine builds for one platform at a time, not for "
@@ -110,19 +138,25 @@ def check_for_engine(spec: BuildSpec) -> None:
         )
 
 
-def write_context(spec: BuildSpec, folder: Path) -> Context:
+def write_context(spec: BuildSpec, folder: Path, report: Report = ignore) -> Context:
     """Write the Dockerfile and everything beside it, for a build by other means.
 
     Args:
         spec: as for a build; secrets are not written.
         folder: must not exist, or be empty, and not lie inside the model.
+        report: told when versions are chosen.
 
     Raises:
         InvalidInput: the folder lies inside the model.
         AlreadyExists: the folder holds something.
         StorageFailed: it cannot be written; nothing stays behind.
     """
-    context = make_context(spec)
+    from .lock.engine import lock_for_engine
+
+    prepared = prepare(spec)
+    lock, notices = lock_for_engine(prepared, report)
+    made = context_of(prepared, lock=lock)
+    context = replace(made, notices=(*made.notices, *notices))
     target = folder.resolve()
     if target.is_relative_to(spec.model.resolve()):
         raise InvalidInput(f"{folder} lies inside the model, which it would change.")
@@ -153,6 +187,8 @@ def write_context(spec: BuildSpec, folder: Path) -> Context:
 
 def _install_options(prepared: Prepared, settings: Mapping[str, str]) -> tuple[str, ...]:
     options = ["--python", prepared.python]
+    if prepared.spec.locked:
+        options.append("--locked")
     if prepared.holds_code:
         options.append("--code")
     if settings:
@@ -186,6 +222,14 @@ def _install_entries(requirements: Requirements) -> Iterator[Entry]:
     yield _entry("install/runtime.txt", _text(runtime_requirements()))
     if requirements.constraints:
         yield _entry("install/constraints.txt", _text(requirements.constraints))
+
+
+def _lock_entries(lock: Lock | None) -> Iterator[Entry]:
+    if lock is None:
+        return
+    yield _entry("lock/requirements.lock", lock.text)
+    if lock.options:
+        yield _entry("install/options.txt", _text(list(lock.options)))
 
 
 def _text(lines: list[str]) -> str:

@@ -21,6 +21,7 @@ class Recipe:
         platform: as ``FROM --platform`` wants it, or None.
         install_options: options of install.py.
         system_packages: Debian packages to install below everything else.
+        locked: there is a lock to install from.
         labels: labels of the finished image.
         environment: what the server is told about this model.
     """
@@ -29,6 +30,7 @@ class Recipe:
     platform: str | None = None
     install_options: tuple[str, ...] = ()
     system_packages: tuple[str, ...] = ()
+    locked: bool = False
     labels: Mapping[str, str] = field(default_factory=dict)
     environment: Mapping[str, str] = field(default_factory=dict)
 
@@ -51,6 +53,7 @@ def render(recipe: Recipe) -> str:
         *_system(recipe.system_packages),
         "# dependencies: installed again only when the requirements change",
         "COPY install/ /opt/mlpack/install/",
+        *(["COPY lock/ /opt/mlpack/lock/"] if recipe.locked else []),
         _ROOT,
         f"RUN {json.dumps([*install, 'dependencies', *recipe.install_options])}",
         "",

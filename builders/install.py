@@ -16,6 +16,7 @@ import argparse
 import compileall
 import json
 import os
+import platform
 import py_compile
 import re
 import shutil
@@ -28,6 +29,7 @@ from urllib.parse import unquote
 VENV = "/opt/venv"
 RUNTIME = "/opt/mlpack/runtime"
 HERE = Path(__file__).resolve().parent
+LOCK = HERE.parent / "lock" / "requirements.lock"
 OLDEST = (3, 11)
 # A third of these is their own tests, which nothing imports, and headers for compilers.
 TESTS_NOT_NEEDED = ("numpy", "pandas", "pyarrow", "scipy", "sklearn")
@@ -52,13 +54,14 @@ def main() -> None:
     parser.add_argument("part", choices=["dependencies", "runtime"])
     parser.add_argument("--python", default="", help="the minor version that saved the model")
     parser.add_argument("--code", action="store_true", help="the model holds Python bytecode")
+    parser.add_argument("--locked", action="store_true", help="install from the lock or not at all")
     parser.add_argument("--key", help="changes when the settings do, so that the cache notices")
     options = parser.parse_args()
     try:
         if options.part == "dependencies":
             secrets = take_settings()
             check_python(options.python, options.code)
-            install(secrets)
+            install(secrets, options.locked)
         else:
             compile_folder(RUNTIME)
     except Failed as error:
@@ -126,7 +129,7 @@ def python_advice(
     return None, (f"The base image has Python {here}, the model was saved with {wanted}. {advice}.")
 
 
-def install(secrets: list[str]) -> None:
+def install(secrets: list[str], locked: bool) -> None:
     work = Path(tempfile.mkdtemp(prefix="mlpack-"))
     os.environ["UV_CACHE_DIR"] = str(work / "cache")
     os.environ["UV_NO_PROGRESS"] = "1"
@@ -134,10 +137,7 @@ def install(secrets: list[str]) -> None:
         uv = find_uv(work, secrets)
         run([uv, "venv", "--quiet", "--python", sys.executable, VENV], secrets)
         command = [uv, "pip", "install", "--python", f"{VENV}/bin/python"]
-        command += ["-r", str(HERE / "requirements.txt"), "-r", str(HERE / "runtime.txt")]
-        if (HERE / "constraints.txt").exists():
-            command += ["-c", str(HERE / "constraints.txt")]
-        run(command, secrets)
+        run([*command, *what_to_install(locked)], secrets)
     finally:
         shutil.rmtree(work, ignore_errors=True)
     version = f"python{sys.version_info[0]}.{sys.version_info[1]}"
@@ -147,6 +147,44 @@ def install(secrets: list[str]) -> None:
     # the runtime has a layer of its own, so that a new mlpack does not reinstall everything
     (site / "mlpack.pth").write_text(RUNTIME + "\n")
     compile_folder(f"{VENV}/lib")
+
+
+def what_to_install(locked: bool) -> list[str]:
+    """The installer's arguments: the lock, or what is asked for if the lock is for elsewhere."""
+    if LOCK.exists():
+        misfit = lock_misfit(LOCK.read_text(encoding="utf-8"))
+        if not misfit:
+            arguments = ["-r", str(LOCK), "--require-hashes", "--only-binary", ":all:"]
+            if (HERE / "options.txt").exists():  # of package indexes
+                arguments += ["-r", str(HERE / "options.txt")]
+            return arguments
+        if locked:
+            raise Failed(f"{misfit}. Build without --locked, or take another base image")
+        say("notice", f"Built without the lock, so the next build may differ: {misfit}.")
+        LOCK.unlink()
+    elif locked:
+        raise Failed("there is no lock to install from")
+    arguments = ["-r", str(HERE / "requirements.txt"), "-r", str(HERE / "runtime.txt")]
+    if (HERE / "constraints.txt").exists():
+        arguments += ["-c", str(HERE / "constraints.txt")]
+    return arguments
+
+
+def lock_misfit(text: str) -> str:
+    """Why a lock is not for this Python, processor and C library; empty when it is."""
+    told = re.search(r"^# target: (\w+)/(\w+)\S*, Python (\S+), (\w+) (\d+)\.(\d+)$", text, re.M)
+    if told is None:
+        return "the lock does not say what it is for"
+    machine = {"x86_64": "amd64", "aarch64": "arm64"}.get(platform.machine(), platform.machine())
+    kind, number = platform.libc_ver()
+    version = [int(part) for part in re.findall(r"\d+", number)[:2]] if kind == "glibc" else []
+    here = f"{machine}, Python {sys.version_info[0]}.{sys.version_info[1]}"
+    libc = "another C library than glibc" if not version else "glibc {}.{}".format(*version)
+    fits = version >= [int(told[5]), int(told[6])] if told[4] == "glibc" else not version
+    if fits and here == f"{told[2]}, Python {told[3]}":
+        return ""
+    wanted = told[0].replace("# target: ", "")
+    return f"the lock is for {wanted}, the base image has {here}, {libc}"
 
 
 def find_uv(work: Path, secrets: list[str]) -> str:

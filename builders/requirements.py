@@ -131,11 +131,16 @@ def _take(
         deeper = constraint or include[1] in ("-c", "--constraint")
         _read(file.parent / include[2].strip(), found, deeper, trail, below)
         return
-    _check(line, file)
+    check_line(line, file)
     (found.constraints if constraint else found.lines).append(line)
 
 
-def _check(line: str, file: Path) -> None:
+def check_line(line: str, file: Path) -> None:
+    """Refuse a line that an image build could not use, or that would leave a password in it.
+
+    Raises:
+        InvalidInput: says which line of the file, and what to do.
+    """
     shown = without_credentials(line)
     if _CREDENTIALS.search(line):
         raise InvalidInput(

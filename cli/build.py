@@ -76,12 +76,16 @@ _CONTENT = [
 _WAYS = [
     click.option(
         "--lock",
-        type=_FILE,
-        help="Install exactly what this lock file names. Default: one is made, and kept for this "
-        "model.",
+        type=click.Path(dir_okay=False, path_type=Path),
+        metavar="FILE",
+        help="Install exactly what this lock file names; it is written if it is missing. Default: "
+        "the model's requirements.lock, else one that is made and kept on this machine.",
     ),
     click.option(
         "--locked", is_flag=True, help="Refuse to build if the lock is missing or out of date."
+    ),
+    click.option(
+        "--relock", is_flag=True, help="Choose versions anew, and replace the lock that is kept."
     ),
     click.option(
         "--compression",

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import atexit
 import importlib.util
 import os
+import shutil
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,6 +20,10 @@ if TYPE_CHECKING:
 # the many Pythons that tests start do not each compile all of the libraries anew
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 sys.dont_write_bytecode = False
+
+# what tests lock is not kept for the user's own builds
+os.environ["MLPACK_LOCKS"] = tempfile.mkdtemp(prefix="mlpack-test-locks-")
+atexit.register(shutil.rmtree, os.environ["MLPACK_LOCKS"], ignore_errors=True)
 
 # servers of databases, and empty stores, for whoever asks
 pytest_plugins = ("mlpack.tests.databases", "mlpack.tests.stores")

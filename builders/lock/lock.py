@@ -49,7 +49,7 @@ def lock_for(
     if spec.locked and spec.relock:
         raise InvalidInput("--locked keeps the lock as it is and --relock makes it anew: take one.")
     store = store or LockStore.of_user()
-    wanted = Wanted.of(spec, target)
+    wanted = Wanted.of(spec, target.common)
     key = store_key(wanted, spec)
     file = lock_file(spec, target)
     if not spec.relock and (found := _found(spec, wanted, key, file, store, report)):
@@ -89,7 +89,7 @@ def _found(
         told = _misfit(lock, wanted)
         if not told:
             return _complete(lock, wanted, spec, store, str(with_model))
-        if spec.locked and lock.target == wanted.target:
+        if spec.locked and lock.target.runs_on(wanted.target):
             raise InvalidState(f"The model's {MODEL_LOCK} is out of date: {told}.")
         report(Progress("notice", f"The model's {MODEL_LOCK} is not used: {told}."))
     return store.get(key, wanted.target)
@@ -103,8 +103,8 @@ def _given(
     told = _misfit(lock, wanted)
     if not told:
         return _complete(lock, wanted, spec, store, str(file))
-    edited = lock.inputs in (None, wanted.inputs)
-    if spec.locked or edited or lock.target != wanted.target:
+    edited = lock.inputs is None or _is_of(lock, wanted)
+    if spec.locked or edited or not lock.target.runs_on(wanted.target):
         raise InvalidState(f"The lock {file} does not fit: {told}. --relock makes it anew.")
     report(Progress("notice", f"The lock {file} is out of date and made anew: {told}."))
     return None
@@ -112,12 +112,17 @@ def _given(
 
 def _misfit(lock: Lock, wanted: Wanted) -> str:
     """Why a lock does not fit; empty when it does."""
-    if lock.target != wanted.target:
+    if not lock.target.runs_on(wanted.target):
         return f"it is for {lock.target}, the image is for {wanted.target}"
     told = differences(lock, wanted.lines, wanted.requirements.constraints)
-    if not told and lock.inputs not in (None, wanted.inputs):
+    if not told and lock.inputs is not None and not _is_of(lock, wanted):
         told = ["it was made from other requirements than there are now"]
     return "; ".join(told)
+
+
+def _is_of(lock: Lock, wanted: Wanted) -> bool:
+    """Was a lock made from the very same, be it for an older C library?"""
+    return lock.inputs == replace(wanted, target=lock.target).inputs
 
 
 def _complete(lock: Lock, wanted: Wanted, spec: BuildSpec, store: LockStore, name: str) -> Lock:
@@ -142,16 +147,15 @@ def _complete(lock: Lock, wanted: Wanted, spec: BuildSpec, store: LockStore, nam
 
 def _why_none(wanted: Wanted, store: LockStore) -> str:
     """What to say when a lock is demanded and there is none, with what is nearest to it."""
-    near = [
-        told
-        for lock in store
-        if lock.target == wanted.target
-        and (told := differences(lock, wanted.lines, wanted.requirements.constraints))
-        and all("does not have it" not in each for each in told)
-    ]
-    nearest = "; ".join(min(near, key=lambda told: len(told))) if near else ""
-    told = f" The nearest differs: {nearest}." if near else ""
+    near: list[list[str]] = []
+    for lock in store:
+        if lock.target == wanted.target:
+            told = differences(lock, wanted.lines, wanted.requirements.constraints)
+            if told and all("does not have it" not in each for each in told):
+                near.append(told)
+    near.sort(key=len)
+    nearest = f" The nearest differs: {'; '.join(near[0])}." if near else ""
     return (
-        f"There is no lock of these requirements for {wanted.target} on this machine.{told} Build "
-        "once without --locked to make it, or name one with --lock FILE."
+        f"There is no lock of these requirements for {wanted.target} on this machine.{nearest} "
+        "Build once without --locked to make it, or name one with --lock FILE."
     )

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ...errors import InvalidInput
+from ..requirements import check_line
 from .target import Target
 
 if TYPE_CHECKING:
@@ -115,11 +116,14 @@ class Lock:
         try:
             if file.stat().st_size > _LARGEST:
                 raise InvalidInput(f"{file} is too large for a lock.")
-            return cls.parse(file.read_text(encoding="utf-8"), target, str(file))
+            lock = cls.parse(file.read_text(encoding="utf-8"), target, str(file))
         except OSError as error:
             raise InvalidInput(f"The lock {file} cannot be read ({error.strerror}).") from None
         except UnicodeDecodeError:
             raise InvalidInput(f"The lock {file} is not UTF-8 text.") from None
+        for line in (*lock.options, *(pin.requirement for pin in lock.pins if pin.url)):
+            check_line(line, file)
+        return lock
 
     @cached_property
     def text(self) -> str:

@@ -15,8 +15,8 @@ from ..oci.spec import canonical, sha256
 from ..requirements import Requirements, read_requirements
 from ..runtime_wheel import runtime_requirements
 from .lockfile import FORMAT, Lock, Pin
-from .target import Target
-from .uv import NoWheel, Uv
+from .target import NoWheel, Target
+from .uv import Uv
 
 # Settings that change what is chosen, where the user gives them for one build.
 _CHOOSING = ("UV_", "PIP_")

@@ -19,15 +19,11 @@ from ...errors import BuildFailed, MissingDependency
 from ..base import BuildSpec
 from ..indexes import UV_VARIABLES, find_indexes, secret_parts
 from ..install import reason, scrub
-from .target import Target
+from .target import NoWheel, Target
 
 # Settings of the user's own that would change where or how things are installed here.
 _NOT_OURS = ("UV_COMPILE_BYTECODE", "UV_REQUIRE_HASHES", "UV_NO_DEPS", "UV_OUTPUT_FILE")
 _SECRET = re.compile(r"^UV_INDEX_\w+_(USERNAME|PASSWORD)$")
-
-
-class NoWheel(BuildFailed):
-    """Something has no wheel for the target; an engine could perhaps compile it."""
 
 
 @dataclass(frozen=True)
@@ -111,7 +107,6 @@ def find_uv() -> str:
 
 def _failure(lines: Sequence[str], target: Target) -> BuildFailed:
     told = reason(list(lines))
-    # a disk may be full in many places; uv says so in the last of its causes
     if re.search(r"no (usable )?wheels|has no wheels|building from source is disabled", told):
         return NoWheel(
             f"{told} A wheel for {target} is needed. Build through the engine, which can compile "

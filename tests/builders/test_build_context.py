@@ -8,6 +8,7 @@ import pytest
 
 from mlpack.builders.base import BuildSpec
 from mlpack.builders.context import make_context, write_context
+from mlpack.builders.lock import engine
 from mlpack.builders.prepare import check_spec
 from mlpack.errors import AlreadyExists, BadModel, InvalidInput, ModelChanged
 
@@ -19,6 +20,12 @@ model_uuid: 12e6c174379849eeb366479b59b71e04
 run_id: "abc\\ndef"
 utc_time_created: '2026-11-23 22:40:27.830695'
 """
+
+
+@pytest.fixture(autouse=True)
+def no_lock(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing here asks a package index; tests of locks are in lock/."""
+    monkeypatch.setattr(engine, "lock_for_engine", lambda *_: (None, ()))
 
 
 @pytest.fixture
