@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from .. import __version__
+from ..errors import InvalidInput
 from .base import BuildSpec
 
 if TYPE_CHECKING:
@@ -74,6 +75,17 @@ def environment_of(spec: BuildSpec, digest: str | None) -> dict[str, str]:
         "MLPACK_MODEL_NAME": _registered(spec) or title(spec.name),
         **({"MLPACK_MODEL_DIGEST": digest} if digest else {}),
     }
+
+
+def base_name(text: str) -> str | None:
+    """How others find a base image; None for an id, a folder or a file of this machine."""
+    from .remote.reference import Reference
+
+    try:
+        found = Reference.parse(re.sub(r"^(engine|registry):", "", text))
+    except InvalidInput:
+        return None
+    return f"{found.name}:{found.tag}" if found.tag else str(found)
 
 
 def title(name: str) -> str:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import InvalidInput
@@ -19,6 +21,8 @@ if TYPE_CHECKING:
     from ..flavors.descriptor import Model
 
 OLDEST_PYTHON = (3, 11)
+# in the name of a base image: the processor, as in `linux/amd64`
+ARCHITECTURE = "{arch}"
 
 _REFERENCE = re.compile(
     r"(?:[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?(?::\d+)?/)?"
@@ -60,8 +64,12 @@ class Prepared:
 
     @property
     def base_image(self) -> str:
-        """What the image starts from."""
+        """What the image starts from; may hold ``{arch}``."""
         return self.spec.base_image or f"python:{self.python}-slim"
+
+    def base_for(self, platform: Platform) -> str:
+        """What the image of one platform starts from."""
+        return self.base_image.replace(ARCHITECTURE, platform.architecture)
 
     @property
     def holds_code(self) -> bool:
@@ -76,8 +84,12 @@ class Prepared:
         )
 
 
-def prepare(spec: BuildSpec) -> Prepared:
+def prepare(spec: BuildSpec, *, here: bool = False) -> Prepared:
     """Check a spec and its model.
+
+    Args:
+        spec: what to build.
+        here: packages are fetched on this machine rather than in a container.
 
     Raises:
         InvalidInput: a name, platform, index or requirement cannot be used.
@@ -91,7 +103,7 @@ def prepare(spec: BuildSpec) -> Prepared:
     model = Model.read(spec.model)
     verify(spec.model, model, files)
     requirements = read_requirements(spec.model, spec.requirements, keep_mlflow=spec.keep_mlflow)
-    indexes = find_indexes(spec.index_url, spec.extra_index_urls)
+    indexes = find_indexes(spec.index_url, spec.extra_index_urls, here=here)
     python, notice = python_for(model)
     trust = [] if digest else _code_notice(model)
     return Prepared(
@@ -158,10 +170,23 @@ def holds_code(model: Model) -> bool:
     return bool(model.pyfunc.get("python_model")) or "cloudpickle" in formats
 
 
-def _check_base_image(name: str) -> None:
-    if _IMAGE_ID.fullmatch(name):
+def _check_base_image(text: str) -> None:
+    """Refuse what is no image's name; folders and files are looked at when they are read."""
+    named = text.replace(ARCHITECTURE, "amd64")
+    if _IMAGE_ID.fullmatch(named) or of_this_machine(named):
         return
-    _check_reference(name, "base image")
+    _check_reference(re.sub(r"^(engine|registry):", "", named), "base image")
+
+
+def of_this_machine(base_image: str) -> bool:
+    """Is a base image a folder or a file, which only the builder without an engine reads?"""
+    if base_image.startswith(("layout:", "archive:", "/", "./", "../", "~")):
+        return True
+    with suppress(OSError, ValueError):
+        for path in map(Path, (base_image, base_image.rpartition(":")[0] or base_image)):
+            if path.is_file() or (path / "oci-layout").is_file():
+                return True
+    return False
 
 
 def _check_reference(name: str, what: str) -> None:

@@ -65,6 +65,11 @@ class ImageSettings:
     environment: Mapping[str, str] = field(default_factory=dict)
     labels: Mapping[str, str] = field(default_factory=dict)
 
+    @property
+    def clean_labels(self) -> dict[str, str]:
+        """The labels as they stand in the image."""
+        return _cleaned(self.labels)
+
     def configuration(self, base: Mapping[str, Any]) -> dict[str, Any]:
         """The ``config`` object of an image, over the one of its base.
 
@@ -89,7 +94,7 @@ class ImageSettings:
                 "Test": ["CMD", *check.command],
                 "Timeout": check.timeout * seconds,
             },
-            "Labels": {**(base.get("Labels") or {}), **_cleaned(self.labels)},
+            "Labels": {**(base.get("Labels") or {}), **self.clean_labels},
             "StopSignal": STOP_SIGNAL,
             "User": f"{USER}:{USER}",
             "WorkingDir": FOLDER,

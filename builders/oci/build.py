@@ -1,0 +1,236 @@
+"""Builds an image without an engine, without root, without running anything of it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from ...errors import InvalidInput
+from ..base import BuildSpec, BuiltImage, Layer, Progress, Report, ignore
+from ..deliver import Delivered, prepare_delivery
+from ..labels import CREATED, EARLIEST, Base, base_name, tagged
+from ..lock.lock import Lock, lock_for
+from ..lock.target import Target
+from ..lock.wheels import dependency_layers
+from ..prepare import Prepared, prepare
+from ..record import record_build
+from .base_image import BaseFacts, check_base, facts_of
+from .bundle import NewLayer, assemble, make_index
+from .cache import Cache
+from .image import Attachment, Bundle, Image
+from .layers import make_layer
+from .open import open_image
+from .runtime_layer import runtime_layer
+from .sbom_layer import bill_of_materials
+from .spec import Platform, canonical, sha256
+from .venv import LOCK, MODEL, SBOM, file_entry
+from .workroom import workroom
+
+if TYPE_CHECKING:
+    from ..publish import Credentials
+
+_SBOM_TYPE = "application/vnd.cyclonedx+json"
+
+
+@dataclass(frozen=True)
+class Made:
+    """An image of one platform, and how it came to be.
+
+    Attributes:
+        image: the image.
+        layers: those of ours.
+        base: what it starts from.
+        facts: of the base.
+        lock: that the dependencies came from.
+        sbom: its bill of materials.
+        notices: what the user should know.
+    """
+
+    image: Image
+    layers: tuple[NewLayer, ...]
+    base: Image
+    facts: BaseFacts
+    lock: Lock
+    sbom: bytes
+    notices: tuple[str, ...]
+
+
+class OciBuilder:
+    """The `Builder` that needs no engine."""
+
+    name = "oci"
+
+    def build(
+        self,
+        spec: BuildSpec,
+        report: Report = ignore,
+        *,
+        credentials: Credentials | None = None,
+    ) -> BuiltImage:
+        """Build one image; see `Builder.build`. Credentials are those of the registry."""
+        started = time.monotonic()
+        prepared = prepared_here(spec)
+        with prepare_delivery(spec, credentials) as delivery, Cache.of_user().hold() as cache:
+            bundle, made = make_bundle(prepared, cache, report)
+            sent = delivery.send(bundle, report)
+        built = _result(prepared, bundle, made, sent, time.monotonic() - started)
+        record_build(spec, built, report)
+        return built
+
+
+def prepared_here(spec: BuildSpec) -> Prepared:
+    """Check a spec for this builder.
+
+    Raises:
+        InvalidInput: it wants something that only an engine can do.
+    """
+    if spec.system_packages:
+        raise InvalidInput(
+            f"--system-package {spec.system_packages[0]} needs a Docker engine (--builder docker): "
+            "without one nothing runs while an image is built. Or take a --base-image that has it."
+        )
+    return prepare(spec, here=True)
+
+
+def make_bundle(
+    prepared: Prepared, cache: Cache, report: Report = ignore
+) -> tuple[Bundle, tuple[Made, ...]]:
+    """Make an image for every platform of a spec; nothing leaves this machine."""
+    spec = prepared.spec
+    for notice in prepared.notices:
+        report(Progress("notice", notice))
+    platforms = [Platform.parse(each) for each in spec.platforms] or [Platform.of_machine()]
+    made = tuple(_make(prepared, platform, cache, report) for platform in dict.fromkeys(platforms))
+    images = tuple(each.image for each in made)
+    index = None
+    if len(images) > 1:
+        index = make_index(images, prepared.settings().clean_labels)
+    attachments = [Attachment(e.image.descriptor, _SBOM_TYPE, e.sbom) for e in made]
+    return Bundle(tagged(spec.name), images, index, tuple(attachments)), made
+
+
+def _make(prepared: Prepared, platform: Platform, cache: Cache, report: Report) -> Made:
+    spec = prepared.spec
+    report(Progress("part", "base", "base"))
+    name = prepared.base_for(platform)
+    base = open_image(name, platform, cache, pull=spec.pull, report=report)
+    facts = facts_of(base, cache, report)
+    notice = check_base(
+        facts,
+        name,
+        base.platform,
+        asked=platform,
+        python=prepared.python,
+        code=prepared.holds_code,
+    )
+    if notice:
+        report(Progress("notice", notice, "base"))
+    assert facts.libc is not None
+    lock = lock_for(spec, Target(facts.python_text, platform, facts.libc), report=report)
+    layers = [*_dependencies(spec, lock, cache, report)]
+    layers.append(_runtime(spec, facts, cache, report))
+    settings = prepared.settings(Base(base_name(name), base.descriptor.digest))
+    bill = bill_of_materials(prepared, base, layers, settings, cache, report)
+    layers.append(_model(prepared, bill, cache, report))
+    created = settings.labels.get(CREATED, EARLIEST)
+    image = assemble(base, layers, settings, created=created, ours=cache)
+    notices = (notice,) if notice else ()
+    return Made(image, tuple(layers), base, facts, lock, bill, notices)
+
+
+def _dependencies(spec: BuildSpec, lock: Lock, cache: Cache, report: Report) -> Iterator[NewLayer]:
+    """The wheels of the lock, and the lock itself."""
+    report(Progress("part", "dependencies", "dependencies"))
+    with workroom(cache.folder) as work:
+        for each in dependency_layers(lock, spec, work, report=report):
+            made = make_layer(
+                each.entries,
+                cache,
+                compression=spec.compression,
+                key=None if spec.no_cache else each.key,
+                report=report,
+                part="dependencies",
+            )
+            yield _told(NewLayer("dependencies", each.name, made), report)
+    text = file_entry(LOCK, lock.text)
+    made = make_layer([text], cache, compression=spec.compression, part="dependencies")
+    yield NewLayer("dependencies", "the lock", made)
+
+
+def _runtime(spec: BuildSpec, facts: BaseFacts, cache: Cache, report: Report) -> NewLayer:
+    report(Progress("part", "runtime", "runtime"))
+    made = runtime_layer(
+        facts, cache, compression=spec.compression, anew=spec.no_cache, report=report
+    )
+    return _told(NewLayer("runtime", "mlpack's scoring runtime", made), report)
+
+
+def _model(prepared: Prepared, bill: bytes, cache: Cache, report: Report) -> NewLayer:
+    """The model's files, and what is in the image: all that is new with a new model."""
+    report(Progress("part", "model", "model"))
+    from ..context import model_entries
+
+    spec = prepared.spec
+    key = sha256(canonical({"model layer": 1, "files": dict(prepared.files), "sbom": sha256(bill)}))
+    made = make_layer(
+        lambda: [*model_entries(prepared, MODEL), file_entry(SBOM, bill)],
+        cache,
+        compression=spec.compression,
+        key=None if spec.no_cache else key,
+        report=report,
+        part="model",
+    )
+    return _told(NewLayer("model", "the model", made), report)
+
+
+def _told(layer: NewLayer, report: Report) -> NewLayer:
+    if layer.made.cached:
+        report(Progress("cached", layer.part, layer.part))
+    return layer
+
+
+def _result(
+    prepared: Prepared, bundle: Bundle, made: Sequence[Made], sent: Delivered, seconds: float
+) -> BuiltImage:
+    first = made[0]
+    layers = [layer for each in made for layer in _layers(each, sent)]
+    return BuiltImage(
+        name=bundle.name,
+        id=first.image.config_descriptor.digest,
+        size=sum(layer.size for layer in _layers(first, sent)),
+        base_image=prepared.base_image,
+        layers=tuple(layers),
+        model_digest=prepared.digest,
+        notices=tuple(dict.fromkeys([*prepared.notices, *(n for m in made for n in m.notices)])),
+        seconds=seconds,
+        builder=OciBuilder.name,
+        digest=bundle.digest,
+        platforms=tuple(str(image.platform) for image in bundle.images),
+        lock=first.lock.digest,
+        outputs=sent.places,
+    )
+
+
+def _layers(made: Made, sent: Delivered) -> Iterator[Layer]:
+    base = made.base.layers
+    yield Layer(
+        "base",
+        made.facts.size,
+        cached=True,
+        stored=sum(layer.size for layer in base),
+        content=made.facts.system.get("PRETTY_NAME", ""),
+        sent=sent.of(layer.digest for layer in base),
+    )
+    for layer in made.layers:
+        blob = layer.made.descriptor
+        yield Layer(
+            layer.part,
+            layer.made.size,
+            layer.made.cached,
+            blob.digest,
+            blob.size,
+            layer.content,
+            sent.of([blob.digest]),
+        )
