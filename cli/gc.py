@@ -2,24 +2,11 @@
 
 from __future__ import annotations
 
-import re
-
 import click
 
 from .options import examples
 from .output import json_option, print_json
-
-_SPAN = re.compile(r"(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?")
-_MILLISECONDS = (86_400_000, 3_600_000, 60_000, 1000)
-
-
-def _span(_: click.Context, __: click.Parameter, text: str | None) -> int:
-    if text is None:
-        return 0
-    match = _SPAN.fullmatch(text)
-    if not text or match is None:
-        raise click.BadParameter("use a span such as 30d, 12h or 1d12h30m")
-    return sum(int(n or 0) * unit for n, unit in zip(match.groups(), _MILLISECONDS, strict=True))
+from .spans import milliseconds
 
 
 def _listed(_: click.Context, __: click.Parameter, text: str | None) -> list[str]:
@@ -33,7 +20,9 @@ def _listed(_: click.Context, __: click.Parameter, text: str | None) -> list[str
         "mlpack gc --experiment-ids 3,4 --json",
     ),
 )
-@click.option("--older-than", callback=_span, metavar="SPAN", help="Deleted so long ago: 30d, 12h.")
+@click.option(
+    "--older-than", callback=milliseconds, metavar="SPAN", help="Deleted so long ago: 30d, 12h."
+)
 @click.option("--run-ids", callback=_listed, metavar="IDS", help="Only these, with commas between.")
 @click.option(
     "--experiment-ids", callback=_listed, metavar="IDS", help="Only these, with all runs."

@@ -37,6 +37,9 @@ cli = LazyGroup(
         "generate-dockerfile": Entry(
             "build:generate_dockerfile", "Write the Dockerfile and its context to a folder.", IMAGE
         ),
+        "cache": Entry(
+            "cache:cache", "Layers that builds keep for the next ones.", IMAGE
+        ),
         "deploy": Entry("deploy:deploy", "Run a model somewhere until it answers.", IMAGE),
         "deployments": Entry(
             "deployments:deployments", "List, query, put back and remove deployments.", IMAGE

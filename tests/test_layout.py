@@ -117,6 +117,7 @@ def test_help_loads_nothing_heavy():
         "serve",
         "predict",
         "build-docker",
+        "cache",
         "deploy",
         "runs",
         "models",
