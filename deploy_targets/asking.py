@@ -52,9 +52,19 @@ def ask(
         raise DeployFailed(f"{url} does not answer: {_why(error)}.") from None
     finally:
         pool.clear()
+    return answer_of(answer, url)
+
+
+def answer_of(answer: Any, where: str) -> Prediction:
+    """What a response means: a prediction, or one of the errors that `ask` raises.
+
+    Args:
+        answer: has ``status``, ``reason``, ``data`` and ``headers``, as urllib3's.
+        where: was asked, for messages.
+    """
     if answer.status == 200:
         return Prediction(answer.data, answer.headers.get("Content-Type", ""))
-    message = _message(answer.data) or f"{url} answered {answer.status} {answer.reason}."
+    message = _message(answer.data) or f"{where} answered {answer.status} {answer.reason}."
     if answer.status in (401, 403):
         raise Unauthenticated(message)
     if 400 <= answer.status < 500:
@@ -62,17 +72,6 @@ def ask(
     if answer.status in (502, 503, 504):
         raise DeployFailed(message)
     raise ModelFailed(message)
-
-
-def answers(url: str, timeout: float = 2) -> bool:
-    """Whether the ``/ping`` of a scoring server says that it is ready."""
-    import urllib3
-
-    with urllib3.PoolManager(retries=False) as pool:
-        try:
-            return pool.request("GET", f"{url}/ping", timeout=timeout, redirect=False).status == 200
-        except urllib3.exceptions.HTTPError:
-            return False
 
 
 def _message(body: bytes) -> str:

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 
 from ..errors import DeployFailed, InvalidInput, MlpackError
@@ -89,7 +89,7 @@ def plan(target: DeployTarget, request: DeployRequest) -> Plan:
         EngineUnavailable: the place cannot be reached.
     """
     with _hiding_secrets(target, request):
-        return target.plan(request)
+        return _there(target, request).plan(request)
 
 
 def deploy(
@@ -116,6 +116,7 @@ def deploy(
         MlpackError: see `DeployTarget`.
     """
     with _hiding_secrets(target, request):
+        target = _there(target, request)
         planned = planned or target.plan(request)
         if planned.action == "none":
             say(report, "Nothing to do: it is so already")
@@ -158,6 +159,17 @@ def delete(
     target.delete(name, report, force=force)
     if before is not None:
         records.deleted(before, report)
+
+
+def _there(target: DeployTarget, request: DeployRequest) -> DeployTarget:
+    """The target in the place that the request's options name, for what takes a name alone."""
+    if not hasattr(target, "at"):
+        return target
+    options = read_options(target.options, request.options, target.name)
+    named = {each.name for each in fields(options) if each.metadata["place"]}
+    found = {key: getattr(options, key) for key in sorted(named)}
+    placed: DeployTarget = target.at({key: v for key, v in found.items() if v is not None})
+    return placed
 
 
 def _before(target: DeployTarget, name: str) -> Deployment | None:

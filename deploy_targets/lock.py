@@ -13,8 +13,8 @@ from .base import check_name
 
 
 @contextmanager
-def lock(name: str) -> Iterator[None]:
-    """Hold the deployment ``name``; a killed holder lets go by dying.
+def lock(name: str, target: str = "local") -> Iterator[None]:
+    """Hold the deployment ``name`` on a target; a killed holder lets go by dying.
 
     Raises:
         InvalidInput: ``name`` cannot name a deployment, and might lead out of the folder.
@@ -26,7 +26,7 @@ def lock(name: str) -> Iterator[None]:
     folder = (Path(cache) if cache else Path.home() / ".cache") / "mlpack" / "deployments"
     try:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        file = (folder / f"{name}.lock").open("w")
+        file = (folder / f"{target}.{name}.lock").open("w")
     except OSError as error:
         raise StorageFailed(f"Cannot write {folder}: {error.strerror or error}.") from error
     with file:

@@ -1,0 +1,382 @@
+"""A cluster through the official client: objects as plain dicts, its errors as ours."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from ...errors import (
+    AlreadyExists,
+    Conflict,
+    EngineUnavailable,
+    InvalidInput,
+    MissingDependency,
+    MlpackError,
+    NotFound,
+    RegistryFailed,
+    Unauthenticated,
+)
+from .common import MANAGED, OURS, Manifest
+from .options import ClusterOptions
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+MANAGER = "mlpack"
+_TIMEOUT = 30
+_SCORING_TIMEOUT = 70
+# kind: (group and version, plural); discovery would be half a dozen requests more each time
+_KINDS = {
+    "Deployment": ("apps/v1", "deployments"),
+    "ReplicaSet": ("apps/v1", "replicasets"),
+    "Service": ("v1", "services"),
+    "Pod": ("v1", "pods"),
+    "Event": ("v1", "events"),
+    "HorizontalPodAutoscaler": ("autoscaling/v2", "horizontalpodautoscalers"),
+    "PodDisruptionBudget": ("policy/v1", "poddisruptionbudgets"),
+    "Ingress": ("networking.k8s.io/v1", "ingresses"),
+    "InferenceService": ("serving.kserve.io/v1beta1", "inferenceservices"),
+}
+
+
+class Cluster:
+    """One namespace of one cluster.
+
+    Args:
+        kubeconfig: a file; default: KUBECONFIG, ~/.kube/config, or the pod that we run in.
+        context: of it; default: the current one.
+        namespace: default: the context's own.
+
+    Raises:
+        MissingDependency: the client is not installed.
+        InvalidInput: the kubeconfig cannot be used, or has no such context.
+    """
+
+    def __init__(self, kubeconfig: Path | None, context: str | None, namespace: str | None) -> None:
+        try:
+            from kubernetes import client
+            from kubernetes.dynamic import DynamicClient
+        except ImportError:
+            raise MissingDependency(
+                "Kubernetes is reached through its Python client, which is not installed: "
+                "pip install 'mlpack-toolkit[kubernetes]'"
+            ) from None
+        configuration = client.Configuration()
+        self.context, its_namespace = _configure(configuration, kubeconfig, context)
+        self.namespace = namespace or its_namespace or "default"
+        configuration.retries = False
+        self.host = str(configuration.host)
+        self._api: Any = client.ApiClient(configuration)
+        dynamic: Any = DynamicClient
+        # our kinds are known, so nothing needs to be discovered
+        self._dynamic = dynamic(self._api, discoverer=lambda *_: None)
+
+    @classmethod
+    def of(cls, options: ClusterOptions) -> Cluster:
+        """The one that options name."""
+        return cls(options.kubeconfig, options.context, options.namespace)
+
+    def close(self) -> None:
+        """Let go of the connections."""
+        self._api.rest_client.pool_manager.clear()
+
+    def apply(self, manifest: Manifest, *, dry_run: bool = False) -> Manifest:
+        """Server-side apply: make the object so, whatever of it is there.
+
+        Fields that others manage stay theirs, unless the manifest names them.
+
+        Raises:
+            InvalidInput: the cluster finds fault with it.
+            NotFound: no such namespace, or the cluster does not know the kind.
+        """
+        kind, name = manifest["kind"], manifest["metadata"]["name"]
+        with _errors(kind, name, self.namespace):
+            found = self._dynamic.server_side_apply(
+                self._resource(kind),
+                body=manifest,
+                name=name,
+                namespace=self.namespace,
+                field_manager=MANAGER,
+                force_conflicts=True,
+                serialize=False,
+                _request_timeout=_TIMEOUT,
+                **({"dry_run": "All"} if dry_run else {}),
+            )
+            return _object(found)
+
+    def patch(self, kind: str, name: str, operations: list[Manifest]) -> Manifest:
+        """A JSON patch (RFC 6902)."""
+        with _errors(kind, name, self.namespace):
+            found = self._dynamic.patch(
+                self._resource(kind),
+                body=operations,
+                name=name,
+                namespace=self.namespace,
+                content_type="application/json-patch+json",
+                field_manager=MANAGER,
+                serialize=False,
+                _request_timeout=_TIMEOUT,
+            )
+            return _object(found)
+
+    def find(self, kind: str, name: str) -> Manifest | None:
+        """One object, None if there is none."""
+        try:
+            with _errors(kind, name, self.namespace):
+                found = self._dynamic.get(
+                    self._resource(kind),
+                    name=name,
+                    namespace=self.namespace,
+                    serialize=False,
+                    _request_timeout=_TIMEOUT,
+                )
+                return _object(found)
+        except NotFound:
+            return None
+
+    def all_of(self, kind: str, labels: Mapping[str, str]) -> list[Manifest]:
+        """The objects that have these labels."""
+        chosen = ",".join(f"{key}={value}" for key, value in labels.items())
+        with _errors(kind, "", self.namespace):
+            found = self._dynamic.get(
+                self._resource(kind),
+                namespace=self.namespace,
+                label_selector=chosen,
+                serialize=False,
+                _request_timeout=_TIMEOUT,
+            )
+            return list(_object(found).get("items") or [])
+
+    def events(self, name: str) -> list[Manifest]:
+        """What the cluster says of an object, the newest last."""
+        with _errors("Event", name, self.namespace):
+            found = self._dynamic.get(
+                self._resource("Event"),
+                namespace=self.namespace,
+                field_selector=f"involvedObject.name={name}",
+                serialize=False,
+                _request_timeout=_TIMEOUT,
+            )
+            items = list(_object(found).get("items") or [])
+        return sorted(items, key=lambda each: str(each.get("lastTimestamp") or ""))
+
+    def delete(self, kind: str, name: str) -> None:
+        """Remove an object and what it owns; gone already is well."""
+        try:
+            with _errors(kind, name, self.namespace):
+                self._dynamic.delete(
+                    self._resource(kind),
+                    name=name,
+                    namespace=self.namespace,
+                    body={"propagationPolicy": "Foreground"},
+                    serialize=False,
+                    _request_timeout=_TIMEOUT,
+                )
+        except NotFound:
+            return
+
+    def log(self, pod: str, container: str, tail: int | None, follow: bool) -> Iterator[str]:
+        """A container's log, line by line."""
+        query = {"container": container, "follow": str(follow).lower()}
+        if tail is not None:
+            query["tailLines"] = str(tail)
+        path = f"/api/v1/namespaces/{self.namespace}/pods/{pod}/log"
+        with _errors("Pod", pod, self.namespace):
+            timeout = None if follow else _TIMEOUT
+            response = self._raw("GET", path, fields=query, timeout=timeout, preload=False)
+            rest = b""
+            for piece in response.stream(1 << 14):
+                *lines, rest = (rest + piece).split(b"\n")
+                yield from (line.decode("utf-8", "replace") for line in lines)
+            if rest:
+                yield rest.decode("utf-8", "replace")
+
+    def ask(self, service: str, port: int, path: str, body: bytes, content_type: str) -> Any:
+        """POST to a Service through the cluster's own proxy: no Ingress is needed.
+
+        Returns:
+            The response, whatever its status: ``status``, ``data``, ``headers``, ``reason``.
+        """
+        to = f"/api/v1/namespaces/{self.namespace}/services/http:{service}:{port}/proxy{path}"
+        with _errors("Service", service, self.namespace):
+            return self._raw(
+                "POST", to, body, {"Content-Type": content_type}, timeout=_SCORING_TIMEOUT,
+                any_status=True,
+            )  # fmt: skip
+
+    def _raw(
+        self,
+        method: str,
+        path: str,
+        body: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
+        *,
+        fields: Mapping[str, str] | None = None,
+        timeout: float | None = _TIMEOUT,
+        preload: bool = True,
+        any_status: bool = False,
+    ) -> Any:
+        """Bytes that are no JSON object of Kubernetes, over the client's own connections."""
+        from urllib.parse import urlencode
+
+        from kubernetes.client import ApiException
+
+        settings = self._api.configuration.auth_settings()
+        allowed = {each["key"]: each["value"] for each in settings.values() if each.get("value")}
+        query = f"?{urlencode(fields)}" if fields else ""
+        response = self._api.rest_client.pool_manager.request(
+            method,
+            self.host + path + query,
+            body=body,
+            headers={**allowed, **(headers or {})},
+            timeout=timeout,
+            preload_content=preload,
+            redirect=False,
+        )
+        if response.status >= 400 and not any_status:
+            error = ApiException(status=response.status, reason=response.reason)
+            error.body = response.read() if not preload else response.data
+            raise error
+        return response
+
+    def _resource(self, kind: str) -> Any:
+        from kubernetes.dynamic import resource
+
+        make: Any = resource.Resource
+        group_version, plural = _KINDS[kind]
+        group, _, version = group_version.rpartition("/")
+        return make(
+            prefix="apis" if group else "api",
+            group=group,
+            api_version=version,
+            kind=kind,
+            namespaced=True,
+            name=plural,
+            verbs=["get", "list", "patch", "delete"],
+            client=self._dynamic,
+        )
+
+
+def is_ours(found: Manifest) -> bool:
+    """Was it made by mlpack?"""
+    return bool((found["metadata"].get("labels") or {}).get(MANAGED) == OURS)
+
+
+def _configure(
+    configuration: Any, kubeconfig: Path | None, context: str | None
+) -> tuple[str, str | None]:
+    """Fill in where the cluster is; returns the name and the namespace of the context."""
+    from kubernetes import config
+    from kubernetes.config import ConfigException
+
+    file = str(kubeconfig.expanduser()) if kubeconfig else None
+    try:
+        contexts, current = config.list_kube_config_contexts(file)
+    except (ConfigException, OSError, ValueError, TypeError) as error:
+        if file is None and context is None:
+            try:
+                config.load_incluster_config(configuration)
+                return "in-cluster", _own_namespace()
+            except ConfigException:
+                pass
+        raise InvalidInput(
+            f"No cluster is configured ({_first_line(error)}). Set KUBECONFIG, or name a file "
+            "with -C kubeconfig=…; `kubectl config get-contexts` lists what there is."
+        ) from None
+    names = [str(each["name"]) for each in contexts]
+    if context is not None and context not in names:
+        raise InvalidInput(
+            f"The kubeconfig has no context {context!r}. It has: {', '.join(names)}."
+        )
+    chosen = next((each for each in contexts if each["name"] == context), current)
+    try:
+        config.load_kube_config(file, chosen["name"], configuration)
+    except (ConfigException, OSError, ValueError, TypeError) as error:
+        raise InvalidInput(
+            f"The context {chosen['name']!r} cannot be used: {_first_line(error)}"
+        ) from None
+    return str(chosen["name"]), (chosen.get("context") or {}).get("namespace")
+
+
+def _own_namespace() -> str | None:
+    from pathlib import Path
+
+    file = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
+    return file.read_text().strip() if file.is_file() else None
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0][:300].rstrip(".")
+
+
+def _object(response: Any) -> Manifest:
+    found: Manifest = json.loads(response.data)
+    return found
+
+
+@contextmanager
+def _errors(kind: str, name: str, namespace: str) -> Iterator[None]:
+    """The client's errors as ours."""
+    from kubernetes.client import ApiException
+    from kubernetes.dynamic.exceptions import DynamicApiError
+    from urllib3.exceptions import HTTPError
+
+    try:
+        yield
+    except (ApiException, DynamicApiError) as error:
+        raise _ours(error, kind, name, namespace) from None
+    except (HTTPError, OSError) as error:
+        why = re.sub(r"^.*?(\[Errno -?\d+\] )?([^:()]+)\)*$", r"\2", _first_line(error))
+        raise EngineUnavailable(
+            f"The cluster does not answer: {why.strip(' .,')}. Is it running, and is this the "
+            "right context (kubectl config current-context)?"
+        ) from None
+
+
+def _ours(error: Any, kind: str, name: str, namespace: str) -> MlpackError:
+    said = _message(error)
+    what = f"{kind} {name}".strip()
+    status = int(error.status or 0)
+    if status == 401:
+        return Unauthenticated(
+            "The cluster does not accept the credentials of this context; they may have expired. "
+            "Log in again (with kubectl the same happens)."
+        )
+    if status == 403:
+        return Unauthenticated(f"The cluster does not allow it: {said}")
+    if status == 404:
+        if kind == "InferenceService" and "could not find the requested resource" in said:
+            return NotFound(
+                "The cluster does not know InferenceServices: KServe is not installed there. "
+                "Use --target kubernetes, or install KServe."
+            )
+        if "namespaces" in said and "not found" in said:
+            return NotFound(
+                f"There is no namespace {namespace!r}: kubectl create namespace {namespace}"
+            )
+        return NotFound(f"There is no {what} in the namespace {namespace!r}.")
+    if status == 409:
+        exists = "already exists" in said
+        return (AlreadyExists if exists else Conflict)(f"{what}: {said} Try again.")
+    if status in (400, 422):
+        return InvalidInput(f"The cluster refuses the {what}: {said}")
+    if status == 429 or status >= 500:
+        return EngineUnavailable(
+            f"The cluster answered {status} for the {what}: {said} Try again later."
+        )
+    return RegistryFailed(f"The cluster answered {status} for the {what}: {said}")
+
+
+def _message(error: Any) -> str:
+    """What the API server says, in its own words."""
+    body = error.body or ""
+    text = body.decode("utf-8", "replace") if isinstance(body, bytes) else str(body)
+    try:
+        found = json.loads(text)
+        said = str(found["message"])
+    except (ValueError, KeyError, TypeError):
+        said = (text.splitlines() or [str(error.reason)])[0]
+    return said[:600].rstrip(". ") + "."
