@@ -74,6 +74,17 @@ def answer_of(answer: Any, where: str) -> Prediction:
     raise ModelFailed(message)
 
 
+def answers(url: str, timeout: float = 2) -> bool:
+    """Whether the ``/ping`` of a scoring server says that it is ready."""
+    import urllib3
+
+    with urllib3.PoolManager(retries=False) as pool:
+        try:
+            return pool.request("GET", f"{url}/ping", timeout=timeout, redirect=False).status == 200
+        except urllib3.exceptions.HTTPError:
+            return False
+
+
 def _message(body: bytes) -> str:
     """What our scoring server says was wrong."""
     try:

@@ -269,9 +269,10 @@ def _configure(
     configuration: Any, kubeconfig: Path | None, context: str | None
 ) -> tuple[str, str | None]:
     """Fill in where the cluster is; returns the name and the namespace of the context."""
-    from kubernetes import config
+    from kubernetes import config as loading
     from kubernetes.config import ConfigException
 
+    config: Any = loading
     file = str(kubeconfig.expanduser()) if kubeconfig else None
     try:
         contexts, current = config.list_kube_config_contexts(file)

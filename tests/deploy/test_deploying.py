@@ -230,7 +230,9 @@ def test_places_reach_the_commands_that_take_a_name(cloud: Cloud, churn: str) ->
     assert deploy(churn, "--yes").exit_code == 0
     assert run("deployments", "get", "-t", "cloud", "-n", "c", "-C", "region=b").exit_code == 0
     assert run("deployments", "list", "-t", "cloud:/?region=a").exit_code == 0
-    assert cloud.regions == ["b", "a"]
+    made, by_name = cloud.regions[:-2], cloud.regions[-2:]
+    assert by_name == ["b", "a"]
+    assert made and set(made) == {"here-1"}  # where the options said, also for what takes a name
     bad = run("deployments", "list", "-t", "cloud", "-C", "size=1")
     assert isinstance(bad.exception, InvalidInput)
 
