@@ -4,7 +4,7 @@ Together with `flavors` this is all of ours that goes into a scoring image, so n
 imports anything else of the package. A request's way down, and the files on it:
 
     the processes    __main__, settings, gunicorn_app, process: one load, then workers from it;
-                     banner
+                     banner; handover: one server takes the place of another
     the connection   worker, accepting, arrival, in_flight, large_bodies, one_packet, closer, tls:
                      gunicorn's threaded worker, and what it lacks
     the address      app: all routes; hot: past Flask; exchange: what a route gets and gives;

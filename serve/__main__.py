@@ -38,6 +38,8 @@ environment:
   MLPACK_CORS_ORIGINS, MLPACK_OTEL, MLPACK_CAPTURE, MLPACK_CAPTURE_RATE, MLPACK_CAPTURE_MAX_MB
                           as the options of the same name
   MLPACK_AUTH_TOKENS      tokens themselves, instead of a file or beside it
+  MLPACK_LISTENER         Unix socket of `python -m mlpack.serve.handover`: take connections from
+                          its port, too, so that a next server can replace this one unnoticed
   OTEL_EXPORTER_OTLP_ENDPOINT, OTEL_SERVICE_NAME and others of OpenTelemetry
                           where spans go, and how they are called
   MLFLOW_MODELS_WORKERS, MLFLOW_SCORING_SERVER_REQUEST_TIMEOUT, SAGEMAKER_BIND_TO_PORT

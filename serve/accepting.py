@@ -23,9 +23,11 @@ class Accepting:
 
     Args:
         workers: how many there may be at once.
+        shared: another server takes from the same socket, or will.
     """
 
-    def __init__(self, workers: int) -> None:
+    def __init__(self, workers: int, shared: bool = False) -> None:
+        self._shared = shared
         self._words = memoryview(mmap.mmap(-1, workers * _WORD)).cast("q")
         self._free = list(range(workers))
         self._slots: dict[int, int] = {}  # by the worker's age
@@ -55,8 +57,8 @@ class Accepting:
             self._words[self._own] = connections + 1 if takes else 0
 
     def others_take(self) -> bool:
-        """Whether there is a worker that takes connections."""
-        return any(self._words)
+        """Whether there is somebody else that takes connections, so that a cold worker need not."""
+        return self._shared or any(self._words)
 
     def leave_it_to_others(self) -> None:
         """Return at once for the worker that has the fewest, a moment later for the others."""

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from ..errors import InvalidInput, MlpackError
-from . import auth
+from . import auth, handover
 from .process import bind, exit_on_signal, heartbeat_folder, listen, serve, set_up_logging
 from .settings import ServeSettings, available_cpus
 from .tls import Certificate, certificate_from
@@ -89,7 +89,10 @@ def run(sources: Sequence[ModelSource], settings: ServeSettings) -> NoReturn:
     watching = Watching(settings, service, dict(zip(names, digests, strict=True)))
     os.environ.pop(auth.VARIABLE, None)  # what models start need not inherit the tokens
     listen(listener)
-    _serve(service, watching, certificate, listener, sources[0].uri or str(sources[0].folder))
+    listeners = [listener]
+    if path := os.environ.get(handover.VARIABLE):
+        listeners.append(handover.adopt(Path(path)))
+    _serve(service, watching, certificate, listeners, sources[0].uri or str(sources[0].folder))
 
 
 def _names(sources: Sequence[ModelSource]) -> list[str]:
@@ -141,14 +144,14 @@ def _serve(
     service: Service,
     watching: Watching,
     certificate: Certificate | None,
-    listener: socket.socket,
+    listeners: Sequence[socket.socket],
     uri: str,
 ) -> NoReturn:
     from .app import create_app
     from .banner import banner
 
     settings = service.settings
-    host, port = listener.getsockname()[:2]
+    host, port = listeners[0].getsockname()[:2]
     scheme = "http" if certificate is None else "https"
     welcome = (
         banner(
@@ -164,7 +167,7 @@ def _serve(
         if settings.banner
         else ""
     )
-    options = _gunicorn_settings(settings, listener)
+    options = _gunicorn_settings(settings, listeners)
     # as long as that after the drain, workers may write; see `Watching.after_fork`
     options["graceful_timeout"] += watching.flush_seconds
     if certificate is not None:
@@ -178,12 +181,15 @@ def _serve(
         app_life=service,
         most_waiting=settings.max_queue,
         largest_body=settings.max_body,
+        shares_listener=len(listeners) > 1,
     )
 
 
-def _gunicorn_settings(settings: ServeSettings, listener: socket.socket) -> dict[str, Any]:
+def _gunicorn_settings(
+    settings: ServeSettings, listeners: Sequence[socket.socket]
+) -> dict[str, Any]:
     return {
-        "bind": f"fd://{listener.detach()}",
+        "bind": [f"fd://{listener.detach()}" for listener in listeners],
         "workers": settings.worker_count,
         "threads": settings.threads,
         "preload_app": True,

@@ -154,6 +154,7 @@ def serve(
     app_life: Lifecycle | None = None,
     most_waiting: int | None = None,
     largest_body: int | None = None,
+    shares_listener: bool = False,
 ) -> NoReturn:
     """Run gunicorn until it is told to stop; ends the process.
 
@@ -169,6 +170,8 @@ def serve(
         most_waiting: requests that may wait for a thread of a worker; None: any number. What
             comes then reaches the application marked ``mlpack.overloaded``.
         largest_body: in bytes; the application refuses what says that it is larger.
+        shares_listener: other servers take from the same socket (see `handover`): cold workers
+            leave it to them, and a stop is a replacement, which clients need not notice.
     """
     watching = watch or WorkerWatch()
     from gunicorn.app.base import BaseApplication
@@ -178,7 +181,7 @@ def serve(
     from .worker import ThreadedWorker
 
     # two generations of workers live while a server reloads
-    accepting = Accepting(2 * int(options.get("workers", 1)) + 8)
+    accepting = Accepting(2 * int(options.get("workers", 1)) + 8, shares_listener)
 
     class Server(BaseApplication):  # type: ignore[misc]
         """gunicorn, told everything in code: no configuration file, no arguments of ours."""
@@ -188,6 +191,7 @@ def serve(
         lifecycle = app_life or Lifecycle()
         watcher = watching
         max_queue = most_waiting
+        is_replaced = shares_listener
         largest_body: int | None
 
         def load_config(self) -> None:

@@ -82,7 +82,8 @@ class ThreadedWorker(gthread.ThreadWorker):  # type: ignore[misc]
         """Told to stop: health checks shall say so as long as anybody can ask."""
         if self.alive:
             self.stopping = True
-            self.app.lifecycle.drain()
+            if not self.app.is_replaced:
+                self.app.lifecycle.drain()
         super().handle_exit(sig, frame)
 
     def load_wsgi(self) -> None:
@@ -312,7 +313,8 @@ class ThreadedWorker(gthread.ThreadWorker):  # type: ignore[misc]
         self._forget_given_up()
         if self.stopping:
             self._close_the_door()
-        linger = _LINGER if self.stopping else _LINGER_REPLACED
+        final = self.stopping and not self.app.is_replaced
+        linger = _LINGER if final else _LINGER_REPLACED
         until = time.monotonic() + linger
         super()._cap_keepalive(min(deadline, until))
         for conn in self.pending_conns:
