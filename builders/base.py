@@ -161,6 +161,7 @@ class BuiltImage:
         platforms: that it runs on.
         lock: digest of the lock that the dependencies came from.
         outputs: where it went, in words: ``docker engine``, ``registry.example/churn:2``, a path.
+        sboms: the bill of materials for each platform, where the builder made one.
     """
 
     name: str
@@ -176,10 +177,11 @@ class BuiltImage:
     platforms: tuple[str, ...] = ()
     lock: str | None = None
     outputs: tuple[str, ...] = ()
+    sboms: tuple[bytes, ...] = field(default=(), repr=False)
 
     def to_dict(self) -> dict[str, Any]:
-        """For ``--json``."""
-        return asdict(self)
+        """For ``--json``, without the bills of materials."""
+        return {key: value for key, value in asdict(self).items() if key != "sboms"}
 
 
 class Builder(Protocol):

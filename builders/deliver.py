@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 NOWHERE = (
     "Say where the image shall go: --push puts it into the registry that its name begins with, "
-    "--output oci:FOLDER writes an OCI image layout, --output docker-archive:FILE a file for "
+    "--output layout:FOLDER writes an OCI image layout, --output archive:FILE a file for "
     "`docker load`."
 )
 

@@ -215,6 +215,8 @@ def build_docker(
         where.append(Output("registry"))
     spec = make_spec(model_uri, name, outputs=tuple(dict.fromkeys(where)), **options)
     image = build(spec, quiet=as_json, builder=builder)
+    if sbom is not None:
+        write_sboms(image, spec, sbom, quiet=as_json)
     if as_json:
         print_json(image.to_dict())
     else:
@@ -223,11 +225,36 @@ def build_docker(
 
 def build(spec: BuildSpec, *, quiet: bool, builder: str = "auto") -> BuiltImage:
     """Build an image, with live progress on standard error unless ``quiet``."""
-    from ..builders.docker import DockerBuilder
+    from ..builders.choose import get_builder
     from .progress import BuildProgress
 
     with BuildProgress(quiet=quiet) as progress:
-        return DockerBuilder().build(spec, progress.report)
+        return get_builder(builder, spec).build(spec, progress.report)
+
+
+def write_sboms(image: BuiltImage, spec: BuildSpec, file: Path, *, quiet: bool) -> None:
+    """Write the bill of materials; those of several platforms into a file each.
+
+    ``churn.cdx.json`` becomes ``churn.linux-arm64.cdx.json`` and so on.
+    """
+    from ..flavors.staging import write_file
+
+    contents = image.sboms or (_sbom_of_engine(image, quiet),)
+    if len(contents) == 1:
+        write_file(file, contents[0])
+        return
+    stem, dot, rest = file.name.partition(".")
+    for platform, content in zip(image.platforms, contents, strict=True):
+        write_file(file.with_name(f"{stem}.{platform.replace('/', '-')}{dot}{rest}"), content)
+
+
+def _sbom_of_engine(image: BuiltImage, quiet: bool) -> bytes:
+    """An engine's builds come without one; it is made from what the image holds."""
+    from ..builders.inspect.image_sbom import make_sbom, read_sbom
+    from .image import opened
+
+    with opened(f"engine:{image.id}", quiet=quiet) as (found, report):
+        return read_sbom(found) or make_sbom(found, report)
 
 
 @click.command(

@@ -37,9 +37,9 @@ cli = LazyGroup(
         "generate-dockerfile": Entry(
             "build:generate_dockerfile", "Write the Dockerfile and its context to a folder.", IMAGE
         ),
-        "cache": Entry(
-            "cache:cache", "Layers that builds keep for the next ones.", IMAGE
-        ),
+        "image": Entry("image:image", "Look into images, of any maker.", IMAGE),
+        "verify": Entry("image:verify", "Compare the model in an image with its record.", IMAGE),
+        "cache": Entry("cache:cache", "Layers that builds keep for the next ones.", IMAGE),
         "deploy": Entry("deploy:deploy", "Run a model somewhere until it answers.", IMAGE),
         "deployments": Entry(
             "deployments:deployments", "List, query, put back and remove deployments.", IMAGE

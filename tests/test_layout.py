@@ -118,6 +118,8 @@ def test_help_loads_nothing_heavy():
         "predict",
         "build-docker",
         "cache",
+        "image",
+        "verify",
         "deploy",
         "runs",
         "models",

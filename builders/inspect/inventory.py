@@ -11,9 +11,11 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
+from ...flavors.integrity import NOTE_OF_MLFLOW
 from ..base import Progress, Report, ignore
 from ..oci.cache import Cache
 from ..oci.image import Image
+from ..oci.spec import sha256
 from .contents import Base, Distribution, Package, System
 from .databases import read_apk, read_dpkg, read_metadata, read_os_release
 from .installed import sizes_of
@@ -28,6 +30,10 @@ _BASE = "base-contents-1"  # changes when the same image would give other conten
 _DPKG, _DPKG_PARTS = "var/lib/dpkg/status", "var/lib/dpkg/status.d/"
 _APK = ("lib/apk/db/installed", "usr/lib/apk/db/installed")
 _OS = ("etc/os-release", "usr/lib/os-release")
+REQUIREMENTS = "opt/mlpack/install/requirements.txt"  # what an engine's build was told to install
+_KEPT = {_DPKG, *_APK, *_OS, LOCK, SBOM, REQUIREMENTS}
+_KEPT_OF_MODEL = {"MLmodel", "requirements.txt", NOTE_OF_MLFLOW}
+_LARGEST_OF_MODEL = 4 << 20
 _SITE = re.compile(r"(?:^|/)(?:site|dist)-packages/")
 _METADATA = re.compile(r"/[^/]+\.(?:dist-info/(?:METADATA|RECORD)|egg-info(?:/PKG-INFO)?)$")
 _HEADER = re.compile(r"include/python3\.\d+/patchlevel\.h$")
@@ -87,6 +93,7 @@ class Inventory:
     Attributes:
         layers: from the base up.
         found: files of interest by path, as the finished image shows them.
+        environment: variables of its configuration.
     """
 
     layers: tuple[LayerFacts, ...]
@@ -177,12 +184,13 @@ class Inventory:
         )
 
 
-def read_inventory(image: Image, report: Report = ignore) -> Inventory:
+def read_inventory(image: Image, report: Report = ignore, *, check: bool = False) -> Inventory:
     """Walk through all layers of an image.
 
     Args:
         image: of any maker.
         report: told how far it is.
+        check: compare the unpacked layers with the configuration, too.
 
     Raises:
         InvalidInput: the image is damaged, or asks for more than a real one does.
@@ -196,7 +204,8 @@ def read_inventory(image: Image, report: Report = ignore) -> Inventory:
         done = sum(each.size for each in image.layers[:number])
         report(Progress("bytes", f"Reading layer {number + 1}", None, done, total))
         facts = LayerFacts(layer.digest, layer.size)
-        _read_layer(files_of(image, layer, budget), number, facts, found, budget)
+        diff_id = image.diff_ids[number] if check and number < len(image.diff_ids) else None
+        _read_layer(files_of(image, layer, budget, diff_id), number, facts, found, budget)
         layers.append(facts)
     report(Progress("bytes", "Reading layers", None, total, total))
     settings = image.settings.get("config") or {}
@@ -256,8 +265,8 @@ def base_of(image: Image, cache: Cache, report: Report = ignore) -> Base:
 def is_of_interest(path: str) -> bool:
     """Whether a file tells something about the image, or belongs to the model or a distribution."""
     return (
-        path.startswith((f"{MODEL}/", _DPKG_PARTS))
-        or path in (_DPKG, *_APK, *_OS, LOCK, SBOM, MODEL)
+        path.startswith((f"{MODEL}/", f"{RUNTIME}/", _DPKG_PARTS))
+        or path in (_KEPT | {MODEL})
         or MODEL.startswith(f"{path}/")
         or bool(_SITE.search(path) or _HEADER.search(path) or _INTERPRETER.search(path))
     )
@@ -269,9 +278,14 @@ def _keep(entry: LayerFile, number: int, budget: Budget) -> Found:
         return made
     path = entry.path
     if path.startswith(f"{MODEL}/"):
-        made.checksum = entry.checksum()
+        if path.removeprefix(f"{MODEL}/") in _KEPT_OF_MODEL and entry.size <= _LARGEST_OF_MODEL:
+            budget.keep(entry.size)
+            made.content = entry.read(_LARGEST_OF_MODEL)
+            made.checksum = sha256(made.content)
+        else:
+            made.checksum = entry.checksum()
     elif (
-        path in (_DPKG, *_APK, *_OS, LOCK, SBOM)
+        path in _KEPT
         or path.startswith(_DPKG_PARTS)
         or _METADATA.search(path)
         or _HEADER.search(path)

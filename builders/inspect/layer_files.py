@@ -102,15 +102,23 @@ class Budget:
             )
 
 
-def files_of(image: Image, layer: Descriptor, budget: Budget) -> Iterator[LayerFile]:
+def files_of(
+    image: Image, layer: Descriptor, budget: Budget, diff_id: str | None = None
+) -> Iterator[LayerFile]:
     """The entries of a layer, in their order.
+
+    Args:
+        image: that it is of.
+        layer: one of its layers.
+        budget: of the whole image.
+        diff_id: digest that the unpacked layer must have; None does not compare.
 
     Raises:
         InvalidInput: the layer is damaged, or asks for more than a real one does.
         NotFound: its bytes are gone.
     """
     with image.blobs.open(layer) as blob:
-        stream = _Forward(decompressed(blob, compression_of(layer.media_type)), layer)
+        stream = _Forward(decompressed(blob, compression_of(layer.media_type)), layer, diff_id)
         try:
             yield from _entries(stream, budget)
             stream.drain()  # to the end, where the blob's digest is compared
@@ -179,13 +187,15 @@ class _Member(tarfile.TarInfo):
 class _Forward:
     """A stream that tarfile may ask to go to a later place."""
 
-    def __init__(self, pieces: Iterator[bytes], layer: Descriptor) -> None:
+    def __init__(self, pieces: Iterator[bytes], layer: Descriptor, diff_id: str | None) -> None:
         self._pieces = pieces
         self._held = memoryview(b"")
         self._at = 0
         self._unpacked = 0
         self._most = max(layer.size * _MOST_TIMES, _NEVER_TOO_LARGE)
         self._digest = layer.digest
+        self._hash = hashlib.sha256() if diff_id is not None else None
+        self._diff_id = diff_id
         self.limit: int | None = _LARGEST_HEADER  # bytes at once
 
     def tell(self) -> int:
@@ -221,10 +231,16 @@ class _Forward:
             if any(self._held):
                 raise tarfile.ReadError("a damaged header, or more files behind its end")
             self._held = memoryview(b"")
+        if self._hash is not None and f"sha256:{self._hash.hexdigest()}" != self._diff_id:
+            raise InvalidInput(
+                f"The layer {self._digest} holds something else than the configuration says."
+            )
 
     def _next(self) -> bool:
         piece = next(self._pieces, b"")
         self._unpacked += len(piece)
+        if self._hash is not None:
+            self._hash.update(piece)
         if self._unpacked > self._most:
             raise InvalidInput(
                 f"The layer {self._digest} unpacks to more than {_MOST_TIMES} times its size; it "

@@ -14,6 +14,7 @@ import json
 import re
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 from urllib.parse import quote
 
@@ -48,6 +49,9 @@ def sbom(
     base: Base,
     distributions: Sequence[Distribution],
     requirements: Iterable[str] = (),
+    packages: Sequence[Package] = (),
+    hashes: Mapping[str, str] | None = None,
+    model: bool = True,
     base_name: str | None = None,
     base_digest: str | None = None,
 ) -> bytes:
@@ -59,6 +63,10 @@ def sbom(
         base: what the base image brings.
         distributions: that are installed, the scoring runtime (``mlpack-toolkit``) among them.
         requirements: the model's own requirement lines.
+        packages: of the system that were added to the base's.
+        hashes: ``sha256:…`` of the wheel of each distribution by its normalized name, from a
+            lock.
+        model: whether there is one.
         base_name: the base image's name.
         base_digest: of the base image's manifest, ``sha256:…``.
 
@@ -66,20 +74,28 @@ def sbom(
         CycloneDX 1.6 as JSON; the same arguments give the same bytes.
     """
     labels = {_clean(name): _clean(value) for name, value in labels.items()}
-    everything = {each.key: each for each in (*base.distributions, *distributions)}
+    known = hashes or {}
+    everything = {
+        each.key: replace(each, sha256=known.get(each.key, each.sha256))
+        for each in (*base.distributions, *distributions)
+    }
     graph = Graph(
         everything.values(), marker_environment(base.python, platform), {_MODEL: [*requirements]}
     )
-    packages = [_package(each, base.system) for each in base.packages]
+    of_system = [_package(each, base.system) for each in (*base.packages, *packages)]
     about = _about_base(base, base_name, base_digest)
     libraries = [_distribution(each) for each in everything.values()]
     # a database that names a package twice does not make two of it
-    components = {each["bom-ref"]: each for each in (*about, *packages, *libraries)}
-    components[_MODEL] = _model(labels)
+    components = {each["bom-ref"]: each for each in (*about, *of_system, *libraries)}
+    if model:
+        components[_MODEL] = _model(labels)
     above = {
-        _IMAGE: [each["bom-ref"] for each in about]
-        + [_MODEL, *([_ref(RUNTIME, everything)] if RUNTIME in everything else [])],
-        _SYSTEM: [each["bom-ref"] for each in packages],
+        _IMAGE: [
+            *(each["bom-ref"] for each in about),
+            *([_MODEL] if model else []),
+            *([_ref(RUNTIME, everything)] if RUNTIME in everything else []),
+        ],
+        _SYSTEM: [each["bom-ref"] for each in of_system],
         _MODEL: [_ref(name, everything) for name in graph.roots[_MODEL]],
         **{
             _ref(name, everything): [_ref(each, everything) for each in needed]
@@ -193,7 +209,9 @@ def _distribution(distribution: Distribution) -> dict[str, Any]:
     if distribution.key == RUNTIME:
         found |= {"type": "application", "description": "The scoring runtime of mlpack."}
     if distribution.sha256:
-        found["hashes"] = [{"alg": "SHA-256", "content": distribution.sha256.lower()}]
+        found["hashes"] = [
+            {"alg": "SHA-256", "content": distribution.sha256.removeprefix("sha256:")}
+        ]
     return {**found, **_licenses(distribution.license)}
 
 

@@ -81,6 +81,17 @@ def test_it_holds_everything_that_is_in_the_image():
     assert parts["mlpack-toolkit"]["type"] == "application"
 
 
+def test_hashes_of_wheels_come_from_the_lock():
+    _, parts = read(make(hashes={"scipy": "sha256:" + "ef" * 32}))
+    assert parts["scipy"]["hashes"] == [{"alg": "SHA-256", "content": "ef" * 32}]
+
+
+def test_an_image_without_a_model_has_none_in_its_bill():
+    found, parts = read(make(model=False, packages=[Package("deb", "libgomp1", "12", "amd64")]))
+    assert "churn" not in parts and "libgomp1" in parts
+    assert "model" not in {each["ref"] for each in found["dependencies"]}
+
+
 def test_package_addresses_are_what_scanners_read():
     _, parts = read(make())
     purls = {

@@ -1,0 +1,55 @@
+"""The bill of materials of an image that is there already: the one inside, or one made from it."""
+
+from __future__ import annotations
+
+from ..base import Report, ignore
+from ..labels import BASE_DIGEST, BASE_NAME
+from ..oci.image import Image
+from .explain import requirements_of
+from .inventory import SBOM, read_inventory
+from .layer_files import Budget, files_of
+from .parts import parts_of
+from .sbom import sbom
+
+_LARGEST = 64 << 20
+
+
+def read_sbom(image: Image) -> bytes | None:
+    """The bill of materials that its builder put into it; None if there is none.
+
+    Raises:
+        InvalidInput: a layer is damaged.
+        NotFound: a layer is gone.
+    """
+    budget = Budget()
+    for layer in reversed(image.layers):  # it is in one of ours, on top
+        for entry in files_of(image, layer, budget):
+            if entry.path == SBOM:
+                return entry.read(_LARGEST) if entry.kind == "file" else None
+    return None
+
+
+def make_sbom(image: Image, report: Report = ignore) -> bytes:
+    """A bill of materials of whatever is in an image, whoever made it.
+
+    Checksums of wheels are not in it: an image does not tell which files they came as.
+
+    Raises:
+        InvalidInput: the image is damaged, or asks for more than a real one does.
+        NotFound: a layer is gone.
+    """
+    inventory = read_inventory(image, report)
+    parts = parts_of(image, inventory)
+    below = parts.count("base") if any(parts) else len(parts)
+    base = inventory.base(below)
+    return sbom(
+        labels=image.labels,
+        platform=image.platform,
+        base=base,
+        packages=tuple(each for each in inventory.packages() if each.layer >= below),
+        distributions=[each for each in inventory.distributions() if each.layer >= below],
+        requirements=requirements_of(inventory),
+        model=bool(inventory.model_files),
+        base_name=image.labels.get(BASE_NAME),
+        base_digest=image.labels.get(BASE_DIGEST),
+    )
