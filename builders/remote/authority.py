@@ -18,7 +18,7 @@ from urllib3.exceptions import HTTPError
 from ...errors import RegistryFailed
 from .addresses import Origin, check_realm
 from .challenge import Challenge, challenges
-from .connections import Connections, released
+from .connections import Connections, read_short, released
 from .credentials import Login
 from .reference import Reference
 from .refusals import failure, refusal
@@ -161,7 +161,7 @@ class Authority:
                 if response.status != 200:
                     doing = "push" if any("push" in value for _, value in fields) else "pull"
                     raise refusal(self._reference, doing, response, self.secrets, self.known)
-                answer = json.loads(response.read(_MAX_ANSWER))
+                answer = json.loads(read_short(response, _MAX_ANSWER))
         except HTTPError as error:
             raise failure(self._realm, error) from None
         except (ValueError, RecursionError):

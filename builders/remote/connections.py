@@ -122,6 +122,19 @@ def released(response: urllib3.BaseHTTPResponse) -> Iterator[urllib3.BaseHTTPRes
         response.release_conn()
 
 
+def read_short(response: urllib3.BaseHTTPResponse, most: int) -> bytes:
+    """All of an answer's body, or one byte more than allowed.
+
+    Raises:
+        HTTPError: it ended early.
+    """
+    content = bytearray()
+    # only the read that finds the end notices that it came too early
+    while len(content) <= most and (piece := response.read(most + 1 - len(content))):
+        content += piece
+    return bytes(content)
+
+
 def certificate_folders(origin: Origin) -> list[Path]:
     """Where Docker looks for the authority of a host and for our own certificate."""
     host = f"[{origin.host}]" if ":" in origin.host else origin.host

@@ -25,6 +25,7 @@ from ..oci.spec import (
     Platform,
     sha256,
 )
+from .connections import read_short
 from .reference import Reference
 from .session import Session
 
@@ -112,7 +113,7 @@ def read(
     for left in reversed(range(_TRIES)):
         with session.request("GET", url, expected=expected, headers=headers) as response:
             try:
-                content = response.read(most + 1)
+                content = read_short(response, most)
             except HTTPError:
                 if left:
                     continue

@@ -14,6 +14,7 @@ from urllib3.exceptions import HTTPError, MaxRetryError
 
 from ...errors import MlpackError, NotFound, RegistryFailed
 from .addresses import Origin
+from .connections import read_short
 from .reference import Reference
 
 _MAX_TEXT = 1 << 16
@@ -161,7 +162,7 @@ def _told(response: urllib3.BaseHTTPResponse, secrets: Iterable[str]) -> tuple[s
     """The registry's code and message, in one line and without what we told it."""
     answer: Any = None
     with suppress(HTTPError, ValueError, RecursionError):
-        answer = json.loads(response.read(_MAX_TEXT))
+        answer = json.loads(read_short(response, _MAX_TEXT))
     errors = answer.get("errors") if isinstance(answer, dict) else None
     first = errors[0] if isinstance(errors, list) and errors else answer
     if not isinstance(first, dict):

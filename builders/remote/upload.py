@@ -111,7 +111,7 @@ class _Upload:
         self._blobs = blobs
         self._report = report
         self._place: str | None = None  # the session of the registry
-        self._fresh = False  # nothing was sent into it
+        self._known: int | None = None  # the byte to go on with, if there is no need to ask
         self._taken_up = False
         self._piece = max(blob.size, 1)  # in one request, which all registries understand
         self._sent = 0
@@ -128,7 +128,7 @@ class _Upload:
                 if response.status == 201:
                     return True
                 self._move(url, response)
-                self._fresh = True
+                self._known = 0
         except MlpackError:
             pass  # we may not read there, or the registry does not know how
         return False
@@ -149,9 +149,9 @@ class _Upload:
 
     def _start(self) -> int:
         """The byte to go on with."""
-        fresh, self._fresh = self._fresh, False
-        if fresh:
-            return 0
+        known, self._known = self._known, None
+        if known is not None:
+            return known
         if self._place is not None:
             if (start := self._resumed()) is not None:
                 return start
@@ -198,7 +198,7 @@ class _Upload:
                 if start or count < size:
                     headers["Content-Range"] = f"{start}-{start + count - 1}"
                 body = self._read(file, start, count)
-                self._send("PATCH", self._place, headers, body, frozenset({202, 201, 204}))
+                self._send("PATCH", self._place, headers, body, start)
                 start += count
         self._finish()
 
@@ -207,7 +207,7 @@ class _Upload:
         mark = "&" if "?" in self._place else "?"
         url = f"{self._place}{mark}{urlencode({'digest': self._blob.digest})}"
         headers = {"Content-Length": "0", "Content-Type": "application/octet-stream"}
-        self._send("PUT", url, headers, b"", frozenset({201, 204}))
+        self._send("PUT", url, headers, b"", self._blob.size)
 
     def _read(self, file: BinaryIO, start: int, count: int) -> Iterator[bytes]:
         shown = f"pushing {self._blob.digest[7:19]}"
@@ -227,7 +227,7 @@ class _Upload:
         url: str | None,
         headers: dict[str, str],
         body: bytes | Iterator[bytes],
-        expected: frozenset[int],
+        start: int,
     ) -> None:
         assert url is not None
         try:
@@ -235,7 +235,7 @@ class _Upload:
         except HTTPError as error:
             raise _Broken(failure(self._session.origin, error)) from None
         with released(response):
-            if response.status in expected:
+            if response.status in (201, 202, 204):
                 if method == "PATCH":
                     self._move(url, response)
                 return
@@ -247,7 +247,8 @@ class _Upload:
                 self._place = None  # what the registry kept is not what was sent
                 raise _Broken(refusal)
             if response.status == 401:
-                raise _Broken(refusal, 0)  # the token was too old; the next try has a new one
+                self._known = start  # the token was too old; the next try has a new one
+                raise _Broken(refusal, 0)
             if response.status in _TRANSIENT or response.status in (404, 416):
                 wait = Patience().get_retry_after(response)
                 raise _Broken(refusal, wait)

@@ -109,7 +109,7 @@ class Asked:
 
 @dataclass
 class Answer:
-    """What it answers."""
+    """What it answers; the status 0 closes the connection without a word."""
 
     status: int = 200
     headers: dict[str, str] = field(default_factory=dict)
@@ -218,6 +218,8 @@ class _Handler(BaseHTTPRequestHandler):
         self.asked.body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
 
     def answer(self, answer: Answer) -> None:
+        if not answer.status:
+            return self.hang_up()
         self.send_response_only(answer.status)
         headers = {"Content-Length": str(len(answer.body)), **answer.headers}
         for name, value in headers.items():
@@ -227,6 +229,7 @@ class _Handler(BaseHTTPRequestHandler):
             self.wfile.write(answer.body[: answer.cut])
         if answer.cut is not None:
             self.hang_up()
+        return None
 
     def hang_up(self) -> None:
         self.close_connection = True
