@@ -20,6 +20,8 @@ CREATED = "org.opencontainers.image.created"
 BASE_NAME = "org.opencontainers.image.base.name"
 BASE_DIGEST = "org.opencontainers.image.base.digest"
 MODEL_DIGEST = "mlpack.model.digest"
+# the server knows `serve.handover`, so that a deployment can be replaced unnoticed
+HANDOVER = "mlpack.serve.handover"
 # of a model that does not say when it was made
 EARLIEST = "1980-01-01T00:00:00Z"
 
@@ -57,6 +59,7 @@ def labels_of(
         BASE_NAME: base.name,
         BASE_DIGEST: base.digest,
         "mlpack.version": __version__,
+        HANDOVER: "1",
         "mlpack.model.name": spec.registered_name,
         "mlpack.model.version": spec.registered_version,
         "mlpack.model.id": model.model_id,
