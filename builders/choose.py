@@ -24,17 +24,20 @@ def get_builder(name: str, spec: BuildSpec) -> Builder:
         InvalidInput: there is no such builder, or it cannot build this.
         EngineUnavailable: an engine is needed, and none answers; says what to do without one.
     """
-    if name not in NAMES:
-        raise InvalidInput(f"There is no builder {name!r}; there are {', '.join(NAMES)}.")
-    if name == "auto":
-        name = _choose(spec)
-    if name == "docker":
+    if choose(name, spec) == "docker":
         from .docker import DockerBuilder
 
         return DockerBuilder()
     from .oci.build import OciBuilder
 
     return OciBuilder()
+
+
+def choose(name: str, spec: BuildSpec) -> str:
+    """``docker`` or ``oci``; see `get_builder`."""
+    if name not in NAMES:
+        raise InvalidInput(f"There is no builder {name!r}; there are {', '.join(NAMES)}.")
+    return _choose(spec) if name == "auto" else name
 
 
 def _choose(spec: BuildSpec) -> str:

@@ -10,15 +10,25 @@ import json
 import time
 from collections.abc import Iterator
 from contextlib import suppress
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..errors import BuildFailed, EngineUnavailable
 from .base import PARTS, BuildSpec, BuiltImage, Layer, Progress, Report, ignore
 from .build_log import BuildLog
-from .context import Context, make_context
+from .context import Context, check_for_engine, context_of, engine_name
+from .deliver import Delivered, Delivery
+from .docker_base import find_base
 from .engine import connect
 from .indexes import proxies, secret_parts
+from .labels import tagged
+from .lock.engine import lock_for_engine
+from .oci.spec import Platform
+from .prepare import prepare
+from .record import record_build
 from .tar_stream import tar_stream
+
+if TYPE_CHECKING:
+    from .publish import Credentials
 
 _REPORT_EVERY = 1 << 22
 
@@ -28,34 +38,97 @@ class DockerBuilder:
 
     name = "docker"
 
-    def build(self, spec: BuildSpec, report: Report = ignore) -> BuiltImage:
-        """Build one image; see `Builder.build`."""
+    def build(
+        self,
+        spec: BuildSpec,
+        report: Report = ignore,
+        *,
+        credentials: Credentials | None = None,
+    ) -> BuiltImage:
+        """Build one image; see `Builder.build`. Credentials are those of the registry."""
+        built = self.make(spec, report, credentials=credentials)
+        digest = built.digest or built.id
+        record_build(spec, built.name, digest, built.platforms, self.name, report)
+        return built
+
+    def make(
+        self,
+        spec: BuildSpec,
+        report: Report = ignore,
+        *,
+        credentials: Credentials | None = None,
+    ) -> BuiltImage:
+        """As `build`, without a note beside the record of the model."""
         started = time.monotonic()
-        context = make_context(spec)
+        prepared = prepare(spec)
+        check_for_engine(spec)
         client = connect()
         try:
-            proxy, notices = proxies()
-            for notice in (*context.notices, *notices):
+            name, pull = engine_name(prepared), spec.pull
+            base = find_base(client, name, spec.platform, pull=pull, report=report)
+            lock, told = lock_for_engine(prepared, report)
+            context = context_of(prepared, base.labels, base.pinned, lock)
+            for notice in told:
                 report(Progress("notice", notice))
-            hidden = (part for value in proxy.values() for part in secret_parts(value))
-            secrets = (*context.secrets, *hidden)
-            base = context.base_image + (f" for {spec.platform}" if spec.platform else "")
-            log = BuildLog(report, secrets, base)
-            _run(client, spec, context, {**proxy, **context.build_args}, log, report)
+            log, secrets, notices = self._build(client, spec, context, report)
             image = client.images.get(log.image_id or spec.name)
             _assert_clean(client, image, log, secrets)
-            return BuiltImage(
-                name=spec.name if ":" in spec.name.rpartition("/")[2] else f"{spec.name}:latest",
-                id=image.id,
-                size=int(image.attrs["Size"]),
-                base_image=context.base_image,
-                layers=_layers(image, log),
-                model_digest=context.model_digest,
-                notices=(*context.notices, *notices, *log.notices),
-                seconds=time.monotonic() - started,
-            )
+            digest, sent = self._deliver(client, spec, image.id, credentials, report)
         finally:
             client.close()
+        platform = Platform.from_dict(
+            {"os": image.attrs.get("Os"), "architecture": image.attrs.get("Architecture")}
+        )
+        return BuiltImage(
+            name=tagged(spec.name),
+            id=image.id,
+            size=int(image.attrs["Size"]),
+            base_image=context.base_image,
+            layers=_layers(image, log),
+            model_digest=context.model_digest,
+            notices=(*context.notices, *told, *notices, *log.notices),
+            seconds=time.monotonic() - started,
+            digest=digest,
+            platforms=(str(platform),),
+            lock=lock.digest if lock else None,
+            outputs=("docker engine", *sent.places),
+        )
+
+    def _build(
+        self, client: Any, spec: BuildSpec, context: Context, report: Report
+    ) -> tuple[BuildLog, tuple[str, ...], list[str]]:
+        proxy, notices = proxies()
+        for notice in (*context.notices, *notices):
+            report(Progress("notice", notice))
+        hidden = (part for value in proxy.values() for part in secret_parts(value))
+        secrets = (*context.secrets, *hidden)
+        base = context.base_image + (f" for {spec.platform}" if spec.platform else "")
+        log = BuildLog(report, secrets, base)
+        _run(client, spec, context, {**proxy, **context.build_args}, log, report)
+        return log, secrets, notices
+
+    def _deliver(
+        self,
+        client: Any,
+        spec: BuildSpec,
+        identity: str,
+        credentials: Credentials | None,
+        report: Report,
+    ) -> tuple[str | None, Delivered]:
+        """From the engine to wherever else the image should go."""
+        outputs = [output for output in spec.outputs if output.kind != "engine"]
+        if not outputs:
+            return None, Delivered()
+        from .oci.cache import Cache
+        from .oci.engine import read_engine
+        from .oci.image import Bundle
+
+        with Cache.of_user().hold() as cache:
+            image = read_engine(
+                client, identity, cache, compression=spec.compression, report=report
+            )
+            bundle = Bundle(tagged(spec.name), (image,))
+            return bundle.digest, Delivery(outputs, credentials).send(bundle, report)
 
 
 def _run(
@@ -83,7 +156,6 @@ def _run(
             use_config_proxy=True,
             platform=spec.platform,
             nocache=spec.no_cache,
-            pull=spec.pull or _is_of_another_platform(client, spec, context.base_image),
             rm=True,
             forcerm=True,
             decode=True,
@@ -108,24 +180,6 @@ def _run(
         raise
     finally:
         client.api.hooks["response"].clear()
-
-
-def _is_of_another_platform(client: Any, spec: BuildSpec, base_image: str) -> bool:
-    """Is the base image here, but for another processor than the one asked for?
-
-    The engine's old builder would take it all the same, and fail late.
-    """
-    from docker.errors import ImageNotFound
-
-    if spec.platform is None:
-        return False
-    try:
-        found = client.images.get(base_image).attrs
-    except ImageNotFound:
-        return False
-    processor = spec.platform.split("/")[1]
-    processor = {"x86_64": "amd64", "aarch64": "arm64"}.get(processor, processor)
-    return (found["Os"], found["Architecture"]) != (spec.platform.split("/")[0], processor)
 
 
 def _counted(context: Context, report: Report) -> Iterator[bytes]:

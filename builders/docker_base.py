@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ..errors import BuildFailed
+from ..errors import BuildFailed, EngineUnavailable
 from .base import Progress, Report
 from .labels import Base, base_name
 from .oci.base_image import check_platform
@@ -71,12 +71,17 @@ def find_base(
 
 
 def _inspect(client: Any, name: str) -> Mapping[str, Any] | None:
-    from docker.errors import ImageNotFound
+    from docker.errors import DockerException, ImageNotFound
+    from requests.exceptions import RequestException
 
     try:
         found: Mapping[str, Any] = client.api.inspect_image(name)
     except ImageNotFound:
         return None
+    except (DockerException, RequestException):
+        raise EngineUnavailable(
+            "The Docker engine does not answer as one should. Is it still running?"
+        ) from None
     return found
 
 
@@ -98,6 +103,8 @@ def _pulled(
     report: Report,
 ) -> Mapping[str, Any]:
     from docker.errors import APIError
+    from requests.exceptions import RequestException
+    from urllib3.exceptions import HTTPError
 
     repository, tag = name, None if "@" in name else "latest"
     if "@" not in name and ":" in name.rpartition("/")[2]:
@@ -112,6 +119,8 @@ def _pulled(
                 _tell(line, report)
         except APIError as error:
             why = str(error.explanation)
+        except (RequestException, HTTPError) as error:
+            why = f"the engine broke off: {type(error).__name__}"
     else:
         why = "there is no image of this id"
     found = _inspect(client, name)

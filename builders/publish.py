@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
-from ..errors import NotFound, RegistryFailed
-from .base import BuildSpec, Progress, Report, ignore
+from .base import BuildSpec, Output, Report, ignore
 from .engine import connect
+from .labels import tagged
+from .oci.image import Bundle
+from .record import record_build
+
+if TYPE_CHECKING:
+    from .oci.cache import Cache
 
 
 @dataclass(frozen=True)
@@ -59,7 +65,8 @@ def publish(
     Blobs that the registry has are not sent again; if it has all of it, nothing is.
 
     Args:
-        image: what to build, or the name of an image on the engine.
+        image: what to build, or an image that is there: its name on the engine or in a registry,
+            ``layout:FOLDER``, ``archive:FILE``.
         reference: registry, repository and tag to push to.
         credentials: of the registry; default: what Docker's configuration says.
         platform: that the place runs, such as ``linux/amd64``; default: the spec's own.
@@ -72,34 +79,58 @@ def publish(
         BuildFailed: the image could not be built.
         RegistryFailed: the registry refused, or broke off; says why and what to do.
     """
-    from docker.errors import APIError, ImageNotFound
+    from .oci.cache import Cache
+    from .oci.open import open_image
+    from .oci.spec import Platform
+    from .remote.push import push
+    from .remote.reference import Reference
 
+    Reference.parse(reference)  # refused before the work begins
+    with Cache.of_user().hold() as cache:
+        if isinstance(image, BuildSpec):
+            spec = replace(
+                image,
+                platforms=(platform,) if platform else image.platforms,
+                outputs=(Output("registry"),),
+            )
+            made_by, bundle = _built(spec, cache, builder, report)
+        else:
+            wanted = Platform.parse(platform) if platform else None
+            found = open_image(image, wanted, cache, report=report)
+            spec, made_by, bundle = None, "", Bundle(reference, (found,))
+        pushed = push(bundle, reference, credentials=credentials, report=report)
+    if spec is not None:
+        platforms = [str(each.platform) for each in bundle.images]
+        record_build(spec, reference, pushed.digest, platforms, made_by, report)
+    return Published(reference, pushed.digest, _size(bundle), pushed.uploaded)
+
+
+def _built(
+    spec: BuildSpec,
+    cache: Cache,
+    builder: str,
+    report: Report,
+) -> tuple[str, Bundle]:
+    """The name of the builder, and what it made."""
+    from .choose import choose
+    from .oci.build import make_bundle, prepared_here
+    from .oci.engine import read_engine
+
+    if choose(builder, spec) == "oci":
+        return "oci", make_bundle(prepared_here(spec), cache, report)[0]
     from .docker import DockerBuilder
 
-    source = image
-    if isinstance(image, BuildSpec):
-        platforms = (platform,) if platform else image.platforms
-        source = DockerBuilder().build(replace(image, platforms=platforms), report).id
+    made = DockerBuilder().make(replace(spec, outputs=()), report)
     client = connect()
     try:
-        found = client.images.get(source)
-        repository, _, tag = reference.rpartition(":")
-        found.tag(repository, tag)
-        login = (
-            {"username": credentials.username, "password": credentials.password}
-            if (credentials)
-            else None
-        )
-        digest, uploaded = "", 0
-        for line in client.api.push(repository, tag, stream=True, decode=True, auth_config=login):
-            if "error" in line:
-                raise RegistryFailed(f"{repository} did not take the image: {line['error']}")
-            digest = (line.get("aux") or {}).get("Digest", digest)
-            report(Progress("log", str(line.get("status", ""))))
-        return Published(reference, digest, int(found.attrs["Size"]), uploaded)
-    except ImageNotFound:
-        raise NotFound(f"The engine has no image {image!r}.") from None
-    except APIError as error:
-        raise RegistryFailed(f"{reference}: {error.explanation}") from None
+        image = read_engine(client, made.id, cache, compression=spec.compression, report=report)
     finally:
         client.close()
+    return "docker", Bundle(tagged(spec.name), (image,))
+
+
+def _size(bundle: Bundle) -> int:
+    """Bytes in a registry: every blob once."""
+    blobs = {blob.digest: blob.size for blob, _ in bundle.contents()}
+    beside = {blob.digest for each in bundle.attachments for blob, _ in each.contents()}
+    return sum(size for digest, size in blobs.items() if digest not in beside)

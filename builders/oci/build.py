@@ -76,7 +76,7 @@ class OciBuilder:
             bundle, made = make_bundle(prepared, cache, report)
             sent = delivery.send(bundle, report)
         built = _result(prepared, bundle, made, sent, time.monotonic() - started)
-        record_build(spec, built, report)
+        record_build(spec, built.name, bundle.digest, built.platforms, self.name, report)
         return built
 
 
@@ -210,6 +210,7 @@ def _result(
         platforms=tuple(str(image.platform) for image in bundle.images),
         lock=first.lock.digest,
         outputs=sent.places,
+        sboms=tuple(each.sbom for each in made),
     )
 
 

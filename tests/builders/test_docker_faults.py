@@ -21,7 +21,7 @@ import pytest
 
 import mlpack.builders.docker as docker_builder
 from mlpack.builders.base import BuildSpec, Progress
-from mlpack.builders.context import Context, make_context
+from mlpack.builders.context import Context, context_of
 from mlpack.builders.docker import DockerBuilder
 from mlpack.errors import BuildFailed, EngineUnavailable, ModelChanged
 
@@ -101,12 +101,12 @@ def test_stopped_by_the_user_midway(model: Path, base: Base) -> None:
 def test_a_model_that_changes_while_it_is_sent(
     model: Path, base: Base, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def truncate_then(spec: BuildSpec) -> Context:
-        context = make_context(spec)
+    def truncate_then(*arguments: Any) -> Context:
+        context = context_of(*arguments)
         (model / "x.pkl").write_bytes(b"")
         return context
 
-    monkeypatch.setattr(docker_builder, "make_context", truncate_then)
+    monkeypatch.setattr(docker_builder, "context_of", truncate_then)
     with pytest.raises(ModelChanged, match="Build again"):
         DockerBuilder().build(BuildSpec(model, "mlpack-test/bad", base_image=base.name))
     assert (base.descendants(), base.containers()) == ([], [])
@@ -147,7 +147,7 @@ def test_a_platform_that_the_base_image_is_not_for(model: Path, base: Base) -> N
     other = "linux/s390x"
     spec = BuildSpec(model, "mlpack-test/bad", base_image=base.name, platforms=[other])
     seen: list[Progress] = []
-    with pytest.raises(BuildFailed, match=f"{base.name} for {other} .*could not be fetched"):
+    with pytest.raises(BuildFailed, match=f"{base.name} is for linux/amd64, not for {other}"):
         DockerBuilder().build(spec, seen.append)
     assert "dependencies" not in [event.part for event in seen]
     assert (base.descendants(), base.containers()) == ([], [])
@@ -267,6 +267,8 @@ class Engine:
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
                 body = b'{"ApiVersion": "1.41"}' if self.path.endswith("/version") else b"OK"
+                if self.path.endswith("/json"):  # there is a base image
+                    body = b'{"Os": "linux", "Architecture": "amd64", "Config": {}}'
                 self.send_response(200)
                 self.send_header("Content-Length", str(len(body)))
                 self.end_headers()
