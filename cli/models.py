@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import textwrap
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -135,7 +136,8 @@ def _show_address(uri: str, as_json: bool) -> None:
 
 
 def _describe(uri: str) -> dict[str, Any]:
-    """What the files of a model say."""
+    """What the files of a model say, and what images of it would hold."""
+    from ..builders.lock.known import known_locks
     from ..flavors import Model
     from ..flavors.integrity import digest, manifest
     from ..registry.resolve import resolve
@@ -154,6 +156,7 @@ def _describe(uri: str) -> dict[str, Any]:
         "flavors": sorted(set(model.flavors) - {"python_function"}) or ["python_function"],
         "signature": model.signature.to_dict() if model.signature else None,
         "requirements": _requirements(found.path),
+        "locks": known_locks(found.path),
         "files": {
             name: {"bytes": (found.path / name).stat().st_size, "sha256": sha.partition(":")[2]}
             for name, sha in files.items()
@@ -178,9 +181,19 @@ def _fields(described: dict[str, Any]) -> list[tuple[str, Any]]:
         ("created", f"{created} UTC" if created else None),
         ("signature", _signature(described["signature"])),
         ("requirements", "\n".join(described["requirements"])),
+        ("locks", "\n".join(map(_lock, described["locks"]))),
         ("digest", f"{described['digest']}\n{record}"),
         ("files", "\n".join(f"{size:>12,}  {name}" for name, size in sizes.items())),
     ]
+
+
+def _lock(lock: dict[str, Any]) -> str:
+    packages = lock["packages"]
+    shown = f"{lock['target']}: {len(packages)} packages, {lock['place']}\n{lock['digest']}"
+    listed = ", ".join(f"{name} {version}".strip() for name, version in packages.items())
+    return "\n".join(
+        [shown, *textwrap.wrap(listed, 90, initial_indent="  ", subsequent_indent="  ")]
+    )
 
 
 def _signature(parts: dict[str, str | None] | None) -> str:

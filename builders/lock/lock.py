@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import tempfile
 from dataclasses import replace
 from pathlib import Path
 
 from ...errors import BuildFailed, InvalidInput, InvalidState
 from ...flavors.staging import write_file
 from ..base import BuildSpec, Progress, Report, ignore
+from ..oci.spec import sha256
 from .lockfile import Lock, Pin, differences
-from .resolve import Wanted, chosen, resolve, store_key
+from .resolve import Wanted, recheck, resolve, store_key
 from .store import LockStore
 from .target import Target
 from .uv import Uv
@@ -88,7 +88,7 @@ def _found(
         lock = Lock.read(with_model, wanted.target)
         told = _misfit(lock, wanted)
         if not told:
-            return _complete(lock, wanted, spec, store, str(with_model))
+            return _checked(lock, wanted, spec, store, str(with_model))
         if spec.locked and lock.target.runs_on(wanted.target):
             raise InvalidState(f"The model's {MODEL_LOCK} is out of date: {told}.")
         report(Progress("notice", f"The model's {MODEL_LOCK} is not used: {told}."))
@@ -102,7 +102,7 @@ def _given(
     lock = Lock.read(file, wanted.target)
     told = _misfit(lock, wanted)
     if not told:
-        return _complete(lock, wanted, spec, store, str(file))
+        return _checked(lock, wanted, spec, store, str(file))
     edited = lock.inputs is None or _is_of(lock, wanted)
     if spec.locked or edited or not lock.target.runs_on(wanted.target):
         raise InvalidState(f"The lock {file} does not fit: {told}. --relock makes it anew.")
@@ -125,24 +125,40 @@ def _is_of(lock: Lock, wanted: Wanted) -> bool:
     return lock.inputs == replace(wanted, target=lock.target).inputs
 
 
-def _complete(lock: Lock, wanted: Wanted, spec: BuildSpec, store: LockStore, name: str) -> Lock:
-    """A lock from a file that anybody may have edited, when nothing is missing in it."""
-    if not lock.pins or store.has(lock):
+def _checked(lock: Lock, wanted: Wanted, spec: BuildSpec, store: LockStore, name: str) -> Lock:
+    """A lock from a file that anybody may have edited, when nothing is missing or wrong in it.
+
+    One that another tool made comes back with the wheels for this target alone.
+    """
+    key = sha256(f"{lock.digest} {wanted.inputs}".encode()).partition(":")[2]
+    if not lock.pins or lock in store:
         return lock
-    with tempfile.TemporaryDirectory(prefix="mlpack-lock-") as folder:
-        lines = [*lock.options, *wanted.options, *(pin.line for pin in lock.pins)]
-        Path(folder, "lock.txt").write_text("".join(f"{line}\n" for line in lines))
-        try:
-            found = chosen(Uv.for_build(spec), lock.target, ["lock.txt"], Path(folder))
-        except BuildFailed as error:
-            raise type(error)(f"{name} cannot be installed: {error.message}") from None
-    missing = sorted({pin.name for pin in found} - set(lock.versions))
-    if missing:
+    if kept := store.get(key, lock.target):
+        return replace(kept, options=lock.options)
+    try:
+        chosen = {pin.name: pin for pin in recheck(lock, wanted, Uv.for_build(spec))}
+    except BuildFailed as error:
+        raise type(error)(f"{name} cannot be installed: {error.message}") from None
+    if missing := sorted(chosen.keys() - lock.versions.keys()):
         raise InvalidState(
             f"{name} lacks {', '.join(missing)}, which something in it needs. --relock makes it "
             "anew."
         )
-    return lock
+    pins = [_narrowed(pin, chosen[pin.name], name) for pin in lock.pins if pin.name in chosen]
+    if lock.inputs is None:
+        lock = replace(lock, inputs=replace(wanted, target=lock.target).inputs, pins=tuple(pins))
+    return replace(store.put(key, lock), options=lock.options)
+
+
+def _narrowed(pin: Pin, found: Pin, name: str) -> Pin:
+    """A pin with those of its hashes that the package index has for this target."""
+    hashes = tuple(each for each in found.hashes if each in pin.hashes)
+    if not hashes:
+        raise InvalidState(
+            f"{name} names another sha256 of {pin.requirement} than the package index has: the "
+            "file was edited, or the package was replaced. --relock makes the lock anew."
+        )
+    return replace(found, hashes=hashes)
 
 
 def _why_none(wanted: Wanted, store: LockStore) -> str:

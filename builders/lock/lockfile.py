@@ -180,7 +180,7 @@ def _pin(line: str, size: int | None, target: Target, name: str) -> Pin | None:
     from packaging.utils import canonicalize_name
 
     hashes = _HASH.findall(line)
-    requirement = _parse(_HASH.sub("", line))
+    requirement = parse_requirement(_HASH.sub("", line))
     if requirement is None:
         raise InvalidInput(f"{name} has a line that is no requirement: {line[:80]!r}.")
     if requirement.marker and not requirement.marker.evaluate(dict(target.markers)):
@@ -209,7 +209,7 @@ def _requirements(lines: Iterable[str], target: Target) -> Iterator[tuple[str, s
     from packaging.utils import canonicalize_name
 
     for line in lines:
-        requirement = _parse(_HASH.sub("", line))
+        requirement = parse_requirement(_HASH.sub("", line))
         if requirement is None:
             continue  # an option, or a mistake that the resolver tells better
         if requirement.marker and not requirement.marker.evaluate(dict(target.markers)):
@@ -219,14 +219,15 @@ def _requirements(lines: Iterable[str], target: Target) -> Iterator[tuple[str, s
 
 
 def _satisfies(pin: Pin, text: str) -> bool:
-    requirement = _parse(text)
+    requirement = parse_requirement(text)
     assert requirement is not None
     if requirement.url or not pin.version:
         return requirement.url == pin.url
     return requirement.specifier.contains(pin.version, prereleases=True)
 
 
-def _parse(text: str) -> Requirement | None:
+def parse_requirement(text: str) -> Requirement | None:
+    """A requirement line; None when it is none, or cannot be read."""
     from packaging.requirements import InvalidRequirement, Requirement
 
     try:

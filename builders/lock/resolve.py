@@ -5,7 +5,7 @@ from __future__ import annotations
 import tempfile
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ from ..indexes import without_credentials
 from ..oci.spec import canonical, sha256
 from ..requirements import Requirements, read_requirements
 from ..runtime_wheel import runtime_requirements
-from .lockfile import FORMAT, Lock, Pin
+from .lockfile import FORMAT, Lock, Pin, parse_requirement
 from .target import NoWheel, Target
 from .uv import Uv
 
@@ -100,17 +100,33 @@ def resolve(wanted: Wanted, uv: Uv) -> Lock:
         if wanted.requirements.constraints:
             _write(folder / "constraints.txt", wanted.requirements.constraints)
             arguments += ["--constraints", "constraints.txt"]
-        found = chosen(uv, wanted.target, arguments, folder)
-    return Lock(wanted.target, wanted.inputs, found, wanted.options)
+        found = _chosen(uv, wanted.target, arguments, folder)
+    addresses = dict(filter(None, map(_address, wanted.lines)))
+    # as the user wrote it, ${TOKEN} and all
+    pins = (replace(p, url=addresses.get(p.name, p.url)) if p.url else p for p in found)
+    return Lock(wanted.target, wanted.inputs, tuple(pins), wanted.options)
 
 
-def chosen(
-    uv: Uv, target: Target, arguments: list[str], folder: Path, *, offline: bool = False
-) -> tuple[Pin, ...]:
-    """What uv chooses for the requirement files in a folder; raises as `resolve` does."""
+def recheck(lock: Lock, wanted: Wanted, uv: Uv) -> tuple[Pin, ...]:
+    """What uv chooses when a lock is all that it may choose from; raises as `resolve` does."""
+    with tempfile.TemporaryDirectory(prefix="mlpack-lock-") as name:
+        lines = [*lock.options, *wanted.options, *(pin.line for pin in lock.pins)]
+        _write(Path(name, "lock.txt"), lines)
+        return _chosen(uv, lock.target, ["lock.txt"], Path(name))
+
+
+def _address(line: str) -> tuple[str, str] | None:
+    """Name and address of a requirement that names one."""
+    from packaging.utils import canonicalize_name
+
+    found = parse_requirement(line)
+    return (canonicalize_name(found.name), found.url) if found and found.url else None
+
+
+def _chosen(uv: Uv, target: Target, arguments: list[str], folder: Path) -> tuple[Pin, ...]:
     # pylock.toml rather than requirements.txt: it names only the wheels that fit the target
     options = ["--format", "pylock.toml", "--generate-hashes", "--quiet", "-o", "pylock.toml"]
-    uv.pip("compile", target, *arguments, *options, folder=folder, offline=offline)
+    uv.pip("compile", target, *arguments, *options, folder=folder)
     packages = tomllib.loads((folder / "pylock.toml").read_text(encoding="utf-8"))["packages"]
     return tuple(sorted((_pin(each, target) for each in packages), key=lambda pin: pin.name))
 

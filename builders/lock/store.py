@@ -67,7 +67,7 @@ class LockStore:
             return _read(file, lock.target) or lock
         return lock
 
-    def has(self, lock: Lock) -> bool:
+    def __contains__(self, lock: Lock) -> bool:
         """Is this very lock kept here, under whatever key?"""
         return any(each.digest == lock.digest for each in self)
 
