@@ -142,6 +142,15 @@ class Cache:
             BlobDamaged: the bytes do not have the digest or the size.
             StorageFailed: it cannot be written; nothing of it stays.
         """
+        return self.added(content, media_type, expected)[0]
+
+    def added(
+        self,
+        content: Iterable[bytes],
+        media_type: str,
+        expected: Descriptor | str | None = None,
+    ) -> tuple[Descriptor, bool]:
+        """The same as `add`; says, too, whether it was there already."""
         digest = expected.digest if isinstance(expected, Descriptor) else expected
         most = expected.size if isinstance(expected, Descriptor) else None
         found, size = hashlib.sha256(), 0
@@ -155,9 +164,10 @@ class Cache:
             made = Descriptor(media_type, f"sha256:{found.hexdigest()}", size)
             if digest not in (None, made.digest) or most not in (None, size):
                 raise BlobDamaged(f"The blob {digest} has not come as it should: other bytes.")
+            there = self.path(made.digest, size) is not None
             self._room.settle(temporary, file, self._place(made))
         self._grown(size)
-        return made
+        return made, there
 
     @contextmanager
     def spooled(self, content: Iterable[bytes]) -> Iterator[Path]:

@@ -128,8 +128,7 @@ def _make(
                 told = done
                 report(Progress("bytes", "Packing", part, min(done, total), total))
 
-    blob = cache.add(compress(tar(), compression), media_type(compression))
+    blob, cached = cache.added(compress(tar(), compression), media_type(compression))
     diff_id = f"sha256:{packed.hexdigest()}"
-    cached = recall_layer(cache, diff_id, compression) is not None
     remember_layer(cache, diff_id, compression, blob)
     return MadeLayer(blob, diff_id, total, cached)
