@@ -170,7 +170,8 @@ def opened(
     from ..builders.oci.spec import Platform
     from .progress import BuildProgress
 
-    wanted = Platform.parse(platform) if platform else Platform.of_machine()
+    wanted = Platform.parse(platform) if platform else None
+    quiet = quiet or not sys.stderr.isatty()  # a log needs no lines about what was only read
     with Cache.of_user().hold() as cache, BuildProgress(quiet=quiet) as progress:
         yield (
             open_image(reference, wanted, cache, compression="none", report=progress.report),

@@ -6,10 +6,10 @@ from ..base import Report, ignore
 from ..labels import BASE_DIGEST, BASE_NAME
 from ..oci.image import Image
 from .explain import requirements_of
-from .inventory import SBOM, read_inventory
+from .inventory import LOCK, SBOM, read_inventory
 from .layer_files import Budget, files_of
 from .parts import parts_of
-from .sbom import sbom
+from .sbom import hashes_of, sbom
 
 _LARGEST = 64 << 20
 
@@ -32,7 +32,7 @@ def read_sbom(image: Image) -> bytes | None:
 def make_sbom(image: Image, report: Report = ignore) -> bytes:
     """A bill of materials of whatever is in an image, whoever made it.
 
-    Checksums of wheels are not in it: an image does not tell which files they came as.
+    Checksums of wheels are in it if a lock is in the image.
 
     Raises:
         InvalidInput: the image is damaged, or asks for more than a real one does.
@@ -49,6 +49,7 @@ def make_sbom(image: Image, report: Report = ignore) -> bytes:
         packages=tuple(each for each in inventory.packages() if each.layer >= below),
         distributions=[each for each in inventory.distributions() if each.layer >= below],
         requirements=requirements_of(inventory),
+        hashes=hashes_of(inventory.text(LOCK) or ""),
         model=bool(inventory.model_files),
         base_name=image.labels.get(BASE_NAME),
         base_digest=image.labels.get(BASE_DIGEST),

@@ -202,7 +202,7 @@ def read_inventory(image: Image, report: Report = ignore, *, check: bool = False
     total = sum(layer.size for layer in image.layers)
     for number, layer in enumerate(image.layers):
         done = sum(each.size for each in image.layers[:number])
-        report(Progress("bytes", f"Reading layer {number + 1}", None, done, total))
+        report(Progress("bytes", "Reading layers", None, done, total))
         facts = LayerFacts(layer.digest, layer.size)
         diff_id = image.diff_ids[number] if check and number < len(image.diff_ids) else None
         _read_layer(files_of(image, layer, budget, diff_id), number, facts, found, budget)

@@ -118,6 +118,19 @@ def sbom(
     return json.dumps(document, indent=1, sort_keys=True, ensure_ascii=False).encode() + b"\n"
 
 
+def hashes_of(lock: str) -> dict[str, str]:
+    """The checksum of each distribution's wheel, by normalized name, from the text of a lock.
+
+    One of which several wheels would do is left out: which of them it was is not on record.
+    """
+    found = {}
+    for line in lock.replace("\\\n", " ").splitlines():
+        hashes = re.findall(r"--hash[= ](sha256:[0-9a-f]{64})", line)
+        if len(hashes) == 1 and (name := re.match(r"[A-Za-z0-9][A-Za-z0-9._-]*", line)):
+            found[normalized(name[0])] = hashes[0]
+    return found
+
+
 def _about_image(labels: Mapping[str, str], platform: Platform) -> dict[str, Any]:
     found: dict[str, Any] = {
         "component": {

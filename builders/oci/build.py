@@ -132,7 +132,7 @@ def _make(prepared: Prepared, platform: Platform, cache: Cache, report: Report) 
     layers = [*_dependencies(spec, lock, cache, report)]
     layers.append(_runtime(spec, facts, cache, report))
     settings = prepared.settings(Base(base_name(name), base.descriptor.digest))
-    bill = bill_of_materials(prepared, base, layers, settings, cache, report)
+    bill = bill_of_materials(prepared, base, layers, lock, settings, cache, report)
     layers.append(_model(prepared, bill, cache, report))
     created = settings.labels.get(CREATED, EARLIEST)
     image = assemble(base, layers, settings, created=created, ours=cache)

@@ -10,7 +10,7 @@ from packageurl import PackageURL
 
 from mlpack.builders.inspect.contents import Base, Package, System
 from mlpack.builders.inspect.databases import read_metadata
-from mlpack.builders.inspect.sbom import sbom
+from mlpack.builders.inspect.sbom import hashes_of, sbom
 from mlpack.builders.oci.spec import Platform
 
 DIGEST = "sha256:" + "ab" * 32
@@ -84,6 +84,13 @@ def test_it_holds_everything_that_is_in_the_image():
 def test_hashes_of_wheels_come_from_the_lock():
     _, parts = read(make(hashes={"scipy": "sha256:" + "ef" * 32}))
     assert parts["scipy"]["hashes"] == [{"alg": "SHA-256", "content": "ef" * 32}]
+
+
+def test_a_lock_tells_the_wheel_where_there_is_only_one():
+    one, other = "sha256:" + "1" * 64, "sha256:" + "2" * 64
+    lock = f"# mlpack lock 1\nSci.Py==1 --hash={one}  # 3 bytes\n"
+    lock += f"b==2 \\\n --hash={one} --hash={other}\n"
+    assert hashes_of(lock) == {"sci-py": one}
 
 
 def test_an_image_without_a_model_has_none_in_its_bill():
