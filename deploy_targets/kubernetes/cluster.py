@@ -34,7 +34,6 @@ _KINDS = {
     "ReplicaSet": ("apps/v1", "replicasets"),
     "Service": ("v1", "services"),
     "Pod": ("v1", "pods"),
-    "Event": ("v1", "events"),
     "HorizontalPodAutoscaler": ("autoscaling/v2", "horizontalpodautoscalers"),
     "PodDisruptionBudget": ("policy/v1", "poddisruptionbudgets"),
     "Ingress": ("networking.k8s.io/v1", "ingresses"),
@@ -149,19 +148,6 @@ class Cluster:
                 _request_timeout=_TIMEOUT,
             )
             return list(_object(found).get("items") or [])
-
-    def events(self, name: str) -> list[Manifest]:
-        """What the cluster says of an object, the newest last."""
-        with _errors("Event", name, self.namespace):
-            found = self._dynamic.get(
-                self._resource("Event"),
-                namespace=self.namespace,
-                field_selector=f"involvedObject.name={name}",
-                serialize=False,
-                _request_timeout=_TIMEOUT,
-            )
-            items = list(_object(found).get("items") or [])
-        return sorted(items, key=lambda each: str(each.get("lastTimestamp") or ""))
 
     def delete(self, kind: str, name: str) -> None:
         """Remove an object and what it owns; gone already is well."""

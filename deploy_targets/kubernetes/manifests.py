@@ -12,7 +12,13 @@ _LEAVING = 5
 _GRACE = 60
 
 
-def manifests(name: str, image: str, options: KubernetesOptions, notes: Notes) -> list[Manifest]:
+def manifests(
+    name: str,
+    image: str,
+    options: KubernetesOptions,
+    notes: Notes,
+    replicas: int | None = None,
+) -> list[Manifest]:
     """Everything that a deployment consists of, in the order to apply.
 
     Args:
@@ -20,11 +26,12 @@ def manifests(name: str, image: str, options: KubernetesOptions, notes: Notes) -
         image: reference, by digest where it is known.
         options: of the target.
         notes: to keep beside it.
+        replicas: that an autoscaler has it run now; by default as the options say.
     """
     found = [_service(name, options)]
     if _several(options):
         found.append(_disruption_budget(name, options))
-    found.append(_deployment(name, image, options, notes))
+    found.append(_deployment(name, image, options, notes, replicas))
     if options.max_replicas is not None:
         found.append(_autoscaler(name, options))
     if options.host is not None:
@@ -36,7 +43,9 @@ def _several(options: KubernetesOptions) -> bool:
     return options.replicas > 1 or (options.max_replicas or 0) > 1
 
 
-def _deployment(name: str, image: str, options: KubernetesOptions, notes: Notes) -> Manifest:
+def _deployment(
+    name: str, image: str, options: KubernetesOptions, notes: Notes, replicas: int | None
+) -> Manifest:
     main = container("model", image, options)
     # in exec form: there may be no shell
     wait = ["python", "-S", "-c", f"import time; time.sleep({_LEAVING})"]
@@ -60,14 +69,12 @@ def _deployment(name: str, image: str, options: KubernetesOptions, notes: Notes)
         },
         "spec": spec,
     }
-    # a number here would fight with the autoscaler's
-    scale = {} if options.max_replicas is not None else {"replicas": options.replicas}
     return {
         "apiVersion": "apps/v1",
         "kind": "Deployment",
         "metadata": about,
         "spec": {
-            **scale,
+            "replicas": max(replicas or 0, options.replicas),
             "selector": {"matchLabels": selector(name)},
             "revisionHistoryLimit": 5,
             "progressDeadlineSeconds": max(60, round(options.timeout)),
