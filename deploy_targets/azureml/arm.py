@@ -100,7 +100,8 @@ class Arm:
     ) -> Any:
         from azure.core.rest import HttpRequest
 
-        address = f"{path}?{urlencode({'api-version': version, **query})}"
+        asked = urlencode({"api-version": version, **query})
+        address = f"{self.cloud.resource_manager}{path}?{asked}"
         with azure_errors("Asking Azure"):
             request = HttpRequest(method, address, json=body)
             answer = self._client.send_request(request, read_timeout=_SECONDS)

@@ -14,10 +14,9 @@ from ...errors import DeployFailed, InvalidState, NotFound, Unauthenticated
 from ..base import Report, say
 from .arm import Arm, send
 from .options import AzureMLOptions
-from .source import Source
+from .source import PLATFORM, Source
 
 _USER = "00000000-0000-0000-0000-000000000000"
-_PLATFORM = "linux/amd64"  # what Azure's machines run
 
 
 def login_server(arm: Arm, options: AzureMLOptions) -> str:
@@ -78,7 +77,7 @@ def put_image(
         source.image,
         wanted,
         credentials=credentials,
-        platform=_PLATFORM,
+        platform=PLATFORM,
         builder=builder,
         report=report,
     )
@@ -108,8 +107,6 @@ def login(arm: Arm, server: str) -> Credentials:
 
 
 def _digest_there(wanted: str, credentials: Credentials) -> str | None:
-    try:
-        from ...builders.remote.push import remote_digest
-    except ImportError:  # pushing without an engine is on its way
-        return None
+    from ...builders.remote.push import remote_digest
+
     return remote_digest(wanted, credentials)

@@ -12,6 +12,7 @@ import logging
 import sys
 import threading
 import time
+import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import cached_property
@@ -41,15 +42,16 @@ class Sdk:
     def client(self) -> Any:
         """An `MLClient` that says nothing and tells nobody."""
         try:
-            from azure.ai.ml import MLClient
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                from azure.ai.ml import MLClient
         except ImportError as error:
             raise MissingDependency(
                 f"The deploy target 'azureml' needs azure-ai-ml ({error}): "
                 "pip install 'mlpack-toolkit[azureml]'"
             ) from None
-        logging.getLogger("azure").setLevel(logging.ERROR)
         place, cloud = self._arm.place, self._arm.cloud
-        return MLClient(
+        client = MLClient(
             self._arm.credential,
             place.subscription_id,
             place.resource_group,
@@ -66,6 +68,10 @@ class Sdk:
                 "registry_discovery_endpoint": cloud.resource_manager,
             },
         )
+        for name in [*logging.root.manager.loggerDict]:  # each of its modules has its own level
+            if name.startswith("azure."):
+                logging.getLogger(name).setLevel(logging.ERROR)
+        return client
 
     def put_environment(self, document: Document) -> None:
         """Register an environment; what is there already stays."""
@@ -192,10 +198,14 @@ class Sdk:
 
 
 def _load(loader: str, document: Document) -> Any:
-    import azure.ai.ml as ml
     import yaml
 
-    return getattr(ml, loader)(source=io.StringIO(yaml.safe_dump(document, sort_keys=False)))
+    text = io.StringIO(yaml.safe_dump(document, sort_keys=False))
+    with warnings.catch_warnings():  # it uses its own libraries in ways that will go
+        warnings.simplefilter("ignore")
+        import azure.ai.ml as ml
+
+        return getattr(ml, loader)(source=text)
 
 
 class _OnlyThisThread(io.TextIOBase):

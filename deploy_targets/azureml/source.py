@@ -10,10 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from ...builders.base import BuildSpec
+from ...builders.content import content_key
 from ...errors import InvalidInput, NotFound
 from ..base import DeployRequest
 from .options import BATCH, MLFLOW, AzureMLOptions
 
+PLATFORM = "linux/amd64"  # what Azure's machines run
 _EXAMPLE = "serving_input_example.json"
 
 
@@ -62,7 +64,7 @@ def find_source(request: DeployRequest, options: AzureMLOptions) -> Source:
         of = _digest_of({"way": MLFLOW, "files": files})
         return Source(of, folder, files, _for_azure(example), None)
     if spec is not None:
-        return Source(_digest_of(_inputs(spec, files)), folder, files, example, spec)
+        return Source(content_key(spec, PLATFORM), folder, files, example, spec)
     name = str(request.image)
     pinned = name if "@sha256:" in name else None
     of = _digest_of({"way": "image", "image": pinned or _on_engine(name)})
@@ -119,28 +121,6 @@ def _check_no_code(folder: Path, options: AzureMLOptions) -> None:
     for name in ("liveness_route", "readiness_route", "scoring_route", "port"):
         if getattr(options, name) != getattr(AzureMLOptions, name) and options.kind != BATCH:
             raise InvalidInput(f"The option {name!r} is for -C way=image: the server is Azure's.")
-
-
-def _inputs(spec: BuildSpec, files: str | None) -> dict[str, Any]:
-    """All that decides what a build makes; addresses of indexes are not of it."""
-    from ...builders.runtime_wheel import runtime_files
-    from ...flavors.hashing import checksum
-
-    runtime = {path: hashlib.sha256(content).hexdigest() for path, content in runtime_files()}
-    return {
-        "way": "image",
-        "model": files,
-        "runtime": runtime,
-        "base": spec.base_image,
-        "platforms": list(spec.platforms),
-        "requirements": checksum(spec.requirements) if spec.requirements else None,
-        "lock": checksum(spec.lock) if spec.lock else None,
-        "packages": sorted(spec.system_packages),
-        "mlflow": spec.keep_mlflow,
-        "labels": dict(spec.labels),
-        "version": [spec.registered_name, spec.registered_version],
-        "trust": [spec.trust, spec.expected_digest],
-    }
 
 
 def _digest_of(told: Mapping[str, Any]) -> str:

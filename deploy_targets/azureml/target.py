@@ -80,7 +80,7 @@ class AzureMLTarget:
         """See `DeployTarget.rollback`."""
         arm = self._here
         check_name(name)
-        with lock(f"azureml-{name}"):
+        with lock(name, self.name):
             rollout.roll_back(arm, Sdk(arm), state.need(arm, name), report)
         return self.get(name)
 
@@ -88,7 +88,7 @@ class AzureMLTarget:
         """See `DeployTarget.delete`. Images, environments and models stay registered."""
         arm = self._here
         check_name(name)
-        with lock(f"azureml-{name}"):
+        with lock(name, self.name):
             found = state.find(arm, name) if force else state.need(arm, name)
             if found is None:
                 raise NotFound(f"There is no endpoint {name!r} in the workspace {arm.place}.")
@@ -138,7 +138,7 @@ class AzureMLTarget:
         options = self._read(request)
         source = find_source(request, options)
         arm = self._arm(options)
-        with lock(f"azureml-{request.name}"):
+        with lock(request.name, self.name):
             found = state.find(arm, request.name, options.kind)
             if found is not None:
                 state.check_ours(found, arm)

@@ -106,14 +106,18 @@ def s3(folder: Path) -> Iterator[Server]:
 
 
 @contextmanager
-def azure(folder: Path) -> Iterator[Server]:
-    """Azurite, the emulator that Microsoft publishes."""
+def azure(folder: Path, cert: Path | None = None, key: Path | None = None) -> Iterator[Server]:
+    """Azurite, the emulator that Microsoft publishes.
+
+    With a certificate it speaks TLS, and takes the account's name from the host's.
+    """
     script = azurite_script()
     folder.mkdir(parents=True, exist_ok=True)
     [port] = free_ports(1)
     command = ["node", str(script), "--blobHost", "127.0.0.1", "--blobPort", str(port)]
     command += ["--location", str(folder), "--silent", "--skipApiVersionCheck"]
-    command += ["--disableTelemetry", "--disableProductStyleUrl"]
+    command += ["--disableTelemetry"]
+    command += ["--cert", str(cert), "--key", str(key)] if cert else ["--disableProductStyleUrl"]
     url = f"http://127.0.0.1:{port}/{AZURE_ACCOUNT}"
     environment = {
         "AZURE_STORAGE_CONNECTION_STRING": (
@@ -122,7 +126,7 @@ def azure(folder: Path) -> Iterator[Server]:
         ),
     }
     with _running(command, folder) as process:
-        _wait(process, lambda: _answers(url), folder)
+        _wait(process, lambda: _listens(port) if cert else _answers(url), folder)
         yield Server(url, environment, process)
 
 
@@ -243,6 +247,11 @@ def _answers(url: str) -> bool:
     except urllib.error.HTTPError:
         return True
     return True
+
+
+def _listens(port: int) -> bool:
+    with socket.create_connection(("127.0.0.1", port), 5):
+        return True
 
 
 def _call(method: str, url: str, body: bytes, headers: dict[str, str]) -> None:
