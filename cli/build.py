@@ -126,6 +126,7 @@ def make_spec(
     """Find the model, and put the options into the builder's form."""
     from ..builders.base import BuildSpec
     from ..registry.resolve import resolve
+    from ..registry.uses import commit_of
 
     found = resolve(model_uri)
     return BuildSpec(
@@ -136,6 +137,8 @@ def make_spec(
         expected_files=found.files,
         registered_name=found.name,
         registered_version=found.version,
+        model_id=found.model_id,
+        revision=commit_of(found.run_id),
         **options,
     )
 
@@ -183,7 +186,12 @@ def parse_output(text: str) -> Output:
     "where *.tar is an archive; repeatable. Default: the engine.",
 )
 @build_options
-@click.option("--check", is_flag=True, help="Build it twice, and compare.")
+@click.option(
+    "--check",
+    is_flag=True,
+    help="Build it again, from nothing, and compare it with the image that is there (the name may "
+    "hold a digest); nothing is written. Exits with 1 when they differ.",
+)
 @click.option(
     "--sbom",
     type=click.Path(dir_okay=False, path_type=Path),
@@ -208,12 +216,16 @@ def build_docker(
     With --builder oci neither a Docker engine nor root is needed.
     """
     from ..builders.base import Output
+    from .build_check import check_image
     from .build_summary import summarize
 
     where = [parse_output(each) for each in outputs]
     if push:
         where.append(Output("registry"))
     spec = make_spec(model_uri, name, outputs=tuple(dict.fromkeys(where)), **options)
+    if check:
+        check_image(spec, as_json=as_json)
+        return
     image = build(spec, quiet=as_json, builder=builder)
     if sbom is not None:
         write_sboms(image, spec, sbom, quiet=as_json)
