@@ -13,7 +13,7 @@ from typing import Any
 from urllib.request import getproxies, proxy_bypass
 
 import urllib3
-from urllib3.exceptions import HTTPError
+from urllib3.exceptions import HTTPError, InsecureRequestWarning
 from urllib3.util import Retry, Timeout
 
 from ...errors import InvalidInput
@@ -180,6 +180,7 @@ def _context(origin: Origin) -> ssl.SSLContext:
         origin.port == 443 and origin.host in insecure_registries()
     ):
         context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+        urllib3.disable_warnings(InsecureRequestWarning)  # the user said so
     return context
 
 

@@ -79,6 +79,10 @@ def refusal(
             f"{where} does not know what a registry knows ({status}).{said} Is it the address of a "
             "registry?"
         )
+    if status < 400:
+        return RegistryFailed(
+            f"{where} answers with {status} where a registry does not. Is it a registry's address?"
+        )
     if status >= 500:
         return RegistryFailed(f"{where} fails ({status}) and did so again.{said} Try again later.")
     return RegistryFailed(f"{where} refuses to {doing} {repository} ({code or status}).{said}")

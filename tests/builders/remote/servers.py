@@ -212,7 +212,6 @@ class _Handler(BaseHTTPRequestHandler):
         self.asked = Asked(self.command, self.path, self.headers)
         self.seen.append(self.asked)
         type(self).run(self)
-        self.wfile.flush()
 
     def read_body(self) -> None:
         self.asked.body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
@@ -226,7 +225,8 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_header(name, value)
         self.end_headers()
         if self.command != "HEAD":
-            self.wfile.write(answer.body[: answer.cut])
+            with suppress(OSError):  # the client has had enough
+                self.wfile.write(answer.body[: answer.cut])
         if answer.cut is not None:
             self.hang_up()
         return None
