@@ -27,8 +27,8 @@ from .archive_file import ArchiveFile
 from .blob_reader import pieces
 from .compress import compression_of, decompressed, guess_compression, media_type
 from .image import Blobs, Bundle, Image
-from .layout_index import INDEX, MARK, MARK_CONTENT, full_name, index_of
-from .select import by_name, check_layers, image_of, parse
+from .layout_index import INDEX, MARK, MARK_CONTENT, index_of
+from .select import by_name, check_layers, familiar_name, full_name, image_of, parse
 from .spec import OCI_CONFIG, OCI_MANIFEST, Descriptor, Platform, canonical
 
 _MANIFEST = "manifest.json"
@@ -151,11 +151,6 @@ def own_image(bundle: Bundle, platform: Platform | None = None) -> Image:
     return next((each for each in bundle.images if each.platform.serves(wanted)), bundle.images[0])
 
 
-def familiar_name(name: str) -> str:
-    """As engines show it: ``churn:latest``."""
-    return full_name(name).removeprefix("docker.io/").removeprefix("library/")
-
-
 def _path(blob: Descriptor) -> str:
     return f"blobs/sha256/{blob.digest.removeprefix('sha256:')}"
 
@@ -218,7 +213,8 @@ def _entry(archive: ArchiveFile, name: str | None, what: str) -> dict[str, Any]:
     if not isinstance(found, list) or not all(isinstance(each, dict) for each in found):
         raise InvalidInput(f"{what}: {_MANIFEST} is damaged.")
     tags = [[str(tag) for tag in each.get("RepoTags") or []] for each in found]
-    known = ", ".join(sorted(tag for each in tags for tag in each)[:20]) or "none with a name"
+    named = sorted(familiar_name(tag) for each in tags for tag in each)
+    known = ", ".join(named[:20]) or "none with a name"
     if name is None:
         if len(found) != 1:
             raise InvalidInput(f"{what} holds {len(found)} images; name one: {known}.")

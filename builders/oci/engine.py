@@ -11,11 +11,11 @@ from typing import Any
 
 from ...errors import BuildFailed, EngineUnavailable, NotFound
 from ..base import Compression, Progress, Report, ignore
-from .archive import archive_stream, familiar_name, own_image, read_archive
+from .archive import archive_stream, own_image, read_archive
 from .cache import Cache
 from .image import Bundle, Image
 from .repack import repacked
-from .select import image_of
+from .select import familiar_name, image_of
 from .spec import Descriptor, Platform
 
 _KIND = "engine-image"

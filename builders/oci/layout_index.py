@@ -10,7 +10,7 @@ from typing import Any
 
 from ...errors import InvalidInput, NotFound
 from .image import Blobs, Bundle
-from .select import FULL_NAME, REF_NAME, parse, read_document
+from .select import FULL_NAME, REF_NAME, familiar_name, full_name, parse, read_document
 from .spec import OCI_INDEX, Descriptor, canonical
 
 MARK = "oci-layout"
@@ -43,8 +43,7 @@ def index_of(
         and not (found.artifact_type and subject(found) in replaced)
     ]
     taken = any((each.get("annotations") or {}).get(REF_NAME) == tag for each in kept)
-    short = full.removeprefix("docker.io/").removeprefix("library/")
-    annotations = {FULL_NAME: full, REF_NAME: short if taken else tag}
+    annotations = {FULL_NAME: full, REF_NAME: familiar_name(full) if taken else tag}
     root = {**bundle.root.to_dict(), "annotations": annotations}
     index = {"schemaVersion": 2, "mediaType": OCI_INDEX, **(before or {})}
     index["manifests"] = [
@@ -68,15 +67,3 @@ def subject_of(attachment: Descriptor, blobs: Blobs) -> str | None:
         return Descriptor.from_dict(found or {}).digest
     except (InvalidInput, NotFound):
         return None
-
-
-def full_name(name: str) -> str:
-    """A name as containerd writes it: ``docker.io/library/churn:latest``."""
-    last = name.rpartition("/")[2]
-    tagged = name if ":" in last else f"{name}:latest"
-    first, slash, _ = tagged.partition("/")
-    if not slash:
-        return f"docker.io/library/{tagged}"
-    if "." in first or ":" in first or first == "localhost":
-        return tagged
-    return f"docker.io/{tagged}"

@@ -84,31 +84,51 @@ def by_name(index: Mapping[str, Any], name: str | None, where: str) -> Descripto
         for each in descriptors(index, "manifests")
         if each.media_type in INDEXES | MANIFESTS and each.artifact_type is None
     ]
-    known = ", ".join(sorted({names_of(each)[0] for each in images if names_of(each)})[:20])
+    known = ", ".join(sorted({_shown(each) for each in images} - {""})[:20]) or "none with a name"
     if name is None:
-        distinct = {each.digest: each for each in images}
-        if len(distinct) == 1:
-            return images[0]
-        if not images:
-            raise NotFound(f"{where} holds no image.")
-        raise InvalidInput(
-            f"{where} holds several images; name one of them: {known or 'by digest'}"
-        )
-    found = [each for each in images if name in (*names_of(each), each.digest)]
-    found = found or [each for each in images if name.removeprefix(":") in names_of(each)]
+        found = list({each.digest: each for each in images}.values())
+        if len(found) > 1:
+            raise InvalidInput(f"{where} holds several images; name one of them: {known}.")
+    else:
+        found = [each for each in images if _is_called(each, name)]
     if not found:
-        raise NotFound(f"{where} holds no image {name!r}; there is: {known or 'none with a name'}.")
+        asked = f" {name!r}; there is: {known}" if name else ""
+        raise NotFound(f"{where} holds no image{asked}.")
     if len({each.digest for each in found}) > 1:
-        raise InvalidInput(f"{where} holds several images {name!r}; name one by its digest.")
+        raise InvalidInput(f"{where} holds several images {name!r}; name one of them: {known}.")
     return found[0]
 
 
-def names_of(entry: Descriptor) -> list[str]:
-    """What an entry of a layout's index can be called, the tag first."""
-    full = entry.annotations.get(FULL_NAME, "")
-    short = full.removeprefix("docker.io/").removeprefix("library/")
-    tag = entry.annotations.get(REF_NAME, "")
-    return [each for each in dict.fromkeys((tag, full, short)) if each]
+def _is_called(entry: Descriptor, name: str) -> bool:
+    whole = entry.annotations.get(FULL_NAME)
+    tag = entry.annotations.get(REF_NAME)
+    return (
+        name in (entry.digest, tag)
+        or name.removeprefix(":") == tag
+        or (whole is not None and full_name(whole) == full_name(name))
+    )
+
+
+def _shown(entry: Descriptor) -> str:
+    whole = entry.annotations.get(FULL_NAME)
+    return familiar_name(whole) if whole else entry.annotations.get(REF_NAME, "")
+
+
+def full_name(name: str) -> str:
+    """A name as containerd writes it: ``docker.io/library/churn:latest``."""
+    last = name.rpartition("/")[2]
+    tagged = name if ":" in last else f"{name}:latest"
+    first, slash, _ = tagged.partition("/")
+    if not slash:
+        return f"docker.io/library/{tagged}"
+    if "." in first or ":" in first or first == "localhost":
+        return tagged
+    return f"docker.io/{tagged}"
+
+
+def familiar_name(name: str) -> str:
+    """A name as people write it: ``churn:latest``."""
+    return full_name(name).removeprefix("docker.io/").removeprefix("library/")
 
 
 def image_of(root: Descriptor, blobs: Blobs, platform: Platform | None, what: str) -> Image:
