@@ -60,7 +60,7 @@ class Authority:
     def secrets(self) -> tuple[str, ...]:
         """What no message may hold."""
         own = self._login.secrets if self._login else ()
-        return (*own, *(token for token, _ in self._tokens.values()))
+        return (*own, *(token for token, _ in tuple(self._tokens.values())))
 
     def header(self, scopes: Scopes) -> str | None:
         """``Authorization``; None as long as nobody has asked.

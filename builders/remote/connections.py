@@ -26,6 +26,8 @@ _TRANSIENT = frozenset({429, 500, 502, 503, 504})
 _CONNECTIONS = 8
 _LONGEST_WAIT = 60.0  # seconds that a registry may ask us to wait before each new try
 _MAX_REST = 1 << 16
+_SECONDS = 60.0  # to the next byte of an answer
+_SECONDS_OF_UPLOADS = 300.0  # some put gigabytes in their place before they answer
 _ENGINE_CERTIFICATES = Path("/etc/docker/certs.d")
 
 
@@ -47,6 +49,7 @@ def patience() -> Patience:
     return Patience(
         int(number("HTTP_REQUEST_MAX_RETRIES", 5)),
         connect=1,  # rather a wrong address than a restart, so say it soon
+        read=3,
         redirect=0,
         other=0,  # TLS that fails once fails always
         allowed_methods=None,
@@ -75,11 +78,12 @@ class Connections:
             url: whole address.
             body: bytes, or pieces of them.
             headers: of the request.
-            once: do not try again.
+            once: do not try again; for uploads, whose answer may take long.
 
         Raises:
             HTTPError: of urllib3.
         """
+        seconds = _SECONDS_OF_UPLOADS if once else _SECONDS
         retries = Retry(0, redirect=0, raise_on_status=False) if once else patience()
         response: urllib3.BaseHTTPResponse = self._manager(Origin.of(url)).urlopen(
             method,
@@ -87,6 +91,7 @@ class Connections:
             body=body,
             headers={"User-Agent": "mlpack", **headers},
             retries=retries,
+            timeout=Timeout(connect=10, read=number("HTTP_REQUEST_TIMEOUT", seconds)),
             redirect=False,
             preload_content=False,
             decode_content=False,
@@ -149,8 +154,7 @@ def is_tls_set_up(origin: Origin) -> bool:
 
 
 def _new_manager(origin: Origin) -> Any:
-    timeout = Timeout(connect=10, read=number("HTTP_REQUEST_TIMEOUT", 300.0))
-    options: dict[str, Any] = {"timeout": timeout, "maxsize": _CONNECTIONS}
+    options: dict[str, Any] = {"maxsize": _CONNECTIONS}
     if origin.scheme == "https":
         options["ssl_context"] = _context(origin)
     proxy = getproxies().get(origin.scheme)

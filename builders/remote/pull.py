@@ -52,8 +52,10 @@ class RemoteBlobs:
 
     def fetch(self, blob: Descriptor, report: Report = ignore) -> None:
         """Into the cache, unless it is there."""
-        if self._cache.path(blob.digest, blob.size) is None:
-            self._cache.add(self._pieces(blob, report), blob.media_type, blob)
+        if self._cache.path(blob.digest, blob.size) is not None:
+            report(Progress("cached", f"{blob.digest[7:19]} is in the cache"))
+            return
+        self._cache.add(self._pieces(blob, report), blob.media_type, blob)
 
     def _pieces(self, blob: Descriptor, report: Report) -> Iterator[bytes]:
         """All of it, taken up again where a connection broke."""

@@ -9,7 +9,7 @@ import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from ...errors import InvalidInput
+from ...errors import InvalidInput, RegistryFailed
 from ..base import Progress, Report, ignore
 from ..oci.cache import Cache
 from ..oci.image import Blobs, Bundle, Image
@@ -23,6 +23,8 @@ from .reference import Reference, as_reference, has_registry
 from .referrers import attach_all
 from .session import Session
 from .upload import Held, PushedBlob, put_blob
+
+_UNKNOWN_KIND = frozenset({400, 404, 405, 415})
 
 
 @dataclass(frozen=True)
@@ -83,7 +85,7 @@ def push(
             places = _places(mount_from, reference)
             blobs = _push_blobs(session, bundle, cache, places, report)
             _push_manifests(session, bundle, report)
-        attach_all(session, bundle.attachments, report)
+        _attach(session, bundle, report)
     memory.note(cache, _digests(bundle.images), reference)
     sent = sum(blob.sent for blob in blobs)
     return Pushed(str(reference), bundle.digest, sent, tuple(blobs))
@@ -133,6 +135,18 @@ def _push_manifests(session: Session, bundle: Bundle, report: Report) -> None:
         media_type = json.loads(bundle.index).get("mediaType") or OCI_INDEX
         put_manifest(session, target, str(media_type), bundle.index)
     report(Progress("log", f"{session.reference} is {bundle.digest}"))
+
+
+def _attach(session: Session, bundle: Bundle, report: Report) -> None:
+    """A registry of old that knows only images costs the attachments, not the push."""
+    try:
+        attach_all(session, bundle.attachments, report)
+    except RegistryFailed as error:
+        if error.http_status not in _UNKNOWN_KIND:
+            raise
+        kinds = ", ".join(sorted({each.artifact_type for each in bundle.attachments}))
+        where = session.reference.registry
+        report(Progress("notice", f"{where} takes nothing beside images; not attached: {kinds}."))
 
 
 def _places(names: Iterable[str], reference: Reference) -> list[str]:

@@ -68,7 +68,9 @@ def refusal(
         action = "push to" if doing == "push" else "pull from"
         why = "does not accept the login" if status == 401 and known else "does not let you"
         what = f" for {repository}" if status == 401 and known else f" {action} {repository}"
-        return RegistryFailed(f"{where} {why}{what}.{said} Log in: {login_command(where)}")
+        # many say the same of what does not exist
+        how = "Check its name, or log in" if doing == "pull" else "Log in"
+        return RegistryFailed(f"{where} {why}{what}.{said} {how}: {login_command(where)}")
     if status == 413:
         return RegistryFailed(
             f"{where}, or a proxy in front of it, refuses a layer of {repository} as too large."
@@ -90,8 +92,7 @@ def refusal(
 
 def failure(origin: Origin, error: BaseException) -> MlpackError:
     """What a failure to get an answer means. Never the library's text: it may hold secrets."""
-    if isinstance(error, MaxRetryError) and error.reason is not None:
-        error = error.reason
+    error = reason_of(error)
     where = str(origin)
     if isinstance(error, kinds.NameResolutionError):
         return RegistryFailed(f"No machine is known by the name in {where}. Check its spelling.")
@@ -107,6 +108,13 @@ def failure(origin: Origin, error: BaseException) -> MlpackError:
     if isinstance(error, kinds.NewConnectionError | kinds.ConnectTimeoutError):
         return RegistryFailed(f"No registry answers at {where}. Is it running?")
     return RegistryFailed(f"The connection to {where} broke, and again when tried anew.")
+
+
+def reason_of(error: BaseException) -> BaseException:
+    """What made the library give up."""
+    if isinstance(error, MaxRetryError) and error.reason is not None:
+        return error.reason
+    return error
 
 
 def is_distrust(error: BaseException) -> bool:
@@ -156,8 +164,7 @@ def _about_tls(origin: Origin, error: BaseException) -> str:
 
 def _verdict(error: BaseException) -> str:
     """OpenSSL's on a certificate; empty if it was not that."""
-    if isinstance(error, MaxRetryError) and error.reason is not None:
-        error = error.reason
+    error = reason_of(error)
     cause = error.args[0] if error.args else error
     return str(getattr(cause, "verify_message", ""))
 

@@ -20,7 +20,7 @@ from .authority import Authority, Scopes
 from .connections import Body, Connections, is_tls_set_up, released
 from .credentials import Login, find_login
 from .reference import Reference
-from .refusals import failure, is_distrust, refusal
+from .refusals import failure, is_distrust, reason_of, refusal
 
 Doing = Literal["pull", "push"]
 
@@ -81,6 +81,7 @@ class Session:
         headers: Mapping[str, str] | None = None,
         body: bytes | None = None,
         scopes: Scopes | None = None,
+        stay: bool = False,
     ) -> Iterator[urllib3.BaseHTTPResponse]:
         """Ask, as often as it takes; the answer's body is still to be read.
 
@@ -91,6 +92,7 @@ class Session:
             headers: of the request.
             body: of the request.
             scopes: what to be allowed; default: the session's own.
+            stay: answer with a redirect, rather than follow it, when it leads to another host.
 
         Raises:
             MlpackError: what the registry's refusal means, or that there was no answer; also
@@ -98,7 +100,7 @@ class Session:
         """
         with self.in_our_words():
             for _ in range(3):  # nobody asked yet; the token is too old; it really is not enough
-                response, again = self._send(method, url, headers or {}, body, scopes, once=False)
+                response, again = self._send(method, url, headers or {}, body, scopes, stay=stay)
                 if not again:
                     break
                 with released(response):
@@ -124,7 +126,9 @@ class Session:
     def refused(self, response: urllib3.BaseHTTPResponse) -> MlpackError:
         """The error that an answer means."""
         authority = self._authority
-        return refusal(self.reference, self.doing, response, authority.secrets, authority.known)
+        error = refusal(self.reference, self.doing, response, authority.secrets, authority.known)
+        error.http_status = response.status
+        return error
 
     @contextmanager
     def in_our_words(self, origin: Origin | None = None) -> Iterator[None]:
@@ -152,7 +156,8 @@ class Session:
         body: Body,
         scopes: Scopes | None,
         *,
-        once: bool,
+        once: bool = False,
+        stay: bool = False,
     ) -> tuple[urllib3.BaseHTTPResponse, bool]:
         """The answer, and whether another try would come with another login."""
         scopes = scopes or self.scopes
@@ -168,8 +173,11 @@ class Session:
             same = method in ("GET", "HEAD") or response.status in (307, 308)
             if response.status not in _REDIRECTS or not same or once:
                 return response, False
+            following = next_address(self.origin, url, response.headers.get("Location"))
+            if stay and Origin.of(following) != self.origin:
+                return response, False
             with released(response):
-                url = next_address(self.origin, url, response.headers.get("Location"))
+                url = following
         raise RegistryFailed(f"{self.origin} redirects in circles.")
 
     def _find_origin(self) -> Origin:
@@ -183,10 +191,10 @@ class Session:
             response = self._connections.send("GET", f"{plain}/v2/", headers={}, once=True)
             with released(response):
                 refused = response.status == 400  # what servers of https say to http
-        except (ProtocolError, ReadTimeoutError):
-            refused = True
         except HTTPError as error:
-            raise failure(plain, error) from None
+            if not isinstance(reason_of(error), ProtocolError | ReadTimeoutError):
+                raise failure(plain, error) from None
+            refused = True
         return secure if refused and self._speaks_tls(secure) else plain
 
     def _speaks_tls(self, secure: Origin) -> bool:

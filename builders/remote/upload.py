@@ -76,12 +76,12 @@ def put_blob(
     """
     short = blob.digest[7:19]
     if _exists(session, blob):
-        report(Progress("log", f"{short} is there already"))
+        report(Progress("cached", f"{short} is there already"))
         return PushedBlob(blob.digest, blob.size, "existed")
     upload = _Upload(session, blob, blobs, report)
     for repository in mount_from:
         if repository != session.reference.repository and upload.mount(repository):
-            report(Progress("log", f"{short} mounted from {repository}"))
+            report(Progress("cached", f"{short} mounted from {repository}"))
             return PushedBlob(blob.digest, blob.size, "mounted")
     upload.run()
     return PushedBlob(blob.digest, blob.size, "uploaded", blob.size)
@@ -89,8 +89,10 @@ def put_blob(
 
 def _exists(session: Session, blob: Descriptor) -> bool:
     url = session.url(f"blobs/{blob.digest}")
-    with session.request("HEAD", url, expected=frozenset({200, 404})) as response:
-        return response.status == 200
+    # some lead to where blobs are, which answers no HEAD; they lead nowhere for what is missing
+    expected = frozenset({200, 302, 303, 307, 404})
+    with session.request("HEAD", url, expected=expected, stay=True) as response:
+        return response.status != 404
 
 
 class _Broken(Exception):

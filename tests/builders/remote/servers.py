@@ -6,6 +6,7 @@ import http.client
 import json
 import shutil
 import socket
+import ssl
 import subprocess
 import threading
 import time
@@ -142,9 +143,9 @@ Handle = Callable[[Asked], Answer]
 
 
 @contextmanager
-def serving(handle: Handle) -> Iterator[Server]:
+def serving(handle: Handle, tls: ssl.SSLContext | None = None) -> Iterator[Server]:
     """A server that answers as a function says, several requests at once."""
-    with _listening(lambda handler: _answer(handler, handle)) as server:
+    with _listening(lambda handler: _answer(handler, handle), tls) as server:
         yield server
 
 
@@ -200,6 +201,7 @@ def proxy(
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    wbufsize = 1 << 16  # headers and body in one packet, else the client waits for the second
     asked: Asked
     run: Callable[[_Handler], None]
     seen: list[Asked]
@@ -223,10 +225,11 @@ class _Handler(BaseHTTPRequestHandler):
         headers = {"Content-Length": str(len(answer.body)), **answer.headers}
         for name, value in headers.items():
             self.send_header(name, value)
-        self.end_headers()
-        if self.command != "HEAD":
-            with suppress(OSError):  # the client has had enough
+        with suppress(OSError):  # the client has had enough
+            self.end_headers()
+            if self.command != "HEAD":
                 self.wfile.write(answer.body[: answer.cut])
+            self.wfile.flush()
         if answer.cut is not None:
             self.hang_up()
         return None
@@ -240,16 +243,25 @@ class _Handler(BaseHTTPRequestHandler):
         pass
 
 
+class _Quiet(ThreadingHTTPServer):
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Clients hang up as they like."""
+
+
 def _answer(handler: _Handler, handle: Handle) -> None:
     handler.read_body()
     handler.answer(handle(handler.asked))
 
 
 @contextmanager
-def _listening(run: Callable[[_Handler], None]) -> Iterator[Server]:
+def _listening(
+    run: Callable[[_Handler], None], tls: ssl.SSLContext | None = None
+) -> Iterator[Server]:
     seen: list[Asked] = []
     kind = type("Handler", (_Handler,), {"run": staticmethod(run), "seen": seen})
-    server = ThreadingHTTPServer(("127.0.0.1", 0), kind)
+    server = _Quiet(("127.0.0.1", 0), kind)
+    if tls is not None:
+        server.socket = tls.wrap_socket(server.socket, server_side=True)
     server.daemon_threads = True
     thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
     thread.start()

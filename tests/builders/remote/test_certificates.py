@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import ssl
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,8 +13,9 @@ import trustme
 from mlpack.builders.oci.cache import Cache
 from mlpack.builders.remote.push import push, remote_digest
 from mlpack.errors import InvalidInput, RegistryFailed
+from mlpack.tests.builders.remote.fake import FakeRegistry
 from mlpack.tests.builders.remote.images import bundle, unique
-from mlpack.tests.builders.remote.servers import Registry, registry
+from mlpack.tests.builders.remote.servers import Registry, registry, serving
 
 pytestmark = pytest.mark.cloud
 
@@ -141,3 +143,15 @@ def _this_machine_is_called(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
         return real("127.0.0.1" if host == name else host, *rest, **more)  # type: ignore[arg-type]
 
     monkeypatch.setattr(socket, "getaddrinfo", known)
+
+
+def test_servers_that_hang_up_on_plain_http_are_asked_with_tls(
+    authority: Path, cache: Cache, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fake = FakeRegistry()
+    monkeypatch.setenv("SSL_CERT_FILE", str(authority / "ca.crt"))
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(authority / "server.crt", authority / "server.key")
+    with serving(fake.answer, context) as server:
+        push(bundle(cache), f"{server.host}/{unique()}:1")
+    assert len(fake.manifests) == 2

@@ -11,7 +11,7 @@ from mlpack.builders.remote.pull import download, read_remote
 from mlpack.builders.remote.push import push, remote_digest
 from mlpack.errors import InvalidInput, NotFound
 from mlpack.tests.builders.remote.images import AMD64, ARM64, bundle, image, index, unique
-from mlpack.tests.builders.remote.servers import Registry, proxy
+from mlpack.tests.builders.remote.servers import Answer, Asked, Registry, proxy
 
 pytestmark = pytest.mark.cloud
 
@@ -156,3 +156,18 @@ def test_a_digest_to_push_to_must_be_the_images(open_registry: Registry, cache: 
     assert remote_digest(f"{name}@{made.digest}") == made.digest
     with pytest.raises(InvalidInput, match="names another image"):
         push(bundle(cache, "other"), f"{name}@{made.digest}")
+
+
+def test_blobs_that_are_elsewhere_are_there(open_registry: Registry, cache: Cache) -> None:
+    """Addresses that object stores sign for GET answer no HEAD."""
+    made, name = bundle(cache), unique()
+    push(made, f"{open_registry.host}/{name}:1")
+    away = {"Location": "http://localhost:1/signed"}
+
+    def elsewhere(asked: Asked) -> Answer | None:
+        blob = asked.method == "HEAD" and "/blobs/" in asked.path
+        return Answer(307, away) if blob else None
+
+    with proxy(open_registry, elsewhere) as front:
+        pushed = push(made, f"{front.host}/{name}:2")
+    assert {blob.how for blob in pushed.blobs} == {"existed"}

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pytest
 
+from mlpack.builders.base import Progress
 from mlpack.builders.oci.cache import Cache
 from mlpack.builders.oci.image import Attachment, Bundle
 from mlpack.builders.oci.spec import OCI_INDEX, OCI_MANIFEST, Descriptor
@@ -88,6 +89,20 @@ def test_an_attachment_that_was_forgotten_in_the_list(
         refused.clear()
         push(made, f"{name}:1")
         assert len(list_referrers(name, made.digest)) == 1
+
+
+def test_a_registry_that_knows_only_images(open_registry: Registry, cache: Cache) -> None:
+    told: list[Progress] = []
+
+    def refuse(asked: Asked) -> Answer | None:
+        attached = asked.method == "PUT" and "/manifests/sha256:" in asked.path
+        return Answer(415) if attached else None
+
+    with proxy(open_registry, refuse) as front:
+        push(with_sbom(bundle(cache)), f"{front.host}/{unique()}:1", report=told.append)
+    assert [each.message for each in told if each.kind == "notice"] == [
+        f"{front.host} takes nothing beside images; not attached: {SBOM}."
+    ]
 
 
 def test_two_who_attach_at_once(open_registry: Registry, cache: Cache) -> None:
