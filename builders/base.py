@@ -99,10 +99,10 @@ class Progress:
     """Something to show while an image is built.
 
     Attributes:
-        kind: ``part`` when work on a part of the image starts (or, when something is deployed,
-            the next step), ``cached`` when that part is taken from the cache, ``log`` for a line
-            of output, ``notice`` for something that the user should know, ``bytes`` when a
-            transfer advanced.
+        kind: ``part`` when work on a part of the image, or on one of several layers of it, starts
+            (or, when something is deployed, the next step), ``cached`` when it is taken from the
+            cache, or a registry has it, ``log`` for a line of output, ``notice`` for something
+            that the user should know, ``bytes`` when a transfer advanced.
         message: one line.
         part: the part of the image it belongs to, if any.
         done: bytes so far, for ``bytes``.
@@ -131,6 +131,7 @@ class Layer:
         stored: bytes as it is stored (compressed), where that is known.
         content: what it holds, in a few words.
         sent: bytes that went to a registry; 0 when it had them.
+        mounted: the registry took it from another of its repositories.
     """
 
     part: Part
@@ -140,6 +141,7 @@ class Layer:
     stored: int | None = None
     content: str = ""
     sent: int | None = None
+    mounted: bool = False
 
 
 @dataclass(frozen=True)

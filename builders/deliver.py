@@ -29,11 +29,13 @@ class Delivered:
         sent: bytes of each blob that a registry did not have yet, by digest; None when no
             registry was asked.
         uploaded: bytes that were sent in all.
+        mounted: digests of blobs that the registry took from another of its repositories.
     """
 
     places: tuple[str, ...] = ()
     sent: Mapping[str, int] | None = None
     uploaded: int = 0
+    mounted: frozenset[str] = frozenset()
 
     def of(self, digests: Iterable[str]) -> int | None:
         """Bytes of these blobs that were sent to a registry; None when none was asked."""
@@ -75,6 +77,7 @@ class Delivery:
         places: list[str] = []
         sent: dict[str, int] | None = None
         uploaded = 0
+        mounted: frozenset[str] = frozenset()
         for output in self.outputs:
             if output.kind == "registry":
                 from .remote.push import push
@@ -82,11 +85,12 @@ class Delivery:
                 report(Progress("part", f"Pushing to {bundle.name}"))
                 pushed = push(bundle, bundle.name, credentials=self.credentials, report=report)
                 sent = {blob.digest: blob.sent for blob in pushed.blobs}
+                mounted = frozenset(b.digest for b in pushed.blobs if b.how == "mounted")
                 uploaded = pushed.uploaded
                 places.append(bundle.name)
             else:
                 places.append(self._here(bundle, output, report))
-        return Delivered(tuple(places), sent, uploaded)
+        return Delivered(tuple(places), sent, uploaded, mounted)
 
     def _here(self, bundle: Bundle, output: Output, report: Report) -> str:
         if output.kind == "engine":

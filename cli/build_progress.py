@@ -79,14 +79,14 @@ class LiveBoard:
         table.expand = True
         with self._lock:
             for line in self._shown():
-                cells = [self._mark(line), Text(line.name, "bold"), self._what(line)]
+                cells = [self._mark(line), Text(line.part, "bold"), self._what(line)]
                 if wide:
                     cells.append(self._bar(line))
                 table.add_row(*cells, self._figures(line, wide))
         return table
 
     def _shown(self) -> list[Line]:
-        lines = list(self._board.lines.values())
+        lines = list(self._board.lines)
         while len(lines) > _MOST_LINES:
             over = next((line for line in lines if line.ended is not None), lines[0])
             lines.remove(over)
@@ -104,12 +104,9 @@ class LiveBoard:
         return self._console.encoding.lower().startswith("utf")
 
     def _what(self, line: Line) -> Text:
-        if line.state == "cached":
-            return Text("cached", "dim")
-        text = "" if line.text == line.name else line.text
-        shown = Text(text, "" if line.state == "working" else "dim")
-        if line.detail:
-            shown.append(f"  {line.detail}" if text else line.detail, "dim")
+        shown = Text(line.text, "" if line.state == "working" else "dim")
+        if line.doing:
+            shown.append(f"  {line.doing}" if line.text else line.doing, "dim")
         return shown
 
     def _bar(self, line: Line) -> RenderableType:
@@ -119,7 +116,7 @@ class LiveBoard:
 
     def _figures(self, line: Line, wide: bool) -> Text:
         if line.state == "cached":
-            return Text("")
+            return Text("cached" if line.part else "", "dim")
         if line.state != "working" or not line.done:
             return Text(f"{line.seconds:.1f} s", "dim")
         parts = [f"{line.done / 1e6:.1f}"]

@@ -76,4 +76,6 @@ def megabytes(size: int | None) -> str | None:
 def _sent(layer: Layer) -> str | None:
     if layer.sent is None:
         return None
-    return megabytes(layer.sent) if layer.sent else "had it"
+    if layer.sent:
+        return megabytes(layer.sent)
+    return "mounted" if layer.mounted else "had it"

@@ -12,7 +12,7 @@ import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from types import TracebackType
@@ -32,33 +32,38 @@ _LONG_SECONDS = 10.0  # a part that takes longer says in a log that it is at wor
 
 @dataclass
 class Line:
-    """One part of the image, one step of a deployment, or one transfer.
+    """One layer of a part, one step of a deployment, or one transfer.
 
     Attributes:
-        name: the part's, '' for what belongs to none.
-        text: what happens to it.
+        part: of the image, '' for what belongs to none.
+        text: what it is.
         state: whether it is still at work.
-        detail: its last line of output.
+        doing: what happens to it now: its transfer, or the last line of its output.
         done: bytes so far.
         total: bytes in all; 0 while that is not known.
         started: when.
         ended: when; None while it is at work.
     """
 
-    name: str
+    part: str
     text: str
     state: State = "working"
-    detail: str = ""
+    doing: str = ""
     done: int = 0
     total: int = 0
     started: float = field(default_factory=time.monotonic)
     ended: float | None = None
     _seen: deque[tuple[float, int]] = field(default_factory=deque)
 
+    @property
+    def name(self) -> str:
+        """For a log."""
+        return ", ".join(filter(None, (self.part, self.text)))
+
     def at(self, done: int, total: int) -> None:
         """A transfer is so far."""
         now = time.monotonic()
-        if done < self.done:  # the next file of the same part
+        if done < self.done:  # the next file of the same layer
             self._seen.clear()
         self.done, self.total = done, max(total, 0)
         self._seen.append((now, done))
@@ -81,55 +86,84 @@ class Line:
     def end(self, state: State) -> None:
         """It is no longer at work."""
         if self.ended is None:
-            self.state, self.ended, self.detail = state, time.monotonic(), ""
+            self.state, self.ended, self.doing = state, time.monotonic(), ""
 
 
 class Board:
     """All lines, in the order in which they began."""
 
     def __init__(self) -> None:
-        self.lines: dict[str, Line] = {}
-        self._current: Line | None = None
+        self.lines: list[Line] = []
+        self._transfers: dict[str, Line] = {}  # those of no part, by what they say
+        self._current: Line | None = None  # the step at work
 
-    def take(self, event: Progress) -> tuple[Line | None, Line | None]:
-        """Keep one event; the line that it is about, and the one that ended by it."""
+    def take(self, event: Progress) -> list[Line]:
+        """Keep one event; the lines that ended by it."""
         text = clean(event.message)
         if event.kind == "log":
             if self._current is not None:
-                self._current.detail = text
-            return self._current, None
-        ended = None
-        line = self.lines.get(event.part or text)
-        if line is None:
-            line = self.lines[event.part or text] = Line(event.part or "", text)
+                self._current.doing = text
+            return []
         if event.kind == "part":
-            # builders work on one part after another, and so do targets on their steps
-            if self._current is not None and self._current is not line:
-                ended = self._end(self._current, "done")
-            if line.ended is not None:  # again, for the next platform
-                line.state, line.ended, line.started = "working", None, time.monotonic()
-            self._current, line.text = line, text
-        elif event.kind == "cached":
-            ended = self._end(line, "cached")
-        elif event.kind == "bytes":
-            line.text = text
-            line.at(event.done, event.total)
-            if event.part is None and event.total and event.done >= event.total:
-                ended = self._end(line, "done")
-        return line, ended
+            return self._begin(event.part or "", text)
+        if event.kind == "cached":
+            return self._cached(event.part or "", text)
+        return self._advance(event, text)
 
     def finish(self, state: State) -> list[Line]:
-        """Whatever is still at work has ended so; the lines."""
-        working = [line for line in self.lines.values() if line.ended is None]
-        for line in working:
-            line.end(state)
-        return working
+        """Whatever is still at work has ended so; those lines."""
+        return _ended(self.lines, state)
 
-    def _end(self, line: Line, state: State) -> Line | None:
-        if line.ended is not None:
-            return None
-        line.end(state)
+    @property
+    def working(self) -> list[Line]:
+        """The lines at work."""
+        return [line for line in self.lines if line.ended is None]
+
+    def _begin(self, part: str, text: str) -> list[Line]:
+        """Builders work on one layer after another, and so do targets on their steps."""
+        text = "" if text == part else text
+        current = self._current
+        if current and current.part == part and not current.text and current.ended is None:
+            current.text = text  # the part was announced, and now its first layer
+            return []
+        ended = _ended([current] if current else [], "done")
+        self._current = self._add(part, text)
+        return ended
+
+    def _cached(self, part: str, text: str) -> list[Line]:
+        text = "" if text == part else text
+        line = self._current
+        if line is None or line.part != part or line.ended is not None or not part:
+            line = self._add(part, text)
+        line.text = text or line.text
+        return _ended([line], "cached")
+
+    def _advance(self, event: Progress, text: str) -> list[Line]:
+        if event.part is None:
+            line = self._transfers.get(text)
+            if line is None:
+                line = self._transfers[text] = self._add("", text)
+            line.at(event.done, event.total)
+            over = event.total and event.done >= event.total
+            return _ended([line], "done") if over else []
+        line = self._current
+        if line is None or line.part != event.part or line.ended is not None:
+            line = self._current = self._add(event.part, "")
+        line.doing = text
+        line.at(event.done, event.total)
+        return []
+
+    def _add(self, part: str, text: str) -> Line:
+        line = Line(part, text)
+        self.lines.append(line)
         return line
+
+
+def _ended(lines: Iterable[Line], state: State) -> list[Line]:
+    working = [line for line in lines if line.ended is None]
+    for line in working:
+        line.end(state)
+    return working
 
 
 class BuildProgress:
@@ -177,26 +211,22 @@ class BuildProgress:
             self._show(f"note: {clean(event.message)}")
             return
         with self._lock:
-            line, ended = self._board.take(event)
+            ended, working = self._board.take(event), self._board.working
         if self.quiet or self._live is not None:
             return
-        if ended is not None:
-            self._tell(ended)
-        if line is not None and line.ended is None and line.seconds > _LONG_SECONDS:
-            self._tell_working(line)
+        for line in ended:
+            self._tell(line)
+        for line in working:
+            if line.seconds > _LONG_SECONDS and id(line) not in self._told:
+                self._told.add(id(line))
+                self._show(f"  {line.name} …")
 
     def _tell(self, line: Line) -> None:
         """A plain line about something that ended; what was over in no time needs none."""
-        name = line.name or line.text
-        if line.state == "cached":
-            self._show(f"  {name}: cached")
-        elif line.name or line.seconds >= 1:
-            self._show(f"  {name}: {line.seconds:.1f} s")
-
-    def _tell_working(self, line: Line) -> None:
-        if id(line) not in self._told:
-            self._told.add(id(line))
-            self._show(f"  {line.name or line.text} …")
+        if line.state == "cached" and line.part:
+            self._show(f"  {line.name}: cached")
+        elif line.state == "done" and line.seconds >= 0.1:
+            self._show(f"  {line.name}: {line.seconds:.1f} s")
 
 
 def _is_terminal() -> bool:

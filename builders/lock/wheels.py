@@ -129,7 +129,7 @@ class _Maker:
     def entries(self, pins: Sequence[Pin]) -> list[LayerEntry]:
         """The files of some packages; of two with the same path the later package's, by name."""
         told = pins[0].requirement if len(pins) == 1 else f"{len(pins)} packages"
-        self.report(Progress("part", f"Installing {told}", "dependencies"))
+        self.report(Progress("log", f"installing {told}", "dependencies"))
         found: dict[str, LayerEntry] = {}
         for each in self._distributions(pins):
             found |= {entry.path: entry for entry in each.entries()}
@@ -169,7 +169,7 @@ class _Maker:
             uv.pip("install", self.lock.target, *arguments, folder=folder, offline=True)
         except BuildFailed:
             shutil.rmtree(folder / "env", ignore_errors=True)
-            uv.pip("install", self.lock.target, *arguments, folder=folder)
+            uv.pip("install", self.lock.target, *arguments, folder=folder, report=self.report)
         return read_installed(folder / "env", self.lock.target.python)
 
     def _compiled(self, found: dict[str, LayerEntry]) -> Iterator[LayerEntry]:

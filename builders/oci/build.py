@@ -145,6 +145,7 @@ def _dependencies(spec: BuildSpec, lock: Lock, cache: Cache, report: Report) -> 
     report(Progress("part", "dependencies", "dependencies"))
     with workroom(cache.folder) as work:
         for each in dependency_layers(lock, spec, work, report=report):
+            report(Progress("part", each.name, "dependencies"))
             made = make_layer(
                 each.entries,
                 cache,
@@ -187,7 +188,7 @@ def _model(prepared: Prepared, bill: bytes, cache: Cache, report: Report) -> New
 
 def _told(layer: NewLayer, report: Report) -> NewLayer:
     if layer.made.cached:
-        report(Progress("cached", layer.part, layer.part))
+        report(Progress("cached", layer.content, layer.part))
     return layer
 
 
@@ -223,6 +224,7 @@ def _layers(made: Made, sent: Delivered) -> Iterator[Layer]:
         stored=sum(layer.size for layer in base),
         content=made.facts.system.get("PRETTY_NAME", ""),
         sent=sent.of(layer.digest for layer in base),
+        mounted=any(layer.digest in sent.mounted for layer in base),
     )
     for layer in made.layers:
         blob = layer.made.descriptor
@@ -234,4 +236,5 @@ def _layers(made: Made, sent: Delivered) -> Iterator[Layer]:
             blob.size,
             layer.content,
             sent.of([blob.digest]),
+            blob.digest in sent.mounted,
         )
