@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
 
 from ...errors import EngineUnavailable, InvalidInput, MissingDependency, NotFound
@@ -20,6 +19,7 @@ _PLACE = re.compile(
     r"(layout|archive|engine|registry|oci|docker-archive|oci-archive):(.+)", re.DOTALL
 )
 _SAME = {"oci": "layout", "docker-archive": "archive", "oci-archive": "archive"}  # as skopeo says
+_SUFFIXES = frozenset({".tar", ".tgz", ".gz", ".zst"})
 _HELP = (
     "An image is named by NAME[:TAG], engine:NAME, registry:NAME, layout:FOLDER[:TAG] or "
     "archive:FILE[:TAG]."
@@ -39,8 +39,8 @@ def open_image(
 
     Args:
         reference: ``engine:NAME``, ``registry:NAME``, ``layout:FOLDER[:TAG]``,
-            ``archive:FILE[:TAG]``, a folder or file that is there, or a plain name: that of an
-            image of the engine if it has it for the platform, else of one in a registry.
+            ``archive:FILE[:TAG]``, the path of one of these, or a plain name: that of an image of
+            the engine if it has it for the platform, else of one in a registry.
         platform: None takes this machine's, or the only one that there is.
         cache: keeps what comes from an engine or a registry.
         pull: look for a plain name in the registry first.
@@ -77,12 +77,14 @@ def _anywhere(
     report: Report,
 ) -> Image:
     path, tag = _split(name)
-    with suppress(OSError):  # a name that is too long for a file
-        if path.is_dir() and is_layout(path):
+    as_path = name.startswith((".", "/", "~"))
+    if _is_there(path):
+        if is_layout(path):
             return repacked(read_layout(path, tag, platform), cache, compression, report=report)
-        if path.is_file():
+        # a file named python is not what python:3.11 means
+        if path.is_file() and (as_path or path.suffix in _SUFFIXES):
             return repacked(read_archive(path, tag, platform), cache, compression, report=report)
-    if name.startswith((".", "/", "~")):
+    if as_path:
         raise NotFound(f"There is no image layout and no archive at {name}. {_HELP}")
     wrong: InvalidInput | None = None
     if not pull:
@@ -134,13 +136,20 @@ def _registry(name: str, platform: Platform | None, cache: Cache, report: Report
 
 def _split(name: str) -> tuple[Path, str | None]:
     """A path and a tag; a colon that is part of the path stays there."""
-    if Path(name).exists():
+    if _is_there(Path(name)):
         return Path(name), None
     path, colon, tag = name.rpartition(":")
-    if colon and "/" not in tag and Path(path).exists():
+    if colon and "/" not in tag and _is_there(Path(path)):
         return Path(path), tag or None
     # repository:tag behind the path: layout:folder:churn:1
     first, colon, rest = name.partition(":")
-    if colon and Path(first).exists():
+    if colon and _is_there(Path(first)):
         return Path(first), rest or None
     return Path(name), None
+
+
+def _is_there(path: Path) -> bool:
+    try:
+        return path.exists()
+    except (OSError, ValueError):  # no file can have such a name
+        return False
