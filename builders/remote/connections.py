@@ -19,6 +19,7 @@ from urllib3.util import Retry, Timeout
 from ...errors import InvalidInput
 from ...http_client import number
 from .addresses import Origin, insecure_registries, is_loopback
+from .parallel import pause
 
 Body = bytes | Iterable[bytes] | None
 
@@ -41,6 +42,11 @@ class Patience(Retry):
         except HTTPError:
             return None  # not a number and not a date
         return None if asked is None else min(asked, _LONGEST_WAIT)
+
+    def sleep(self, response: Any = None) -> None:
+        """Before the next try."""
+        asked = self.get_retry_after(response) if response is not None else None
+        pause(self.get_backoff_time() if asked is None else asked)
 
 
 def patience() -> Patience:

@@ -15,11 +15,28 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 AT_ONCE = 3
-_TICK = 0.1  # seconds that Ctrl-C waits
+_TICK = 0.1  # seconds between two looks at what was told
+_LONG = 2.0  # seconds of which people want to know
 
 
 class Stopped(Exception):
     """Another transfer failed, or the user pressed Ctrl-C; nobody waits for this one."""
+
+
+_here = threading.local()  # the transfer that a thread is at: stop and tell
+
+
+def pause(seconds: float) -> None:
+    """Wait before another try; in a transfer say so, and give up when nobody waits for it.
+
+    Raises:
+        Stopped: another transfer failed meanwhile.
+    """
+    stop: threading.Event = getattr(_here, "stop", None) or threading.Event()
+    if seconds >= _LONG and (tell := getattr(_here, "tell", None)):
+        tell(Progress("log", f"waiting {seconds:.0f} s before the next try"))
+    if stop.wait(seconds):
+        raise Stopped
 
 
 def each(
@@ -33,7 +50,7 @@ def each(
         report: called with what happens.
 
     Raises:
-        Exception: of the first that fails; the others stop at their next report.
+        Exception: of the first that fails; the others stop at their next report or pause.
     """
     told: queue.SimpleQueue[Progress] = queue.SimpleQueue()
     stop = threading.Event()
@@ -43,7 +60,10 @@ def each(
             raise Stopped
         told.put(progress)
 
-    with ThreadPoolExecutor(AT_ONCE, "mlpack-transfer") as threads:
+    def begin() -> None:
+        _here.stop, _here.tell = stop, tell
+
+    with ThreadPoolExecutor(AT_ONCE, "mlpack-transfer", begin) as threads:
         futures = [threads.submit(work, item, tell) for item in items]
         try:
             left: set[Future[Result]] = set(futures)

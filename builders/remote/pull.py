@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from typing import BinaryIO
@@ -19,7 +18,7 @@ from ..publish import Credentials
 from . import memory
 from .connections import content_range
 from .manifests import MAX_MANIFEST, choose, get_manifest, head_manifest, parse, wrong_platform
-from .parallel import each
+from .parallel import each, pause
 from .reference import Reference, as_reference
 from .session import Session
 
@@ -34,10 +33,15 @@ class RemoteBlobs:
         reference: where they are.
     """
 
-    def __init__(self, session: Session, cache: Cache) -> None:
+    def __init__(self, session: Session, cache: Cache, report: Report = ignore) -> None:
         self.reference = session.reference
         self._session = session
         self._cache = cache
+        self._report = report
+
+    def reporting(self, report: Report) -> RemoteBlobs:
+        """The same; ``report`` is called while blobs are fetched."""
+        return RemoteBlobs(self._session, self._cache, report)
 
     def open(self, blob: Descriptor) -> AbstractContextManager[BinaryIO]:
         """A blob's bytes.
@@ -47,7 +51,7 @@ class RemoteBlobs:
             InvalidInput: what came is not the blob.
             RegistryFailed: the registry refuses or breaks off, again and again.
         """
-        self.fetch(blob)
+        self.fetch(blob, self._report)
         return self._cache.open(blob)
 
     def fetch(self, blob: Descriptor, report: Report = ignore) -> None:
@@ -82,7 +86,7 @@ class RemoteBlobs:
                         f"{self._session.origin} broke off at byte {done} of {blob.digest}, again "
                         "and again. Try again later."
                     ) from None
-                time.sleep(number("HTTP_REQUEST_BACKOFF_FACTOR", 0.5) * 2 ** (breaks - 1))
+                pause(number("HTTP_REQUEST_BACKOFF_FACTOR", 0.5) * 2 ** (breaks - 1))
 
     def _from(self, blob: Descriptor, start: int) -> Iterator[bytes]:
         """From a place on; HTTPError when the connection breaks."""

@@ -112,6 +112,7 @@ def _push_blobs(
         likely = [*places, *memory.repositories(cache, blob.digest, session.reference.registry)]
         if isinstance(blobs, RemoteBlobs):
             likely += _places([str(blobs.reference)], session.reference)
+            blobs = blobs.reporting(tell)
         return put_blob(session, blob, blobs, list(dict.fromkeys(likely)), tell)
 
     layers = {layer.digest: (layer, im.blobs) for im in bundle.images for layer in im.layers}

@@ -131,7 +131,7 @@ def login_command(registry: str) -> str:
         )
     if registry.endswith(".azurecr.io"):
         return f"az acr login --name {registry.removesuffix('.azurecr.io')}"
-    if registry.endswith("-docker.pkg.dev") or registry.endswith("gcr.io"):
+    if registry.endswith(("-docker.pkg.dev", ".gcr.io")) or registry == "gcr.io":
         return f"gcloud auth configure-docker {registry}"
     return "docker login" + ("" if registry == "docker.io" else f" {registry}")
 

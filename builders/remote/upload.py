@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import re
-import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import BinaryIO, Literal
@@ -20,6 +19,7 @@ from ..oci.image import Blobs
 from ..oci.spec import Descriptor
 from .addresses import next_address
 from .connections import Patience, released
+from .parallel import pause
 from .refusals import failure
 from .session import Session
 
@@ -146,8 +146,8 @@ class _Upload:
                 best = max(best, self._sent)
                 if breaks >= _BREAKS:
                     raise broken.error from None
-                pause = number("HTTP_REQUEST_BACKOFF_FACTOR", 0.5) * 2 ** (breaks - 1)
-                time.sleep(pause if broken.wait is None else broken.wait)
+                backoff = number("HTTP_REQUEST_BACKOFF_FACTOR", 0.5) * 2 ** (breaks - 1)
+                pause(backoff if broken.wait is None else broken.wait)
 
     def _start(self) -> int:
         """The byte to go on with."""

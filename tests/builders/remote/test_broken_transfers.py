@@ -186,7 +186,8 @@ def test_how_long_a_registry_may_make_us_wait(
     open_registry: Registry, cache: Cache, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     waited: list[float] = []
-    monkeypatch.setattr("time.sleep", waited.append)
+    monkeypatch.setattr("mlpack.builders.remote.connections.pause", waited.append)
+    monkeypatch.setattr("mlpack.builders.remote.upload.pause", waited.append)
     asked_to = ["7", "99999999999", "soon", "Fri, 01 Jan 2100 00:00:00 GMT", None]
 
     def busy(asked: Asked) -> Answer | None:

@@ -156,6 +156,30 @@ def test_the_login_of_podman_and_skopeo(
         push(bundle(cache), f"{host}/{unique()}:1")
 
 
+@pytest.mark.docker
+def test_logins_as_the_tools_leave_them(
+    password_registry: Registry,
+    surroundings: Path,
+    tmp_path: Path,
+    cache: Cache,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    host, file = password_registry.host, tmp_path / "auth.json"
+    asked = [host, f"--username={USER}", "--password-stdin"]
+    skopeo = ["skopeo", "login", "--tls-verify=false", f"--authfile={file}"]
+    for command in (skopeo, ["docker", "login"]):
+        done = subprocess.run(
+            [*command, *asked], input=PASSWORD.encode(), capture_output=True, check=False
+        )
+        assert done.returncode == 0, done.stderr
+    push(bundle(cache), f"{host}/{unique()}:1")
+    (surroundings / "config.json").unlink()
+    with pytest.raises(RegistryFailed):
+        push(bundle(cache), f"{host}/{unique()}:1")
+    monkeypatch.setenv("REGISTRY_AUTH_FILE", str(file))
+    push(bundle(cache), f"{host}/{unique()}:1")
+
+
 def test_files_of_logins_that_cannot_be_read(
     password_registry: Registry, surroundings: Path, cache: Cache
 ) -> None:
