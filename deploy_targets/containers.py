@@ -1,38 +1,43 @@
-"""The containers behind the target ``local``: how they are started, told apart and replaced.
+"""The containers behind the target ``local``: how they are told apart, found and removed.
 
-A deployment is a container whose labels say so. While one is replaced there may be others of
-the same name: a trial of the new image, and the old one, stopped, under another name. What a
-killed update left behind is put right by the next change; both in replacing.py.
+A deployment ``churn`` is ``mlpack-churn``, the container that serves. Beside it there may be
+``mlpack-churn_port``, which holds the port while one server replaces another (see holder.py), and
+``mlpack-churn_previous``, the one before, stopped, for a rollback. While something changes there
+may be others; what a killed change left behind is put right by the next one (see replacing.py).
+Labels say what is ours; names say which is which, because an engine changes no labels.
 """
 
 from __future__ import annotations
 
-import http.client
-import re
-import secrets
-import socket
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from ..builders.engine import connect, published_host
-from ..errors import AlreadyExists, DeployFailed, EngineUnavailable, InvalidInput, NotFound
-from .base import DeployRequest, Status, check_name
-
-if TYPE_CHECKING:
-    from .local import LocalOptions
+from ..builders.engine import connect
+from ..errors import (
+    AlreadyExists,
+    DeployFailed,
+    EngineUnavailable,
+    InvalidInput,
+    NotFound,
+    StorageFailed,
+)
+from .base import check_name
 
 NAME_LABEL = "mlpack.deployment"
 ROLE_LABEL = "mlpack.role"
 URI_LABEL = "mlpack.model.uri"
 IMAGE_LABEL = "mlpack.image"
-CURRENT, TRIAL = "current", "trial"
-PORT = "8080/tcp"
-LOOPBACK = "127.0.0.1"
+RESTART_LABEL = "mlpack.restart"
+REQUEST_LABEL = "mlpack.request"
+# of a server that takes its connections from the holder of the port
+HANDOVER_LABEL = "mlpack.handover"
+SERVER, PORT_HOLDER = "server", "port"
+
+# what follows a deployment's name; none can have an underscore itself
+PREVIOUS, FORMER, RETURNING, TRIAL = "_previous", "_former", "_returning", "_trial-"
+HOLDER, FORMER_HOLDER = "_port", "_port_former"
 STOP_SECONDS = 30
-_TAIL = 15
-_MEMORY = re.compile(r"\d+(\.\d+)?[bkmg]?", re.IGNORECASE)
 
 
 @contextmanager
@@ -46,13 +51,28 @@ def engine() -> Iterator[Any]:
     try:
         yield client
     except APIError as error:
-        raise DeployFailed(f"The Docker engine says: {error.explanation}") from error
+        raise _explained(str(error.explanation or error)) from error
     except (DockerException, RequestException, HTTPError) as error:
         raise EngineUnavailable(
-            "The connection to the Docker engine broke. Is it still running?"
+            "The connection to the Docker engine broke. Is it still running? The same command "
+            "again puts right what was left half done."
         ) from error
     finally:
         client.close()
+
+
+def _explained(text: str) -> Exception:
+    """What an engine refuses, with what to do about it."""
+    if "no space left on device" in text:
+        return StorageFailed(
+            "The disk of the Docker engine is full. `docker system df` shows what takes the room."
+        )
+    if "could not select device driver" in text or "nvidia-container-cli" in text:
+        return InvalidInput(
+            "The Docker engine has no GPU to give (the option 'gpus'): it needs the NVIDIA "
+            "container toolkit and a driver. `docker info` lists its runtimes."
+        )
+    return DeployFailed(f"The Docker engine says: {text}")
 
 
 def container_name(name: str) -> str:
@@ -60,22 +80,8 @@ def container_name(name: str) -> str:
     return f"mlpack-{name}"
 
 
-def check(options: LocalOptions) -> None:
-    """Raises `InvalidInput` for what the engine would refuse with less clear words."""
-    if options.port is not None and not 0 < options.port < 65536:
-        raise InvalidInput(f"The option 'port' is {options.port}; ports go from 1 to 65535.")
-    if options.memory is not None and not _MEMORY.fullmatch(options.memory):
-        raise InvalidInput(f"The option 'memory' is {options.memory!r}; write 512m or 2g.")
-    for option, value in (("timeout", options.timeout), ("cpus", options.cpus)):
-        if value is not None and not 0 < value < 1e6:
-            raise InvalidInput(f"The option {option!r} is {value:g}; it must be above 0.")
-    for item in options.env:
-        if "=" not in item or item.startswith("="):
-            raise InvalidInput(f"The option 'env' holds {item!r}; write NAME=VALUE.")
-
-
-def find(client: Any, name: str) -> Any | None:
-    """The container of a deployment, None if there is none.
+def named(client: Any, name: str, suffix: str = "") -> Any | None:
+    """A container of a deployment, None if there is none.
 
     Raises:
         InvalidInput: ``name`` cannot name a deployment; as a part of an address it might mean
@@ -86,7 +92,7 @@ def find(client: Any, name: str) -> Any | None:
 
     check_name(name)
     try:
-        container = client.containers.get(container_name(name))
+        container = client.containers.get(container_name(name) + suffix)
     except Missing:
         return None
     if container.labels.get(NAME_LABEL) != name:
@@ -95,6 +101,11 @@ def find(client: Any, name: str) -> Any | None:
             f"remove it yourself: docker rm -f {container.name}"
         )
     return container
+
+
+def find(client: Any, name: str) -> Any | None:
+    """The container that serves a deployment, None if there is none; see `named`."""
+    return named(client, name)
 
 
 def need(client: Any, name: str) -> Any:
@@ -108,123 +119,19 @@ def need(client: Any, name: str) -> Any:
 
 
 def find_all(client: Any) -> list[Any]:
-    """The containers of all deployments."""
-    found = client.containers.list(
-        all=True, filters={"label": [NAME_LABEL, f"{ROLE_LABEL}={CURRENT}"]}, ignore_removed=True
-    )
+    """The containers that serve, one a deployment."""
+    found = client.containers.list(all=True, filters={"label": [NAME_LABEL]}, ignore_removed=True)
     return [each for each in found if each.name == container_name(each.labels[NAME_LABEL])]
 
 
-def settings(
-    request: DeployRequest, options: LocalOptions, image: str, port: int | None
-) -> dict[str, Any]:
-    """What the engine is asked to run, published on ``port`` of this machine."""
-    from docker.types import DeviceRequest, LogConfig
-
-    environment = dict(item.split("=", 1) for item in options.env)
-    if options.workers is not None:
-        environment.setdefault("MLPACK_WORKERS", str(options.workers))
-    gpus = [DeviceRequest(count=options.gpus, capabilities=[["gpu"]])] if options.gpus else None
-    return {
-        "image": image,
-        "command": ["serve"],
-        "environment": environment,
-        "ports": {PORT: (options.host, port)},
-        "read_only": True,
-        "tmpfs": {"/tmp": "mode=1777"},  # noqa: S108
-        "cap_drop": ["ALL"],
-        "security_opt": ["no-new-privileges"],
-        "mem_limit": options.memory,
-        "nano_cpus": int(options.cpus * 1e9) if options.cpus else None,
-        "device_requests": gpus,
-        "network": options.network,
-        "log_config": LogConfig(type="json-file", config={"max-size": "10m", "max-file": "3"}),
-        "labels": {
-            NAME_LABEL: request.name,
-            URI_LABEL: request.model_uri,
-            IMAGE_LABEL: request.image if isinstance(request.image, str) else request.image.name,
-        },
-    }
-
-
-def start(
-    client: Any,
-    request: DeployRequest,
-    options: LocalOptions,
-    image: str,
-    *,
-    role: str = CURRENT,
-    port: int | None = None,
-) -> Any:
-    """Start a container; nothing is left of it when it does not start.
-
-    Args:
-        role: `CURRENT`, or `TRIAL` for one that lives beside the current one.
-        port: the port to publish on; by default the option's, or a free one.
-
-    Raises:
-        EngineUnavailable: the port is in use.
-    """
-    name = container_name(request.name)
-    if role == TRIAL:
-        name = f"{name}_trial-{secrets.token_hex(3)}"
-    elif port is None:
-        port = options.port
-    for attempts_left in (2, 1, 0):
-        # a port of our own choice stays the same when the engine starts the container again
-        publish = port or _free_port(options.host)
-        arguments = settings(request, options, image, publish)
-        arguments["labels"][ROLE_LABEL] = role
-        container = client.containers.create(name=name, **arguments)
-        try:
-            container.start()
-        except BaseException as error:
-            discard(container)
-            if not _port_in_use(error):
-                raise
-            if port or not attempts_left:
-                raise EngineUnavailable(
-                    f"The port {publish} of {options.host} is in use. Choose another one with "
-                    "-C port=…, or leave it out for a free one."
-                ) from None
-        else:
-            return container
-    raise AssertionError("unreachable")
-
-
-def wait_healthy(container: Any, timeout: float) -> None:
-    """Return when ``/ping`` answers.
-
-    Raises:
-        DeployFailed: the container ended or time is up; the message ends with its log.
-    """
-    deadline = time.monotonic() + timeout
-    pause = 0.05
-    while True:
-        container.reload()
-        if container.status in ("exited", "dead"):
-            code = container.attrs["State"]["ExitCode"]
-            killed = " (out of memory)" if container.attrs["State"].get("OOMKilled") else ""
-            raise DeployFailed(
-                f"The container ended with code {code}{killed} before it answered. "
-                + _tail(container)
-            )
-        address = endpoint(container)
-        if address and answers(address):
-            return
-        if time.monotonic() > deadline:
-            raise DeployFailed(
-                f"The container did not answer within {timeout:g} s (-C timeout=… waits longer). "
-                + _tail(container)
-            )
-        time.sleep(pause)
-        pause = min(pause * 1.5, 0.5)
-
-
-def keep(container: Any, options: LocalOptions) -> None:
-    """It answers: from now on the engine starts it again when it ends."""
-    if options.restart != "no":
-        container.update(restart_policy={"Name": options.restart})
+def all_of(client: Any, name: str) -> list[Any]:
+    """All that there is of a deployment, whatever it is called."""
+    check_name(name)
+    return list(
+        client.containers.list(
+            all=True, filters={"label": [f"{NAME_LABEL}={name}"]}, ignore_removed=True
+        )
+    )
 
 
 def stop_and_remove(container: Any) -> None:
@@ -234,36 +141,24 @@ def stop_and_remove(container: Any) -> None:
 
 
 def discard(container: Any) -> None:
-    """Remove it at once, in whatever state it is."""
-    from docker.errors import APIError
-    from docker.errors import NotFound as Missing
+    """Remove it at once, in whatever state it is; what fails is left to the next change."""
+    from docker.errors import DockerException
+    from requests.exceptions import RequestException
 
-    with suppress(APIError, Missing):
+    with suppress(DockerException, RequestException):
         container.remove(force=True, v=True)
 
 
-def endpoint(container: Any) -> str | None:
-    """The address to send requests to, None while there is none."""
-    bindings = container.ports.get(PORT) if container.status == "running" else None
-    if not bindings:
-        return None
-    host = bindings[0]["HostIp"]
-    if host in ("", "0.0.0.0", "127.0.0.1", "::"):  # noqa: S104
-        host = published_host()
-    return f"http://{f'[{host}]' if ':' in host else host}:{bindings[0]['HostPort']}"
+def remove_unnamed_image(client: Any, image: str) -> None:
+    """The image of a version that is gone, unless it has a name or something else runs it."""
+    from docker.errors import DockerException
+
+    with suppress(DockerException):
+        if not client.images.get(image).tags:
+            client.images.remove(image)
 
 
-def status(container: Any, address: str | None) -> Status:
-    """How a deployment is, asked from itself."""
-    if container.status != "running" or address is None:
-        return "unhealthy" if container.status == "restarting" else "stopped"
-    if answers(address):
-        return "healthy"
-    health = (container.attrs["State"].get("Health") or {}).get("Status")
-    return "unhealthy" if health == "unhealthy" else "starting"
-
-
-def log_lines(container: Any, tail: int | None, follow: bool) -> Iterator[str]:
+def log_lines(container: Any, tail: int | None, follow: bool = False) -> Iterator[str]:
     """The container's log; with ``follow`` until it ends."""
     rest = b""
     for piece in container.logs(stream=True, follow=follow, tail="all" if tail is None else tail):
@@ -272,53 +167,3 @@ def log_lines(container: Any, tail: int | None, follow: bool) -> Iterator[str]:
             yield line.decode(errors="replace")
     if rest:
         yield rest.decode(errors="replace")
-
-
-def answers(address: str) -> bool:
-    host, _, port = address.removeprefix("http://").rpartition(":")
-    connection = http.client.HTTPConnection(host.strip("[]"), int(port), timeout=2)
-    try:
-        connection.request("GET", "/ping")
-        return connection.getresponse().status == 200
-    except (OSError, http.client.HTTPException):
-        return False
-    finally:
-        connection.close()
-
-
-def _tail(container: Any) -> str:
-    lines = [line for line in log_lines(container, _TAIL, follow=False) if line.strip()]
-    return "Its log ends:\n" + "\n".join(lines) if lines else "Its log is empty."
-
-
-def _port_in_use(error: BaseException) -> bool:
-    text = str(getattr(error, "explanation", ""))
-    return "port is already allocated" in text or "address already in use" in text
-
-
-def _free_port(host: str) -> int | None:
-    """A port that nothing uses now; None, which lets the engine choose, if it is elsewhere."""
-    if published_host() != LOOPBACK:
-        if host == LOOPBACK:
-            raise InvalidInput(
-                f"The Docker engine is on {published_host()}, where 127.0.0.1 cannot be reached "
-                "from here. Publish it on a network that you trust: -C host=0.0.0.0"
-            )
-        return None
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    try:
-        with socket.socket(family) as probe:
-            probe.bind((host, 0))
-            port: int = probe.getsockname()[1]
-            return port
-    except OSError as error:
-        raise InvalidInput(
-            f"The option 'host' is {host!r}, where this machine cannot listen ({error.strerror})."
-        ) from None
-
-
-def published_port(container: Any) -> int | None:
-    """The host port that a container was given, running or not."""
-    bindings = (container.attrs["HostConfig"]["PortBindings"] or {}).get(PORT) or [{}]
-    port = bindings[0].get("HostPort")
-    return int(port) if port else None

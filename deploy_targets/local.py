@@ -2,53 +2,66 @@
 
 from __future__ import annotations
 
-import http.client
-import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlsplit
 
-from ..builders.base import BuildSpec, Progress
+from ..builders.base import BuildSpec
 from ..builders.engine import connect
-from ..errors import (
-    AlreadyExists,
-    DeployFailed,
-    InvalidInput,
-    InvalidState,
-    ModelFailed,
-    NotFound,
+from ..errors import AlreadyExists, InvalidState, NotFound
+from . import containers, health, launching, networks, replacing
+from .asking import ask
+from .base import (
+    Deployment,
+    DeployRequest,
+    Plan,
+    Prediction,
+    Report,
+    check_name,
+    ignore,
+    say,
 )
-from . import containers, replacing
-from .base import Deployment, DeployRequest, Plan, Prediction, Report, check_name, ignore
+from .launching import Launch
 from .lock import lock
-from .options import option, read_options
+from .options import option, read_options, shown
 
-_TIMEOUT = 70  # a little more than the server itself allows a request
+_ROLLBACK_SECONDS = 120.0
 
 
 @dataclass(frozen=True)
 class LocalOptions:
     """What ``-C`` takes."""
 
-    port: int | None = option(None, "port on this machine; a free one by default")
+    port: int | None = option(
+        None, "port on this machine; a free one by default", minimum=1, maximum=65535
+    )
     host: str = option("127.0.0.1", "address of this machine to listen on; 0.0.0.0 for all")
-    timeout: float = option(120.0, "seconds to wait until it answers")
-    memory: str | None = option(None, "limit, such as 512m or 2g")
-    cpus: float | None = option(None, "limit, such as 1.5")
-    gpus: int | None = option(None, "number of GPUs; -1 for all")
-    workers: int | None = option(None, "processes; one a CPU by default, at most 8")
-    env: tuple[str, ...] = option((), "NAME=VALUE for the container")
-    network: str | None = option(None, "Docker network to join")
+    timeout: float = option(120.0, "seconds to wait until it answers", above=0)
+    network: str | None = option(
+        None, "Docker network, where other containers reach it as http://NAME:8080"
+    )
+    env: dict[str, str] = option({}, "variables of the container", secret=True)
     restart: str = option(
         "unless-stopped",
         "what the engine does when it ends",
         ("no", "on-failure", "unless-stopped"),
     )
+    memory: str | None = option(
+        None,
+        "limit, such as 512m or 2g",
+        group="Resources",
+        pattern=r"\d+(\.\d+)?[bkmgBKMG]?",
+        like="512m or 2g",
+    )
+    cpus: float | None = option(None, "limit, such as 1.5", group="Resources", above=0)
+    gpus: int | None = option(None, "number of GPUs; -1 for all", group="Resources", minimum=-1)
+    workers: int | None = option(
+        None, "processes; one a CPU by default, at most 8", group="Resources", minimum=1
+    )
 
 
 class LocalTarget:
-    """The `DeployTarget` ``local``: one container a deployment.
+    """The `DeployTarget` ``local``: a container a deployment, and a small one for its port.
 
     The containers run without privileges on a read-only file system. The image stays when a
     deployment is deleted; ``docker image rm`` removes it.
@@ -62,21 +75,21 @@ class LocalTarget:
         options = self._check(request)
         with containers.engine() as client:
             existing = containers.find(client, request.name)
-            image = _image_name(request)
-            settings = containers.settings(request, options, image, options.port)
-            shown = {key: value for key, value in settings.items() if key != "environment"}
-            build = [f"build the image {image}"] if isinstance(request.image, BuildSpec) else []
-            start = f"start the container {containers.container_name(request.name)}"
-            steps = [*build, start, f"wait until /ping answers (at most {options.timeout:g} s)"]
-            if existing:
-                steps = [
-                    *build,
-                    "try the new image in a container of its own until /ping answers",
-                    "stop the old container and start the new one on its port",
-                    "remove the old container; if the new one fails, start the old one again",
+            launch = _planned(client, request, options)
+            if existing is not None and _is_so(existing, launch):
+                return Plan("none", [], {})
+            left = existing or containers.named(client, request.name, containers.PREVIOUS)
+            left = left or containers.named(client, request.name, containers.FORMER)
+            steps = (
+                _update_steps(client, left, launch)
+                if left
+                else [
+                    *_build_step(request),
+                    f"start the container {containers.container_name(request.name)}",
+                    f"wait until /ping answers (at most {options.timeout:g} s)",
                 ]
-            shown["environment"] = sorted(settings["environment"])  # names only: values are secret
-            return Plan("update" if existing else "create", steps, shown)
+            )
+            return Plan("update" if left else "create", steps, _details(launch))
 
     def create(self, request: DeployRequest, report: Report = ignore) -> Deployment:
         """See `DeployTarget.create`."""
@@ -85,48 +98,52 @@ class LocalTarget:
             replacing.put_right(client, request.name)
             if containers.find(client, request.name):
                 raise AlreadyExists(f"There is a local deployment {request.name!r} already.")
-            image = _build(client, request, report)
-            _say(report, f"Starting {containers.container_name(request.name)}")
-            container = containers.start(client, request, options, image)
+            launch = _launch(client, request, options, report)
+            say(report, f"Starting {containers.container_name(request.name)}")
+            self._clear(client, request.name)  # a holder whose server somebody removed
             try:
+                if launch.handover:
+                    launching.start_holder(client, launch, containers.HOLDER, None)
+                container = launching.start_server(client, launch)
                 if request.wait:
-                    _say(report, "Waiting until it answers")
-                    containers.wait_healthy(container, options.timeout)
-                containers.keep(container, options)
+                    say(report, "Waiting until it answers")
+                    health.wait_healthy(container, options.timeout)
+                launching.keep(container)
             except BaseException:
-                containers.discard(container)
+                self._clear(client, request.name)
                 raise
             return _describe(container)
 
     def update(self, request: DeployRequest, report: Report = ignore) -> Deployment:
         """See `DeployTarget.update`.
 
-        The new image is first tried in a container beside the old one. Then the old one stops
-        and the new one takes over its port: requests fail for the seconds of one start. It waits
-        for both, whatever the request says.
+        The new one takes over unnoticed where both images' servers know how; otherwise the new
+        image is first tried beside the old one, and requests fail for the seconds of one start.
+        It waits until it answers, whatever the request says.
         """
         options = self._check(request)
         with lock(request.name), containers.engine() as client:
             replacing.put_right(client, request.name)
             old = containers.need(client, request.name)
-            image = _build(client, request, report)
-            _say(report, "Trying the new image beside the old one")
-            trial = containers.start(client, request, options, image, role=containers.TRIAL)
-            try:
-                containers.wait_healthy(trial, options.timeout)
-            finally:
-                containers.discard(trial)
-            _say(report, "Changing over")
-            container = replacing.replace(client, old, request, options, image)
-            return _describe(container)
+            launch = _launch(client, request, options, report)
+            return _describe(replacing.update(client, old, launch, report))
+
+    def rollback(self, name: str, report: Report = ignore) -> Deployment:
+        """See `DeployTarget.rollback`. Once more takes it back."""
+        with lock(name), containers.engine() as client:
+            replacing.put_right(client, name)
+            old = containers.need(client, name)
+            return _describe(replacing.rollback(client, old, name, _ROLLBACK_SECONDS, report))
 
     def delete(self, name: str, report: Report = ignore, *, force: bool = False) -> None:
         """See `DeployTarget.delete`."""
         with lock(name), containers.engine() as client:
-            replacing.put_right(client, name)
-            container = containers.need(client, name)
-            _say(report, f"Stopping and removing {container.name}")
-            containers.stop_and_remove(container)
+            say(report, f"Stopping and removing {containers.container_name(name)}")
+            if force:
+                self._remove_stranger(client, name)
+            elif containers.find(client, name) is None and not containers.all_of(client, name):
+                containers.need(client, name)
+            self._clear(client, name)
 
     def list(self) -> Sequence[Deployment]:
         """See `DeployTarget.list`."""
@@ -147,93 +164,153 @@ class LocalTarget:
                 f"The local deployment {name!r} is {deployment.status}. "
                 f"Its log: mlpack deployments logs --target local -n {name}"
             )
-        return _ask(deployment.endpoint, body, content_type)
+        return ask(f"{deployment.endpoint}/invocations", body, content_type)
 
     def logs(self, name: str, tail: int | None = None, follow: bool = False) -> Iterator[str]:
-        """See `DeployTarget.logs`."""
+        """See `DeployTarget.logs`. Without ``tail``, that of the version before comes first."""
         client = connect()
         try:
             container = containers.need(client, name)
+            before = containers.named(client, name, containers.PREVIOUS)
+            if before is not None and tail is None:
+                yield from containers.log_lines(before, None)
+                yield f"--- from here on: {container.labels.get(containers.URI_LABEL, '')} ---"
             yield from containers.log_lines(container, tail, follow)
         finally:
             client.close()
 
     def _check(self, request: DeployRequest) -> LocalOptions:
         check_name(request.name)
-        options = read_options(LocalOptions, request.options, self.name)
-        containers.check(options)
-        return options
+        return read_options(LocalOptions, request.options, self.name)
+
+    def _clear(self, client: Any, name: str) -> None:
+        """Remove all that there is of a deployment; what serves may finish its answers."""
+        network = None
+        found = containers.all_of(client, name)
+        for container in sorted(found, key=lambda each: containers.HOLDER in each.name):
+            network = container.attrs["HostConfig"]["NetworkMode"]
+            containers.stop_and_remove(container)
+        if found:
+            launching.remove_volume(client, name)
+            networks.tidy(client, network)
+
+    def _remove_stranger(self, client: Any, name: str) -> None:
+        from docker.errors import NotFound as Missing
+
+        try:
+            container = client.containers.get(containers.container_name(name))
+        except Missing:
+            containers.need(client, name)
+        else:
+            containers.stop_and_remove(container)
 
 
-def _image_name(request: DeployRequest) -> str:
-    return request.image.name if isinstance(request.image, BuildSpec) else request.image
-
-
-def _build(client: Any, request: DeployRequest, report: Report) -> str:
-    """The id of the image to run: a name may be given to another image at any moment."""
+def _planned(client: Any, request: DeployRequest, options: LocalOptions) -> Launch:
+    """As far as can be known before the image is built."""
     if isinstance(request.image, BuildSpec):
-        from ..builders.docker import DockerBuilder
+        return Launch(request, options, request.image.name, True)
+    image = _image(client, request.image)
+    return Launch(request, options, image.id, launching.can_hand_over(image))
 
-        return DockerBuilder().build(request.image, report).id
+
+def _launch(client: Any, request: DeployRequest, options: LocalOptions, report: Report) -> Launch:
+    if isinstance(request.image, BuildSpec):
+        from ..builders.choose import get_builder
+
+        built = get_builder(request.builder, request.image).build(request.image, report)
+        image = _image(client, built.id if request.builder != "oci" else built.name)
+    else:
+        image = _image(client, request.image)
+    return Launch(request, options, image.id, launching.can_hand_over(image))
+
+
+def _image(client: Any, name: str) -> Any:
     from docker.errors import ImageNotFound
 
     try:
-        image: str = client.images.get(request.image).id
+        return client.images.get(name)
     except ImageNotFound:
         raise NotFound(
-            f"The engine has no image {request.image!r}. Build it first (mlpack build-docker), "
-            f"or fetch it: docker pull {request.image}"
+            f"The engine has no image {name!r}. Build it first (mlpack build-docker), "
+            f"or fetch it: docker pull {name}"
         ) from None
-    return image
 
 
-def _say(report: Report, message: str) -> None:
-    report(Progress("part", message))
+def _is_so(container: Any, launch: Launch) -> bool:
+    """Whether the request led to this very container already, and it answers."""
+    wanted = launching.fingerprint(launch)
+    known = container.labels.get(containers.REQUEST_LABEL)
+    return wanted is not None and wanted == known and health.is_up(container)
+
+
+def _build_step(request: DeployRequest) -> list[str]:
+    spec = request.image
+    return [f"build the image {spec.name}"] if isinstance(spec, BuildSpec) else []
+
+
+def _update_steps(client: Any, old: Any, launch: Launch) -> list[str]:
+    noticed = replacing.why_noticed(client, old, launch)
+    if noticed is None:
+        return [
+            *_build_step(launch.request),
+            "start the new container beside the old one, and wait until /ping answers",
+            "let the new one take the connections; no request is lost",
+            "stop the old one when it has answered what it has, and keep it for a rollback",
+        ]
+    return [
+        *_build_step(launch.request),
+        "try the new image in a container of its own until /ping answers",
+        f"stop the old container and start the new one on its port; requests fail for a moment, "
+        f"because {noticed}",
+        "keep the old one for a rollback; if the new one fails, start the old one again",
+    ]
+
+
+def _details(launch: Launch) -> dict[str, Any]:
+    found = launching.settings(launch, launch.options.port)
+    for secret in ("environment", "labels", "volumes"):
+        found.pop(secret, None)
+    return {**found, "environment": sorted(launch.options.env), **shown(launch.options)}
 
 
 def _describe(container: Any) -> Deployment:
     container.reload()
     labels = container.labels
-    endpoint = containers.endpoint(container)
+    endpoint = health.endpoint(container)
+    name = labels[containers.NAME_LABEL]
+    before = containers.named(container.client, name, containers.PREVIOUS)
     return Deployment(
-        name=labels[containers.NAME_LABEL],
+        name=name,
         target=LocalTarget.name,
-        status=containers.status(container, endpoint),
+        status=health.status(container, endpoint),
         endpoint=endpoint,
         model_uri=labels.get(containers.URI_LABEL, ""),
         model_digest=labels.get("mlpack.model.digest"),
         image=labels.get(containers.IMAGE_LABEL, container.attrs["Image"]),
         created=str(container.attrs["Created"]),
         details={
-            **{
-                f"model_{part}": labels[f"mlpack.model.{part}"]
-                for part in ("name", "version")
-                if f"mlpack.model.{part}" in labels
-            },
+            **_model(labels),
             "container": container.name,
             "container_id": container.id,
-            "image_id": container.attrs["Image"],
+            "image_digest": container.attrs["Image"],
+            **({"previous": _version(before)} if before is not None else {}),
         },
     )
 
 
-def _ask(endpoint: str, body: bytes, content_type: str) -> Prediction:
-    parts = urlsplit(endpoint)
-    connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=_TIMEOUT)
-    try:
-        connection.request("POST", "/invocations", body, {"Content-Type": content_type})
-        response = connection.getresponse()
-        answer = response.read()
-    except (OSError, http.client.HTTPException) as error:
-        raise DeployFailed(
-            f"{endpoint} does not answer: {error or type(error).__name__}."
-        ) from None
-    finally:
-        connection.close()
-    if response.status == 200:
-        return Prediction(answer, response.headers.get("Content-Type", ""))
-    try:
-        message = str(json.loads(answer)["message"])
-    except (ValueError, KeyError, TypeError):
-        message = f"{endpoint} answered {response.status} {response.reason}."
-    raise (InvalidInput if response.status < 500 else ModelFailed)(message)
+def _model(labels: dict[str, str]) -> dict[str, str]:
+    keys = ("name", "version", "id")
+    return {
+        f"model_{k}": labels[f"mlpack.model.{k}"] for k in keys if f"mlpack.model.{k}" in labels
+    }
+
+
+def _version(container: Any) -> dict[str, Any]:
+    """What a rollback would lead to."""
+    return {
+        **_model(container.labels),
+        "model_uri": container.labels.get(containers.URI_LABEL, ""),
+        "model_digest": container.labels.get("mlpack.model.digest"),
+        "image_digest": container.attrs["Image"],
+        "created": str(container.attrs["Created"]),
+    }

@@ -1,19 +1,20 @@
 """The target `local` on a real engine: the whole cycle, and what goes wrong on the way."""
 
-import io
 import json
 import shutil
 import socket
-import tarfile
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+import requests
+from docker.errors import APIError
 from docker.models.containers import Container
 
 from mlpack.builders.base import BuildSpec, BuiltImage, Progress
+from mlpack.deploy_targets import replacing
 from mlpack.deploy_targets.base import DeployRequest
 from mlpack.deploy_targets.local import LocalTarget
 from mlpack.errors import (
@@ -21,56 +22,13 @@ from mlpack.errors import (
     DeployFailed,
     EngineUnavailable,
     InvalidInput,
+    InvalidState,
     ModelFailed,
     NotFound,
+    StorageFailed,
 )
 
 pytestmark = pytest.mark.docker
-
-# A server that starts in no time and misbehaves on request; the target sees no difference.
-SERVER = """
-import os, signal, sys
-signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
-from http.server import BaseHTTPRequestHandler, HTTPServer
-print("starting", os.environ.get("VERSION", "1"), flush=True)
-if os.environ.get("CRASH"):
-    sys.exit("cannot load the model")
-class Handler(BaseHTTPRequestHandler):
-    def answer(self, status, body):
-        self.send_response(status)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-    def do_GET(self):
-        self.answer(503 if os.environ.get("SICK") else 200, b"{}")
-    def do_POST(self):
-        body = self.rfile.read(int(self.headers["Content-Length"]))
-        if body == b"bad":
-            self.answer(400, b'{"error_code": "BAD_REQUEST", "message": "column a is missing"}')
-        elif body == b"raise":
-            self.answer(500, b'{"error_code": "INTERNAL_ERROR", "message": "division by zero"}')
-        else:
-            self.answer(200, os.environ.get("VERSION", "1").encode())
-HTTPServer(("", 8080), Handler).serve_forever()
-"""
-DOCKERFILE = (
-    'FROM python:3.11-slim\nCOPY server.py /\nUSER 1\nENTRYPOINT ["python3", "/server.py"]\n'
-)
-
-
-@pytest.fixture(scope="session")
-def quick_image(docker_engine: Any) -> str:
-    buffer = io.BytesIO()
-    with tarfile.open(fileobj=buffer, mode="w") as tar:
-        for name, text in (("Dockerfile", DOCKERFILE), ("server.py", SERVER)):
-            info = tarfile.TarInfo(name)
-            info.size = len(text)
-            tar.addfile(info, io.BytesIO(text.encode()))
-    buffer.seek(0)
-    name = "mlpack-test/quick:1"
-    docker_engine.images.build(fileobj=buffer, custom_context=True, tag=name, rm=True)
-    return name
 
 
 class Named:
@@ -101,6 +59,8 @@ def named(docker_engine: Any) -> Iterator[Named]:
     yield made
     for container in made.containers():
         container.remove(force=True)
+    for volume in docker_engine.volumes.list(filters={"name": f"mlpack-{made.name}"}):
+        volume.remove()
 
 
 def test_the_whole_cycle_with_a_real_model(
@@ -138,10 +98,17 @@ def test_the_whole_cycle_with_a_real_model(
     assert updated.status == "healthy"
     assert updated.endpoint == made.endpoint
     assert updated.model_digest != made.model_digest
-    assert named.names() == [""]
+    assert named.names() == ["", "_port", "_previous"]
+    assert updated.details["previous"]["model_digest"] == made.model_digest
+
+    back = target.rollback(named.name)
+    assert (back.model_digest, back.endpoint) == (made.model_digest, made.endpoint)
+    assert back.details["previous"]["model_digest"] == updated.model_digest
+    assert len([line for line in target.logs(named.name) if "mlpack is serving" in line]) > 1
 
     target.delete(named.name)
     assert named.names() == []
+    assert docker_engine.volumes.list(filters={"name": f"mlpack-{named.name}"}) == []
     with pytest.raises(NotFound):
         target.get(named.name)
     docker_engine.images.remove(spec.name, force=True)
@@ -170,6 +137,8 @@ def test_taken_by_a_stranger(named: Named, quick_image: str, docker_engine: Any)
     with pytest.raises(AlreadyExists):
         named.target.delete(named.name)
     assert named.containers() == [stranger]
+    named.target.delete(named.name, force=True)
+    assert named.containers() == []
 
 
 def test_a_name_in_use(named: Named, quick_image: str) -> None:
@@ -283,18 +252,144 @@ def test_what_a_killed_update_left_is_put_right(named: Named, quick_image: str) 
     (old,) = named.containers()
     # killed after the old one was set aside, with a trial running
     old.stop(timeout=0)
-    old.rename(f"mlpack-{named.name}_previous")
-    labels = {"mlpack.deployment": named.name, "mlpack.role": "trial"}
+    old.rename(f"mlpack-{named.name}_former")
+    labels = {"mlpack.deployment": named.name, "mlpack.role": "server"}
     named.engine.containers.create(quick_image, name=f"mlpack-{named.name}_trial-1", labels=labels)
+    assert target.plan(named.request(quick_image)).action == "update"
     target.update(named.request(quick_image, env="VERSION=2"))
     assert named.answer() == 2
-    assert named.names() == [""]
+    assert named.names() == ["", "_previous"]
 
     # killed when the new one answered already
-    labels["mlpack.role"] = "current"
-    named.engine.containers.create(quick_image, name=f"mlpack-{named.name}_previous", labels=labels)
+    named.engine.containers.create(quick_image, name=f"mlpack-{named.name}_former", labels=labels)
+    target.update(named.request(quick_image, env="VERSION=3"))
+    assert named.answer() == 3
+    assert named.names() == ["", "_previous"]
+
+    # killed during a rollback
+    _, previous = named.containers()
+    previous.rename(f"mlpack-{named.name}_returning")
+    target.rollback(named.name)
+    assert named.answer() == 2
+
+    # somebody removed what served: the one before is there to be replaced
+    current, _ = named.containers()
+    current.remove(force=True)
+    assert target.plan(named.request(quick_image)).action == "update"
+    target.update(named.request(quick_image, env="VERSION=4"))
+    assert named.answer() == 4
     target.delete(named.name)
     assert named.names() == []
+
+
+def test_a_rollback_goes_back_and_forth(named: Named, quick_image: str) -> None:
+    made = named.target.create(named.request(quick_image, env="VERSION=1", restart="on-failure"))
+    with pytest.raises(InvalidState, match="nothing before"):
+        named.target.rollback(named.name)
+    named.target.update(named.request(quick_image, env="VERSION=2"))
+    named.target.update(named.request(quick_image, env="VERSION=3"))
+    for version in (2, 3, 2):
+        assert named.target.rollback(named.name).endpoint == made.endpoint
+        assert named.answer() == version
+        assert named.names() == ["", "_previous"]
+    current, previous = named.containers()
+    assert current.attrs["HostConfig"]["RestartPolicy"]["Name"] == "unless-stopped"
+    assert previous.attrs["HostConfig"]["RestartPolicy"]["Name"] == "no"
+    assert previous.status == "exited"
+
+
+def test_a_rollback_that_fails_leaves_what_ran(
+    named: Named, quick_image: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    named.target.create(named.request(quick_image, env="VERSION=1"))
+    named.target.update(named.request(quick_image, env="VERSION=2"))
+
+    def fail(*_: object) -> None:
+        raise DeployFailed("It is not well.")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(replacing, "wait_healthy", fail)
+        with pytest.raises(DeployFailed, match="not well"):
+            named.target.rollback(named.name)
+    assert named.answer() == 2
+    assert named.names() == ["", "_previous"]
+
+
+def test_the_same_again_is_nothing_to_do(named: Named, quick_image: str) -> None:
+    request = named.request(quick_image, env="A=1")
+    named.target.create(request)
+    assert named.target.plan(request).action == "none"
+    assert named.target.plan(named.request(quick_image, env="A=2")).action == "update"
+    (container,) = named.containers()
+    container.stop(timeout=0)
+    assert named.target.plan(request).action == "update"
+
+
+def test_models_on_one_network_reach_each_other(named: Named, quick_image: str) -> None:
+    network = f"mlpack-test-{named.name}"
+    made = named.target.create(named.request(quick_image, network=network, env="VERSION=5"))
+    assert made.status == "healthy"
+    code = f"from urllib.request import urlopen as u; print(u('http://{named.name}:8080/').status)"
+    said = named.engine.containers.run(
+        "python:3.11-slim", ["python", "-c", code], network=network, remove=True
+    )
+    assert said == b"200\n"
+    named.target.delete(named.name)
+    assert named.engine.networks.list(names=[network]) == []
+
+
+def test_no_gpu(named: Named, quick_image: str) -> None:
+    with pytest.raises(InvalidInput, match="no GPU to give"):
+        named.target.create(named.request(quick_image, gpus=1))
+    assert named.names() == []
+
+
+@pytest.mark.parametrize(
+    ("said", "error", "told"),
+    [
+        ("write /x: no space left on device", StorageFailed, "docker system df"),
+        ("something else", DeployFailed, "something else"),
+    ],
+)
+def test_what_the_engine_refuses(
+    named: Named,
+    quick_image: str,
+    monkeypatch: pytest.MonkeyPatch,
+    said: str,
+    error: type[Exception],
+    told: str,
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise APIError("500", explanation=said)
+
+    monkeypatch.setattr(Container, "start", refuse)
+    with pytest.raises(error, match=told):
+        named.target.create(named.request(quick_image))
+    assert named.names() == []
+
+
+def test_no_engine(named: Named, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DOCKER_HOST", "unix:///nowhere.sock")
+    for call in (named.target.list, lambda: named.target.plan(named.request("x"))):
+        with pytest.raises(EngineUnavailable, match="no such socket"):
+            call()
+
+
+def test_the_connection_breaks_in_the_middle(
+    named: Named, quick_image: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    named.target.create(named.request(quick_image, env="VERSION=1"))
+    with monkeypatch.context() as patch:
+        patch.setattr(Container, "rename", _lose_the_connection)
+        with pytest.raises(EngineUnavailable, match="connection to the Docker engine broke"):
+            named.target.update(named.request(quick_image, env="VERSION=2"))
+    named.target.update(named.request(quick_image, env="VERSION=3"))
+    assert named.answer() == 3
+    assert named.names() == ["", "_previous"]
+
+
+def _lose_the_connection(*_: object) -> None:
+    raise requests.exceptions.ConnectionError
 
 
 def test_errors_of_the_model_come_through(named: Named, quick_image: str) -> None:

@@ -224,4 +224,4 @@ def test_every_option_of_the_local_target_is_described() -> None:
     listed = describe_options(LocalOptions)
     assert [o.name for o in listed][:3] == ["port", "host", "timeout"]
     assert all(o.help and o.type for o in listed)
-    assert next(o for o in listed if o.name == "env").type == "text, may be repeated"
+    assert next(o for o in listed if o.name == "env").type == "name=text, may be repeated"

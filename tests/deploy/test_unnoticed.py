@@ -1,0 +1,142 @@
+"""Updates and rollbacks of the target `local` under load: no request is lost."""
+
+import io
+import json
+import tarfile
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mlpack.builders.base import BuiltImage
+from mlpack.deploy_targets.base import DeployRequest
+from mlpack.deploy_targets.local import LocalTarget
+from mlpack.errors import DeployFailed
+from mlpack.tests.load import Load
+
+pytestmark = pytest.mark.docker
+
+
+@pytest.fixture
+def name(docker_engine: Any) -> Iterator[str]:
+    """A deployment's name that nobody else uses."""
+    made = f"u-{uuid.uuid4().hex[:12]}"
+    yield made
+    for container in docker_engine.containers.list(all=True, filters={"name": f"mlpack-{made}"}):
+        container.remove(force=True)
+    for volume in docker_engine.volumes.list(filters={"name": f"mlpack-{made}"}):
+        volume.remove()
+
+
+def request(name: str, image: str, **options: Any) -> DeployRequest:
+    return DeployRequest(name, "runs:/abc/model", image, {"workers": 1, **options})
+
+
+def parts(engine: Any, name: str) -> list[str]:
+    found = engine.containers.list(all=True, filters={"name": f"mlpack-{name}"})
+    return sorted(each.name.removeprefix(f"mlpack-{name}") for each in found)
+
+
+def test_updates_and_rollbacks_lose_no_request(
+    name: str, iris_image: BuiltImage, iris_model: Path, docker_engine: Any
+) -> None:
+    target = LocalTarget()
+    made = target.create(request(name, iris_image.name))
+    assert parts(docker_engine, name) == ["", "_port"]
+    assert made.endpoint
+    body = (iris_model / "serving_input_example.json").read_bytes()
+    plan = target.plan(request(name, iris_image.name, env="A=1"))
+    assert "no request is lost" in " ".join(plan.steps)
+    with Load(made.endpoint, body) as load:
+        load.wait_for(200)
+        for version in range(2):
+            before = target.get(name).details["container_id"]
+            updated = target.update(request(name, iris_image.name, env=f"A={version}"))
+            assert updated.details["container_id"] != before
+            assert updated.endpoint == made.endpoint
+            load.wait_for(200)
+        back = target.rollback(name)
+        assert back.details["container_id"] == before
+        load.wait_for(200)
+    assert load.failures == []
+    assert len(load.answers) == 1
+    assert parts(docker_engine, name) == ["", "_port", "_previous"]
+    target.delete(name)
+    assert parts(docker_engine, name) == []
+
+
+@pytest.fixture(scope="session")
+def broken_image(iris_image: BuiltImage, docker_engine: Any) -> str:
+    """An image whose model does not load."""
+    text = f"FROM {iris_image.name}\nENV MLPACK_MODEL_PATH=/nowhere\n"
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w") as tar:
+        info = tarfile.TarInfo("Dockerfile")
+        info.size = len(text)
+        tar.addfile(info, io.BytesIO(text.encode()))
+    buffer.seek(0)
+    name = "mlpack-test/iris:broken"
+    docker_engine.images.build(fileobj=buffer, custom_context=True, tag=name, rm=True)
+    return name
+
+
+def test_an_update_that_fails_goes_unnoticed_too(
+    name: str, iris_image: BuiltImage, iris_model: Path, broken_image: str, docker_engine: Any
+) -> None:
+    target = LocalTarget()
+    made = target.create(request(name, iris_image.name))
+    assert made.endpoint
+    body = (iris_model / "serving_input_example.json").read_bytes()
+    with Load(made.endpoint, body, keeping=1, opening=1) as load:
+        load.wait_for(20)
+        with pytest.raises(DeployFailed) as failed:
+            target.update(request(name, broken_image))
+        load.wait_for(50)
+    assert load.failures == []
+    assert "ended with code 1" in failed.value.reason
+    assert any("/nowhere" in line for line in failed.value.log)
+    assert target.get(name) == made
+    assert parts(docker_engine, name) == ["", "_port"]
+
+
+def test_from_a_port_of_its_own_to_a_shared_one_and_back(
+    name: str, iris_image: BuiltImage, quick_image: str, docker_engine: Any
+) -> None:
+    """What an image of an older mlpack, or of another server, gets: one short gap, told before."""
+    target = LocalTarget()
+    made = target.create(request(name, quick_image))
+    plan = target.plan(request(name, iris_image.name))
+    assert "does not share its port" in " ".join(plan.steps)
+    updated = target.update(request(name, iris_image.name))
+    assert updated.endpoint == made.endpoint
+    assert parts(docker_engine, name) == ["", "_port", "_previous"]
+    target.rollback(name)
+    assert parts(docker_engine, name) == ["", "_port_previous", "_previous"]
+    assert json.loads(target.predict(name, b"{}", "application/json").body) == 1
+    again = target.rollback(name)
+    assert (again.endpoint, again.status) == (made.endpoint, "healthy")
+    assert parts(docker_engine, name) == ["", "_port", "_previous"]
+    target.delete(name)
+    assert parts(docker_engine, name) == []
+
+
+def test_the_engine_starts_both_in_any_order(
+    name: str, iris_image: BuiltImage, docker_engine: Any
+) -> None:
+    target = LocalTarget()
+    made = target.create(request(name, iris_image.name))
+    server, holder = (
+        docker_engine.containers.get(f"mlpack-{name}{suffix}") for suffix in ("", "_port")
+    )
+    for first, second in ((server, holder), (holder, server)):
+        server.stop(timeout=0)
+        holder.stop(timeout=0)
+        first.start()
+        second.start()
+        for _ in range(300):
+            found = target.get(name)
+            if found.status == "healthy":
+                break
+        assert (found.status, found.endpoint) == ("healthy", made.endpoint)
