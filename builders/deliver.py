@@ -94,9 +94,11 @@ class Delivery:
 
     def _here(self, bundle: Bundle, output: Output, report: Report) -> str:
         if output.kind == "engine":
+            from .oci.cache import Cache
             from .oci.engine import load
 
-            load(bundle, self.client, report)
+            # remembered, so that `mlpack verify` need not get it from the engine
+            load(bundle, self.client, report, cache=Cache.of_user())
             return "docker engine"
         assert output.path is not None
         if output.kind == "layout":

@@ -17,6 +17,7 @@ from ..lock.wheels import dependency_layers
 from ..prepare import Prepared, prepare
 from ..record import record_build
 from .base_image import BaseFacts, check_base, facts_of
+from .blob_reader import BlobDamaged
 from .bundle import NewLayer, assemble, make_index
 from .cache import Cache
 from .image import Attachment, Bundle, Image
@@ -73,8 +74,13 @@ class OciBuilder:
         started = time.monotonic()
         prepared = prepared_here(spec)
         with prepare_delivery(spec, credentials) as delivery, Cache.of_user().hold() as cache:
-            bundle, made = make_bundle(prepared, cache, report)
-            sent = delivery.send(bundle, report)
+            try:
+                bundle, made = make_bundle(prepared, cache, report)
+                sent = delivery.send(bundle, report)
+            except BlobDamaged as damage:  # it is not in the cache any more
+                report(Progress("notice", f"{damage.message} It is made anew."))
+                bundle, made = make_bundle(prepared, cache, report)
+                sent = delivery.send(bundle, report)
         built = _result(prepared, bundle, made, sent, time.monotonic() - started)
         record_build(spec, built.name, bundle.digest, built.platforms, self.name, report)
         return built
@@ -113,8 +119,8 @@ def make_bundle(
 
 def _make(prepared: Prepared, platform: Platform, cache: Cache, report: Report) -> Made:
     spec = prepared.spec
-    report(Progress("part", "base", "base"))
     name = prepared.base_for(platform)
+    report(Progress("part", f"{name} for {platform}", "base"))
     base = open_image(name, platform, cache, pull=spec.pull, report=report)
     facts = facts_of(base, cache, report)
     notice = check_base(

@@ -1,0 +1,30 @@
+"""What was damaged on the disk is never handed on."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from mlpack.builders.base import BuildSpec, Output, Progress
+from mlpack.builders.oci.build import OciBuilder
+from mlpack.builders.oci.cache import Cache
+
+
+@pytest.mark.parametrize("kind", ["layout", "archive"])
+def test_a_damaged_layer_of_the_cache_is_made_anew(
+    kind: str, spec: BuildSpec, tmp_path: Path
+) -> None:
+    first = OciBuilder().build(spec)
+    layer = first.layers[-1]
+    assert layer.digest is not None
+    path = Cache.of_user().path(layer.digest)
+    assert path is not None
+    data = path.read_bytes()
+    path.unlink()
+    path.write_bytes(data[:-1] + b"x")
+    told: list[Progress] = []
+    output = Output("layout" if kind == "layout" else "archive", tmp_path / "again")
+    again = OciBuilder().build(replace(spec, outputs=[output]), told.append)
+    assert again.digest == first.digest
+    assert path.read_bytes() == data
+    assert [each for each in told if "It is made anew" in each.message]
