@@ -16,7 +16,7 @@ from .image import remove_repository
 from .options import SagemakerOptions, read
 from .prepare import Prepared, prepare
 from .wanted import paid, shown, storage
-from .watch import Patience
+from .watch import Patience, wait_endpoint
 
 
 class Actions:
@@ -36,6 +36,7 @@ class Actions:
     ) -> None:
         self._region, self._profile = region, profile
         self._patience = patience or Patience()
+        self._known: dict[tuple[str | None, str | None], Aws] = {}
 
     def plan(self, request: DeployRequest) -> Plan:
         """See `DeployTarget.plan`."""
@@ -97,6 +98,8 @@ class Actions:
             existing = state.find(aws, name, force=force)
             if existing:
                 scaling.remove(aws, name)
+                if existing.status in apply.BUSY:  # AWS deletes only what it is not at work on
+                    wait_endpoint(aws, name, self._patience, report)
                 if existing.status != "Deleting":
                     apply.remove_endpoint(aws, name, self._patience, report)
             some = parts.remove_all(aws, name, report)
@@ -164,7 +167,9 @@ class Actions:
     def _aws(self, options: SagemakerOptions | None = None) -> Aws:
         region = (options.region if options else None) or self._region
         profile = (options.profile if options else None) or self._profile
-        return Aws(region, profile)
+        if (region, profile) not in self._known:  # a client takes a while to make
+            self._known[region, profile] = Aws(region, profile)
+        return self._known[region, profile]
 
     def _for(self, options: SagemakerOptions) -> Patience:
         return replace(self._patience, total=options.timeout)

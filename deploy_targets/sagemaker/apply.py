@@ -18,7 +18,7 @@ from .state import Endpoint
 from .wanted import Wanted
 from .watch import Patience, wait_endpoint, wait_gone
 
-_BUSY = ("Creating", "Updating", "SystemUpdating", "RollingBack", "Deleting")
+BUSY = ("Creating", "Updating", "SystemUpdating", "RollingBack", "Deleting")
 _LOG_LINES = 15
 # the next run of the same command goes on from here, so nothing is removed
 _PASSING = ("ExpiredToken", "ExpiredTokenException", "RequestExpired", "ThrottlingException")
@@ -79,7 +79,7 @@ def update(
         create(aws, request, found, patience, report)
         return
     config = wanted.config()["EndpointConfigName"]
-    underway = existing.status in _BUSY
+    underway = existing.status in BUSY
     if underway and config not in (existing.pending, existing.config_name):
         raise InvalidState(
             f"The endpoint {wanted.name!r} is {existing.status} to something else right now. "
@@ -98,8 +98,9 @@ def update(
     _shift(aws, wanted, patience, report)
     scaling.apply(aws, wanted.name, wanted.options, report)
     current = naming.short(wanted.name, config)
-    _remember(aws, existing, [current or "", *(each for each in history if each != current)])
-    kept = [naming.named(wanted.name, each) for each in history][: wanted.options.keep + 1]
+    former = [each for each in history if each != current][: wanted.options.keep]
+    _remember(aws, existing, [current or "", *former])
+    kept = [naming.named(wanted.name, each) for each in former]
     parts.prune(aws, wanted.name, {config, *kept}, report)
 
 
@@ -110,7 +111,7 @@ def rollback(aws: Aws, existing: Endpoint, patience: Patience, report: Report) -
         InvalidState: there is none.
         DeployFailed: it does not answer; what ran goes on.
     """
-    if existing.status in _BUSY:
+    if existing.status in BUSY:
         raise InvalidState(
             f"The endpoint {existing.name!r} is {existing.status}. Try again when it is done."
         )
@@ -144,7 +145,7 @@ def make_parts(
 ) -> str:
     """Image, model data, model and (unless for another purpose) configuration; the model's name."""
     wanted = found.wanted
-    pinned = image.ensure(aws, wanted.tags, found.source, wanted.options, wanted.name, report)
+    pinned = image.ensure(aws, wanted, found.source, request, report)
     if wanted.data_url and isinstance(request.image, BuildSpec):
         model, key = request.image.model, wanted.options.kms_key
         model_data.ensure(aws, model, wanted.data_url, key, report)

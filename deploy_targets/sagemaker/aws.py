@@ -40,6 +40,8 @@ class Aws:
         import boto3
 
         with translated():
+            # other SDKs and the command line know AWS_REGION, this one does not
+            region = region or os.environ.get("AWS_REGION")
             self.session = boto3.Session(region_name=region, profile_name=profile)
         self.region = self._checked_region()
 

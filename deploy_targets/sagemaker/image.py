@@ -18,6 +18,7 @@ from ..base import DeployRequest
 from . import naming
 from .aws import Aws, is_denied, is_missing, is_taken
 from .options import SagemakerOptions
+from .wanted import Wanted
 
 _IN_ECR = re.compile(
     r"(?P<account>\d{12})\.dkr\.ecr\.(?P<region>[a-z0-9-]+)\.amazonaws\.com(?:\.cn)?/"
@@ -79,10 +80,7 @@ def identify(aws: Aws, request: DeployRequest, options: SagemakerOptions) -> Sou
     return _on_engine(image)
 
 
-def ensure(
-    aws: Aws, wanted_tags: dict[str, str | None], source: Source, options: SagemakerOptions,
-    name: str, report: Report,
-) -> str:  # fmt: skip
+def ensure(aws: Aws, wanted: Wanted, source: Source, request: DeployRequest, report: Report) -> str:
     """The image's address by digest; built and pushed only if it is not in the repository.
 
     Raises:
@@ -93,8 +91,9 @@ def ensure(
 
     if source.reference:
         return source.reference
-    repository = repository_name(name, options)
-    address = _repository(aws, repository, name, wanted_tags, options, report)
+    options = wanted.options
+    repository = repository_name(wanted.name, options)
+    address = _repository(aws, repository, wanted, report)
     tag = source.key[:32]
     if digest := find_digest(aws, repository, tag):
         report(Progress("cached", f"The image is in {repository} already"))
@@ -108,6 +107,7 @@ def ensure(
                 f"{address}:{tag}",
                 credentials=Credentials(user, password),
                 platform=options.image_platform,
+                builder=request.builder,
                 report=report,
             ).digest
         except RegistryFailed:
@@ -171,11 +171,8 @@ def prune_images(aws: Aws, name: str, kept: set[str]) -> None:
             raise
 
 
-def _repository(
-    aws: Aws, repository: str, name: str, tags: dict[str, str | None],
-    options: SagemakerOptions, report: Report,
-) -> str:  # fmt: skip
-    client = aws.client("ecr")
+def _repository(aws: Aws, repository: str, wanted: Wanted, report: Report) -> str:
+    client, options = aws.client("ecr"), wanted.options
     for _ in range(2):
         try:
             (found,) = client.describe_repositories(repositoryNames=[repository])["repositories"]
@@ -188,7 +185,7 @@ def _repository(
         if options.kms_key:
             encryption = {"encryptionType": "KMS", "kmsKey": options.kms_key}
         # a repository that the user named may hold other things one day: it is never removed
-        own = tags if options.repository is None else options.tags
+        own = wanted.tags if options.repository is None else options.tags
         try:
             made = client.create_repository(
                 repositoryName=repository,

@@ -1,0 +1,147 @@
+"""A real model: in the image, beside it in S3, as a batch; from the command line; its rights."""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from mlpack.builders.base import BuildSpec
+from mlpack.cli.main import main
+from mlpack.deploy_targets.sagemaker import model_data
+from mlpack.errors import DeployFailed, InvalidInput
+
+from .conftest import PATIENCE, Named
+
+pytestmark = [pytest.mark.docker, pytest.mark.cloud]
+DOCS = Path(__file__).parents[3] / "docs" / "deploy_sagemaker.md"
+
+
+def policy() -> set[str]:
+    """The actions of the policy that the docs recommend for who deploys."""
+    text = DOCS.read_text()
+    (block,) = re.findall(r"<!-- policy -->\n```json\n(.*?)```", text, re.DOTALL)
+    found: set[str] = set()
+    for statement in json.loads(block)["Statement"]:
+        found |= set(statement["Action"])
+    return found
+
+
+def test_a_model_in_its_image_then_a_second_version(
+    named: Named, iris_image: object, iris_model: Path, tmp_path: Path
+) -> None:
+    spec = BuildSpec(iris_model, "unused", trust=True)
+    made = named.create(spec, role="sagemaker")
+    assert made.model_digest
+    example = (iris_model / "serving_input_example.json").read_bytes()
+    answer = named.target.predict(named.name, example, "application/json")
+    assert json.loads(answer.body) == {"predictions": [0, 0]}
+    assert named.target.plan(named.request(spec)).action == "none"
+
+    other = tmp_path / "other"
+    shutil.copytree(iris_model, other)
+    (other / "note.txt").write_text("a second version")
+    second = BuildSpec(other, "unused", trust=True)
+    assert named.target.plan(named.request(second)).action == "update"
+    updated = named.update(second)
+    assert updated.model_digest != made.model_digest
+    answer = named.target.predict(named.name, example, "application/json")
+    assert json.loads(answer.body) == {"predictions": [0, 0]}
+    assert named.target.rollback(named.name).model_digest == made.model_digest
+    with pytest.raises(InvalidInput):
+        named.target.predict(named.name, b"{", "application/json")
+
+    named.target.delete(named.name)
+    assert named.left() == []
+    used = {call for call in named.world.front.calls if not call.startswith("sts:")}
+    assert used <= policy()
+
+
+def test_one_image_for_many_versions(
+    named: Named, iris_image: object, iris_model: Path, tmp_path: Path
+) -> None:
+    prefix = f"s3://{named.world.bucket}/models"
+    spec = BuildSpec(iris_model, "unused", trust=True)
+    named.create(spec, model_data=prefix)
+    example = (iris_model / "serving_input_example.json").read_bytes()
+    assert b"predictions" in named.target.predict(named.name, example, "application/json").body
+
+    other = tmp_path / "other"
+    shutil.copytree(iris_model, other)
+    (other / "note.txt").write_text("a second version")
+    before = named.world.ecr.digests(f"mlpack/{named.name}")
+    named.update(BuildSpec(other, "unused", trust=True), model_data=prefix)
+    assert named.world.ecr.digests(f"mlpack/{named.name}") == before
+    assert b"predictions" in named.target.predict(named.name, example, "application/json").body
+
+    s3 = named.world.client("s3")
+    assert len(s3.list_objects_v2(Bucket=named.world.bucket, Prefix="models/")["Contents"]) == 2
+    named.target.delete(named.name)
+    assert "Contents" not in s3.list_objects_v2(Bucket=named.world.bucket, Prefix="models/")
+    used = {call for call in named.world.front.calls if not call.startswith("sts:")}
+    assert used <= policy()
+
+
+def test_a_batch(named: Named, iris_image: object, iris_model: Path) -> None:
+    columns = json.loads((iris_model / "serving_input_example.json").read_text())
+    header = ",".join(columns["dataframe_split"]["columns"])
+    rows = f"{header}\n5.1,3.5,1.4,0.2\n6.7,3.0,5.2,2.3\n".encode()
+    s3, bucket = named.world.client("s3"), named.world.bucket
+    s3.put_object(Bucket=bucket, Key=f"{named.name}/in/rows.csv", Body=rows)
+    options = {
+        "batch_input": f"s3://{bucket}/{named.name}/in/",
+        "batch_output": f"s3://{bucket}/{named.name}/out",
+    }
+    spec = BuildSpec(iris_model, "unused", trust=True)
+    plan = named.target.plan(named.request(spec, **options))
+    assert plan.paid[0] == "1 × ml.m5.large, until the job ends"
+    done = named.create(spec, **options)
+    assert (done.status, done.details["status"]) == ("stopped", "Completed")
+    answer = s3.get_object(Bucket=bucket, Key=f"{named.name}/out/rows.csv.out")["Body"].read()
+    assert json.loads(answer) == {"predictions": [0, 2]}
+    assert named.target.get(named.name).details["output"] == options["batch_output"]
+    assert any("mlpack is serving" in line for line in named.target.logs(named.name))
+
+    s3.put_object(Bucket=bucket, Key=f"{named.name}/in/rows.csv", Body=b"no,table\n1,2\n")
+    with pytest.raises(DeployFailed, match=r"batch job .* failed: AlgorithmError"):
+        named.create(spec, **options)
+    named.target.delete(named.name)
+    assert named.left() == []
+
+
+def test_from_the_command_line(named: Named, iris_model: Path, mlruns: Path) -> None:
+    common = ["--target", "sagemaker", "-n", named.name]
+    deploy = ["deploy", "-m", str(iris_model), *common, "--image", named.image]
+    deploy += ["-C", f"role={named.world.role}", "-C", "env=TOKEN=s3cr3t-value", "--trust"]
+    dry = _run([*deploy, "--dry-run"])
+    assert "1 × ml.m5.large" in dry and "s3cr3t-value" not in dry and "TOKEN" in dry
+    made = json.loads(_run([*deploy, "--yes", "--json"]))
+    assert (made["action"], made["status"]) == ("create", "healthy")
+    assert json.loads(_run([*deploy, "--yes", "--json"]))["action"] == "none"
+    assert named.name in _run(["deployments", "list", "--target", "sagemaker"])
+    assert "healthy" in _run(["deployments", "get", *common, "-C", "region=eu-central-1"])
+    assert "starting" in _run(["deployments", "logs", *common])
+    _run(["deployments", "delete", *common])
+    assert named.left() == []
+
+
+def test_the_archive_is_the_same_for_the_same_files(iris_model: Path) -> None:
+    first, second = io.BytesIO(), io.BytesIO()
+    model_data.write_tar(iris_model, first)
+    (iris_model / "MLmodel").touch()
+    model_data.write_tar(iris_model, second)
+    assert first.getvalue() == second.getvalue()
+
+
+def _run(arguments: list[str]) -> str:
+    done = CliRunner().invoke(main, arguments, catch_exceptions=False)
+    assert done.exit_code == 0, done.output
+    return str(done.stdout)
+
+
+assert PATIENCE
