@@ -10,6 +10,7 @@ import configparser
 import netrc
 import os
 import re
+import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -71,15 +72,19 @@ def find_indexes(
         own = {url for name in UV_VARIABLES for url in environment.get(name, "").split()}
         return [url for url in urls if url in own or not url.startswith(("file:", "/", "."))]
 
+    def credited(url: str) -> str:
+        url = _with_netrc(url, environment)
+        return url if here else _with_keyring(url, environment)
+
     first = [index_url] if index_url else usable(configured["index"])
     extra = list(extra_index_urls)
     if not index_url and not extra:
         extra = usable(configured["extra"])
     settings = {}
     if first:
-        settings["UV_DEFAULT_INDEX"] = _with_netrc(first[0], environment)
+        settings["UV_DEFAULT_INDEX"] = credited(first[0])
     if extra:
-        settings["UV_INDEX"] = " ".join(_with_netrc(url, environment) for url in extra)
+        settings["UV_INDEX"] = " ".join(map(credited, extra))
     if configured["trusted"]:
         settings["UV_INSECURE_HOST"] = " ".join(configured["trusted"])
     secrets = [part for value in settings.values() for part in secret_parts(value)]
@@ -192,6 +197,31 @@ def _with_named(url: str, name: str, environment: Mapping[str, str]) -> str:
         return url
     pair = f"{quote(user, safe='')}:{quote(password, safe='')}"
     return urlunsplit(parts._replace(netloc=f"{pair}@{parts.netloc}"))
+
+
+def _with_keyring(url: str, environment: Mapping[str, str]) -> str:
+    """The address with the password of its user that a keyring holds, where uv would ask one.
+
+    A container has no keyring. https://docs.astral.sh/uv/reference/settings/#keyring-provider
+    """
+    parts = urlsplit(url)
+    if environment.get("UV_KEYRING_PROVIDER") != "subprocess":
+        return url
+    if not parts.username or parts.password is not None:
+        return url
+    host = parts.netloc.rpartition("@")[2]
+    for place in (urlunsplit(parts._replace(netloc=host)), host):
+        command = ["keyring", "get", place, unquote(parts.username)]
+        try:
+            done = subprocess.run(
+                command, env=dict(environment), capture_output=True, text=True, check=False
+            )
+        except OSError:
+            return url  # there is none; the index says what it thinks of that
+        if done.returncode == 0 and done.stdout.strip():
+            pair = f"{parts.username}:{quote(done.stdout.strip(), safe='')}"
+            return urlunsplit(parts._replace(netloc=f"{pair}@{host}"))
+    return url
 
 
 def _with_netrc(url: str, environment: Mapping[str, str]) -> str:

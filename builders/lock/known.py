@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from ...errors import MlpackError
+from ..base import BuildSpec
 from ..oci.spec import Platform
-from ..requirements import read_requirements
-from ..runtime_wheel import runtime_requirements
 from .lock import MODEL_LOCK
 from .lockfile import Lock
 from .resolve import Wanted
@@ -29,14 +29,15 @@ def known_locks(model: Path, store: LockStore | None = None) -> list[dict[str, A
         when the model's requirements cannot be read, which a build says.
     """
     found: list[tuple[str, Lock]] = []
+    target = Target("3.11", Platform.of_machine())  # for what does not say
     with suppress(MlpackError):
         if (model / MODEL_LOCK).is_file():
-            lying = Lock.read(model / MODEL_LOCK, Target("3.11", Platform.of_machine()))
+            lying = Lock.read(model / MODEL_LOCK, target)
             found.append(("with the model", lying))
-        runtime = tuple(runtime_requirements())
-        asked = [read_requirements(model, keep_mlflow=keep) for keep in (False, True)]
+        specs = (BuildSpec(model, "any", keep_mlflow=keep) for keep in (False, True))
+        asked = [Wanted.of(each, target) for each in specs]
         for lock in store or LockStore.of_user():
-            if any(lock.inputs == Wanted(each, runtime, lock.target).inputs for each in asked):
+            if any(lock.inputs == replace(each, target=lock.target).inputs for each in asked):
                 found.append(("on this machine", lock))
     return [
         {

@@ -15,8 +15,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ...errors import BuildFailed, MissingDependency
-from ..base import BuildSpec
+from ...errors import BuildFailed, MissingDependency, MlpackError, StorageFailed
+from ..base import BuildSpec, Progress, Report, ignore
 from ..indexes import UV_VARIABLES, find_indexes, secret_parts
 from ..install import reason, scrub
 from .target import NoWheel, Target
@@ -59,7 +59,13 @@ class Uv:
         return cls(find_uv(), settings, tuple(dict.fromkeys(filter(None, secrets))))
 
     def pip(
-        self, command: str, target: Target, *arguments: str, folder: Path, offline: bool = False
+        self,
+        command: str,
+        target: Target,
+        *arguments: str,
+        folder: Path,
+        offline: bool = False,
+        report: Report = ignore,
     ) -> None:
         """Run ``uv pip COMMAND`` for a target, in a folder.
 
@@ -69,20 +75,41 @@ class Uv:
             arguments: more of them; nothing secret.
             folder: the working folder, so that no project's settings near the user's count.
             offline: take what is in uv's cache, ask nobody.
+            report: told what uv says.
 
         Raises:
             NoWheel: something has no wheel for the target.
+            StorageFailed: a disk is full.
             BuildFailed: says why in one line.
         """
         told = [self.path, "pip", command, "--python", sys.executable, "--only-binary", ":all:"]
         told += ["--python-version", target.python, "--python-platform", target.uv_platform]
         told += [*(["--offline"] if offline else []), *arguments]
-        done = subprocess.run(
-            told, cwd=folder, env=dict(self.environment), capture_output=True, check=False
-        )
-        if done.returncode:
-            lines = done.stderr.decode(errors="replace").splitlines()
-            raise _failure([scrub(line, list(self.secrets)) for line in lines], target)
+        lines = []
+        with subprocess.Popen(
+            told,
+            cwd=folder,
+            env=dict(self.environment),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+        ) as process:
+            assert process.stderr is not None
+            try:
+                for line in process.stderr:
+                    lines.append(self.scrub(line.decode(errors="replace").rstrip()))
+                    report(Progress("log", lines[-1], "dependencies"))
+            except BaseException:
+                process.kill()  # an interrupted build leaves nothing running
+                raise
+        if process.returncode < 0:
+            raise BuildFailed(f"uv was ended by signal {-process.returncode}.")
+        if process.returncode:
+            raise _failure(lines, target)
+
+    def scrub(self, text: str) -> str:
+        """A text without secrets."""
+        return scrub(text, list(self.secrets))
 
 
 def find_uv() -> str:
@@ -105,8 +132,10 @@ def find_uv() -> str:
     return found
 
 
-def _failure(lines: Sequence[str], target: Target) -> BuildFailed:
+def _failure(lines: Sequence[str], target: Target) -> MlpackError:
     told = reason(list(lines))
+    if "No space left on device" in told:
+        return StorageFailed("The disk is full; free some space (uv cache prune frees some).")
     if re.search(r"no (usable )?wheels|has no wheels|building from source is disabled", told):
         return NoWheel(
             f"{told} A wheel for {target} is needed. Build through the engine, which can compile "

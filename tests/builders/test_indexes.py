@@ -84,3 +84,42 @@ def test_proxies_in_both_spellings_and_loopback_left_out() -> None:
 def test_without_credentials() -> None:
     text = "a https://u:p@h/x and git+ssh://git@h/y"
     assert without_credentials(text) == "a https://***@h/x and git+ssh://***@h/y"
+
+
+def test_named_indexes_have_their_credentials_in_variables() -> None:
+    environment = {
+        **NOWHERE,
+        "UV_INDEX": "my-corp=https://host/simple other=https://two/simple",
+        "UV_INDEX_MY_CORP_USERNAME": "us3r",
+        "UV_INDEX_MY_CORP_PASSWORD": "p@ss7",
+    }
+    found = find_indexes(None, (), environment)
+    assert found.settings["UV_INDEX"] == "https://us3r:p%40ss7@host/simple https://two/simple"
+    assert "p@ss7" in found.secrets
+    # here uv itself looks at them
+    there = find_indexes(None, (), environment, here=True)
+    assert there.settings["UV_INDEX"] == environment["UV_INDEX"]
+
+
+def test_a_keyring_is_asked_for_a_container(tmp_path: Path) -> None:
+    keyring = tmp_path / "keyring"
+    keyring.write_text('#!/bin/sh\n[ "$2 $3" = "https://host/simple us3r" ] && echo fr0m-keyring\n')
+    keyring.chmod(0o755)
+    environment = {**NOWHERE, "PATH": f"{tmp_path}:/bin", "UV_KEYRING_PROVIDER": "subprocess"}
+    found = find_indexes("https://us3r@host/simple", ["https://us3r@two/simple"], environment)
+    assert found.settings["UV_DEFAULT_INDEX"] == "https://us3r:fr0m-keyring@host/simple"
+    assert found.settings["UV_INDEX"] == "https://us3r@two/simple"
+    assert "fr0m-keyring" in found.secrets
+    without = find_indexes("https://us3r@host/simple", (), {**environment, "PATH": "/nonexistent"})
+    assert without.settings["UV_DEFAULT_INDEX"] == "https://us3r@host/simple"
+
+
+def test_here_a_place_on_this_machine_counts() -> None:
+    environment = {**NOWHERE, "PIP_INDEX_URL": "http://localhost:3141/simple"}
+    environment["PIP_EXTRA_INDEX_URL"] = "file:///srv/wheels https://two/simple"
+    found = find_indexes(None, (), environment, here=True)
+    assert found.settings == {
+        "UV_DEFAULT_INDEX": "http://localhost:3141/simple",
+        "UV_INDEX": "https://two/simple",
+    }
+    assert found.notices == ()
