@@ -119,7 +119,7 @@ class Arm:
         authenticate = ARMChallengeAuthenticationPolicy(self.credential, self.cloud.scope)
         return ARMPipelineClient(
             self.cloud.resource_manager,
-            policies=[RetryPolicy(retry_total=5, retry_backoff_factor=0.4), authenticate],
+            policies=[RetryPolicy(retry_total=3, retry_backoff_factor=0.4), authenticate],
         )
 
 

@@ -27,6 +27,8 @@ _SECRET = re.compile(
     r"[\"']?\s*[=:]\s*[\"']?)[^\s\"'&,;]+"
 )
 
+_NOT_ACCEPTED = "Azure does not accept the credentials"
+_SIGN_IN = "Sign in again (az login), or renew the service principal's secret."
 # the first that is found in code and message, both in lower case, tells what to try
 _ADVICE = (
     (
@@ -130,26 +132,27 @@ def _of_status(error: Any, doing: str) -> Exception:
         return Unauthenticated(_unauthenticated(error))
     if status == 404 and "notregistered" not in said.lower():
         return NotFound(f"{doing} failed: {said}")
-    if status in (409, 412):
+    what_to_try = advice(f"{said} {error}")
+    if status in (409, 412) and not what_to_try:
         return Conflict(f"{doing} failed: {said}. Somebody else is changing it; try again later.")
     if status == 429:
         return Busy(f"{doing} failed: Azure takes no more requests now ({said}). Try again later.")
-    what_to_try = advice(f"{said} {error}")
     if status == 400 and not what_to_try:
         return InvalidInput(f"{doing} failed: {said}")
     return DeployFailed(f"{doing} failed: {said}", advice=what_to_try)
 
 
 def _unauthenticated(error: BaseException) -> str:
+    refused = re.search(r"AADSTS\d+:[^\n]*", str(error))  # what Entra ID itself says
+    if refused:
+        said = without_secrets(refused.group())[:300]
+        return f"{_NOT_ACCEPTED}: {said} {_SIGN_IN}"
     if type(error).__name__ == "CredentialUnavailableError" or "failed to retrieve" in str(error):
         return (
             "No Azure credentials: sign in (az login), or set AZURE_TENANT_ID, AZURE_CLIENT_ID and "
             "AZURE_CLIENT_SECRET, or run where there is a managed identity."
         )
-    return (
-        f"Azure does not accept the credentials: {reason(error)[:300]}. Sign in again: az login, "
-        "or renew the service principal's secret."
-    )
+    return f"{_NOT_ACCEPTED}: {reason(error)[:300]} {_SIGN_IN}"
 
 
 def _code_and_message(error: BaseException) -> tuple[str, str]:

@@ -25,6 +25,7 @@ from .documents import Document
 from .failures import azure_errors
 from .options import BATCH
 
+RETRIES = 6  # a lost connection is waited for 25 s
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 10.0
 _TELL_EVERY = 15.0
 _SECONDS = 600.0  # for what Azure usually does in one minute
@@ -56,6 +57,8 @@ class Sdk:
             place.subscription_id,
             place.resource_group,
             place.workspace,
+            retry_total=RETRIES,
+            retry_backoff_factor=0.4,
             enable_telemetry=False,
             show_progress=False,
             cloud=cloud.name,
@@ -69,8 +72,8 @@ class Sdk:
             },
         )
         for name in [*logging.root.manager.loggerDict]:  # each of its modules has its own level
-            if name.startswith("azure."):
-                logging.getLogger(name).setLevel(logging.ERROR)
+            if name.partition(".")[0] == "azure":
+                logging.getLogger(name).setLevel(logging.CRITICAL)
         return client
 
     def put_environment(self, document: Document) -> None:

@@ -80,17 +80,23 @@ class Cloud:
         self.port = self.server.server_address[1]
         self.url = f"https://localhost:{self.port}"
         self.login_server = f"127.0.0.1:{self.port}"
-        self.registry_port, self.storage = registry_port, storage
-        self.tokens: dict[str, str] = {}
+        self.registry_port, self.storage, self._start = registry_port, storage, run
         self.acr_tokens: set[str] = set()
-        self.acr_pull = True
+        self._turn = itertools.count()
+        self.reset()
+        threading.Thread(target=self.server.serve_forever, args=(0.05,), daemon=True).start()
+
+    def reset(self) -> None:
+        """A cloud in which nothing has happened, but for what is in its registry."""
+        self.tokens: dict[str, str] = {}
+        self.acr_pull = self.registry_attached = True
         self.faults: list[Fault] = []
         self.calls: list[tuple[str, str]] = []
         self.mirrored: list[str] = []
-        self._turn = itertools.count()
         scoring = f"{self.url}/inference/{{name}}/score"
-        self.workspace = Workspace(PATH, scoring, lambda _, made, told: run(self, made, told))
-        threading.Thread(target=self.server.serve_forever, args=(0.05,), daemon=True).start()
+        self.workspace = Workspace(
+            PATH, scoring, lambda _, made, told: self._start(self, made, told)
+        )
 
     def close(self) -> None:
         self.workspace.close()
@@ -181,7 +187,7 @@ class Cloud:
     def _in_workspace(self, method: str, path: str, ask: _Ask) -> _Answer:
         below = path[len(PATH) :].strip("/").split("/")
         if below == [""]:
-            return _Answer(200, _workspace())
+            return _Answer(200, _workspace(REGISTRY_PATH if self.registry_attached else None))
         if below[0] == "operations":
             return self._operation(below[1], "location" in below)
         if below[0] == "datastores":
@@ -336,7 +342,7 @@ def _error(code: str, message: str) -> dict[str, Any]:
     return {"error": {"code": code, "message": message}}
 
 
-def _workspace() -> dict[str, Any]:
+def _workspace(registry: str | None) -> dict[str, Any]:
     return {
         "id": PATH,
         "name": WORKSPACE,
@@ -347,7 +353,7 @@ def _workspace() -> dict[str, Any]:
         "sku": {"name": "Basic", "tier": "Basic"},
         "identity": {"type": "SystemAssigned", "principalId": "p", "tenantId": TENANT},
         "properties": {
-            "containerRegistry": REGISTRY_PATH,
+            "containerRegistry": registry,
             "workspaceId": "w",
             "storageAccount": f"/subscriptions/{SUBSCRIPTION}/storage",
             "keyVault": f"/subscriptions/{SUBSCRIPTION}/vault",

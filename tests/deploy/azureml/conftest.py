@@ -152,20 +152,38 @@ def storage(
     patch.undo()
 
 
-@pytest.fixture
-def cloud(
+@pytest.fixture(scope="session")
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where layers are kept, so that each is compressed once for all tests."""
+    return tmp_path_factory.mktemp("cache")
+
+
+@pytest.fixture(scope="session")
+def cloud_server(
     certificates: Certificates,
     registry_port: int,
     docker_engine: Any,
     azure_ai_ml: None,
+) -> Iterator[Cloud]:
+    """One port for all tests, so that an image in its registry keeps its name."""
+    made = Cloud(certificates.context, runner(docker_engine), registry_port)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def cloud(
+    cloud_server: Cloud,
+    certificates: Certificates,
+    cache: Path,
     monkeypatch: pytest.MonkeyPatch,
     tmp_path: Path,
 ) -> Iterator[Cloud]:
-    """A cloud, and the variables that lead to it as to any cloud of one's own."""
-    made = Cloud(certificates.context, runner(docker_engine), registry_port)
-    lead_to(made, certificates, monkeypatch, tmp_path)
-    yield made
-    made.close()
+    """An empty workspace in a cloud, and the variables that lead to it."""
+    lead_to(cloud_server, certificates, monkeypatch, tmp_path, cache)
+    cloud_server.reset()
+    yield cloud_server
+    cloud_server.workspace.close()
 
 
 def runner(engine: Any) -> Any:
@@ -181,7 +199,11 @@ def runner(engine: Any) -> Any:
 
 
 def lead_to(
-    cloud: Cloud, certificates: Certificates, patch: pytest.MonkeyPatch, folder: Path
+    cloud: Cloud,
+    certificates: Certificates,
+    patch: pytest.MonkeyPatch,
+    folder: Path,
+    cache: Path,
 ) -> None:
     """The variables with which Azure's own tools find a cloud, a workspace and who we are."""
     for name in list(os.environ):
@@ -198,7 +220,7 @@ def lead_to(
         "AZURE_RESOURCE_GROUP": GROUP,
         "AZUREML_WORKSPACE_NAME": WORKSPACE,
         "AZURE_CONFIG_DIR": str(folder / "azure-cli"),
-        "XDG_CACHE_HOME": str(folder / "cache"),
+        "XDG_CACHE_HOME": str(cache),
     }.items():
         patch.setenv(name, value)
     patch.chdir(folder)
@@ -223,7 +245,9 @@ class Deploy:
         self.seen: list[str] = []
 
     def request(self, image: Any = "1", wait: bool = True, **options: Any) -> DeployRequest:
-        image = self.images.get(image, image) if isinstance(image, str) else image
+        if image in self.images:
+            options.setdefault("repository", "tests/quick")  # pushed once for all tests
+            image = self.images[image]
         return DeployRequest(self.name, "runs:/abc/model", image, options, wait)
 
     def report(self, progress: Any) -> None:

@@ -238,8 +238,9 @@ class Workspace:
             found = self.find(path)
             if found is None:
                 return None
-            if found.state in _BUSY:
-                raise Problem(409, "Conflict", f"{found.name} is in the state {found.state}.")
+            for each in (found, *self.below(f"{path}/deployments")):
+                if each.state in _BUSY:
+                    raise Problem(409, "Conflict", f"{each.name} is in the state {each.state}.")
             if "/deployments/" in path:
                 self._check_unused(path, found)
             before, found.state = found.state, "Deleting"
