@@ -27,6 +27,7 @@ from ...errors import StorageFailed
 from ...flavors.staging import storage_failed
 
 _SLOTS = 256
+_PATIENCE = 600.0  # seconds; a builder that was suspended keeps its locks
 
 
 @dataclass(frozen=True)
@@ -78,9 +79,23 @@ class Room:
 
     @contextmanager
     def making(self, key: str) -> Iterator[None]:
-        """Alone with what is made under a key; others who make the same wait."""
+        """Alone with what is made under a key; others who make the same wait, but not for ever.
+
+        After that both make it, which costs time and nothing else.
+        """
         slot = int.from_bytes(key.encode()[-8:], "big") % _SLOTS
-        with self._lock(self.folder / "making" / f"{slot:02x}", alone=True):
+        try:
+            file = (self.folder / "making" / f"{slot:02x}").open("ab")
+        except OSError as error:
+            raise self.failed(error) from error
+        with file:
+            given_up = time.monotonic() + _PATIENCE
+            while time.monotonic() < given_up:
+                try:
+                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    break
+                except OSError:
+                    time.sleep(0.05)
             yield
 
     @contextmanager

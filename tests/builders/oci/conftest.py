@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -74,6 +75,18 @@ def make_multi(make_image: MakeImage) -> Callable[[str], Bundle]:
         return Bundle(name, images, canonical(index))
 
     return make
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A disk of two megabytes."""
+    place = tmp_path / "disk"
+    place.mkdir()
+    as_root = [] if os.geteuid() == 0 else ["sudo", "-n"]
+    mount = ["mount", "-t", "tmpfs", "-o", "size=2m,mode=1777", "tmpfs", str(place)]
+    subprocess.run([*as_root, *mount], check=True)
+    yield place
+    subprocess.run([*as_root, "umount", "-l", str(place)], check=True)
 
 
 @pytest.fixture(scope="session")

@@ -19,7 +19,7 @@ from mlpack.builders.oci.archive import read_archive, write_archive
 from mlpack.builders.oci.cache import Cache
 from mlpack.builders.oci.compress import compress
 from mlpack.builders.oci.image import Attachment, Bundle, Image
-from mlpack.builders.oci.layout import write_layout
+from mlpack.builders.oci.layout import read_layout, write_layout
 from mlpack.builders.oci.repack import repacked
 from mlpack.builders.oci.spec import OCI_LAYER, Platform, sha256
 from mlpack.errors import InvalidInput, MlpackError, NotFound, StorageFailed
@@ -146,6 +146,24 @@ def test_written_whole_or_not_at_all(make_image: MakeImage, cache: Cache, tmp_pa
     assert {each.name for each in tmp_path.iterdir()} == {"cache", "image.tar"}
     with pytest.raises(StorageFailed, match="Cannot write"):
         write_archive(Bundle("churn", (make_image({"a": b"1"}),)), tmp_path / "no/folder.tar")
+
+
+def test_a_full_disk(make_image: MakeImage, small_disk: Path) -> None:
+    write_archive(Bundle("churn", (make_image({"a": b"1"}),)), small_disk / "image.tar")
+    write_layout(Bundle("churn", (make_image({"a": b"1"}),)), small_disk / "layout")
+    before = (small_disk / "image.tar").read_bytes()
+    large = Bundle("churn", (make_image({"a": os.urandom(3_000_000)}),))
+    for write, place in (
+        (write_archive, "image.tar"),
+        (write_layout, "layout"),
+        (write_layout, "new"),
+    ):
+        with pytest.raises(StorageFailed, match="disk is full"):
+            write(large, small_disk / place)
+    assert (small_disk / "image.tar").read_bytes() == before
+    assert read_all(read_layout(small_disk / "layout"))
+    assert {each.name for each in small_disk.iterdir()} == {"image.tar", "layout"}
+    assert not list(small_disk.rglob(".*"))
 
 
 def test_into_a_pipe(make_image: MakeImage, tmp_path: Path) -> None:

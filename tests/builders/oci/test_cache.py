@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from mlpack.builders.oci import cache_room
 from mlpack.builders.oci.blob_reader import BlobDamaged
 from mlpack.builders.oci.cache import Cache, parse_size, user_folder
 from mlpack.builders.oci.spec import OCI_CONFIG, OCI_LAYER, Descriptor, sha256
@@ -211,18 +212,6 @@ def test_builds_at_once_in_processes_and_threads(tmp_path: Path) -> None:
     assert cache.info().size <= 3_000_000
 
 
-@pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A disk of two megabytes."""
-    place = tmp_path / "disk"
-    place.mkdir()
-    as_root = [] if os.geteuid() == 0 else ["sudo", "-n"]
-    mount = ["mount", "-t", "tmpfs", "-o", "size=2m,mode=1777", "tmpfs", str(place)]
-    subprocess.run([*as_root, *mount], check=True)
-    yield place
-    subprocess.run([*as_root, "umount", "-l", str(place)], check=True)
-
-
 def test_a_full_disk(small_disk: Path) -> None:
     cache = Cache(small_disk / "cache")
     kept = add(cache, b"abc")
@@ -320,3 +309,20 @@ def test_the_commands(monkeypatch: pytest.MonkeyPatch, cache: Cache) -> None:
     done = json.loads(said("clear", "--json"))
     assert (done["removed"], done["kept"]) == (1, 0)
     assert json.loads(said("info", "--json"))["size"] == 0
+
+
+def test_a_builder_that_was_suspended_keeps_nobody_for_ever(
+    cache: Cache, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cache_room, "_PATIENCE", 0.2)
+    with cache.making("k"), Cache(cache.folder).making("k"):
+        pass
+
+
+def test_a_disk_without_locks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def unknown(*_: object) -> None:
+        raise OSError(95, "Operation not supported")
+
+    monkeypatch.setattr(cache_room.fcntl, "flock", unknown)
+    with pytest.raises(StorageFailed, match=r"without locks.*MLPACK_CACHE_DIR"):
+        Cache(tmp_path / "cache")
