@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterator
-from contextlib import ExitStack
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -96,14 +95,20 @@ def check(
         NotFound: there is no such image.
         InvalidInput: the spec cannot be used, or is of an image that only an engine can make.
     """
+    if spec.system_packages:
+        raise InvalidInput(
+            "An image with --system-package cannot be compared: what an engine installs differs "
+            "from day to day. Take a base image that has the packages, and --builder oci."
+        )
     places = list(_places(spec))
     platforms = [Platform.parse(each) for each in spec.platforms] or [Platform.of_machine()]
     found = []
     with Cache.of_user().hold() as cache:
+        again = _Again(spec, cache, report)
         for platform in dict.fromkeys(platforms):
             for place in places:
                 image = open_image(place, platform, cache, report=report)
-                found.append(_check_one(spec, place, image, platform, cache, report))
+                found.append(_compare(place, platform, image, again.like(image, platform)))
     return tuple(found)
 
 
@@ -122,27 +127,40 @@ def _places(spec: BuildSpec) -> Iterator[str]:
             yield f"{output.kind}:{output.path}:{tag}"
 
 
-def _check_one(
-    spec: BuildSpec, place: str, image: Image, platform: Platform, cache: Cache, report: Report
-) -> Comparison:
-    if spec.system_packages:
-        raise InvalidInput(
-            "An image with --system-package cannot be compared: what an engine installs differs "
-            "from day to day. Take a base image that has the packages, and --builder oci."
-        )
-    with ExitStack() as stack:
-        again = replace(
-            spec,
-            name=spec.name.partition("@")[0],
-            platforms=(str(platform),),
-            outputs=(),
-            no_cache=True,
-            relock=False,
-            lock=spec.lock or _lock_of(image, stack),
-        )
-        report(Progress("part", f"Building again for {platform}"))
-        bundle, (made,) = make_bundle(prepared_here(again), cache, report)
-    built = bundle.images[0]
+class _Again:
+    """Builds a spec again, once for each platform and lock."""
+
+    def __init__(self, spec: BuildSpec, cache: Cache, report: Report) -> None:
+        self._spec, self._cache, self._report = spec, cache, report
+        self._made: dict[tuple[Platform, str | None], Made] = {}
+
+    def like(self, image: Image, platform: Platform) -> Made:
+        """From the lock that an image has."""
+        spec = self._spec
+        lock = None if spec.lock else _lock_of(image)
+        if (platform, lock) not in self._made:
+            self._report(Progress("part", f"Building again for {platform}"))
+            with tempfile.TemporaryDirectory(prefix="mlpack-check-") as folder:
+                file = spec.lock
+                if lock is not None:
+                    file = Path(folder, "requirements.lock")
+                    file.write_text(lock)
+                again = replace(
+                    spec,
+                    name=spec.name.partition("@")[0],
+                    platforms=(str(platform),),
+                    outputs=(),
+                    no_cache=True,
+                    relock=False,
+                    lock=file,
+                )
+                _, (made,) = make_bundle(prepared_here(again), self._cache, self._report)
+            self._made[platform, lock] = made
+        return self._made[platform, lock]
+
+
+def _compare(place: str, platform: Platform, image: Image, made: Made) -> Comparison:
+    built = made.image
     differences = tuple(_differences(image, built, made))
     note = ""
     if not differences and built.descriptor.digest != image.descriptor.digest:
@@ -151,7 +169,7 @@ def _check_one(
             "in an engine, which keeps no compressed layers."
         )
     return Comparison(
-        place.partition(":")[2] if place.startswith("registry:") else place,
+        place.removeprefix("registry:"),
         str(platform),
         image.descriptor.digest,
         built.descriptor.digest,
@@ -160,17 +178,14 @@ def _check_one(
     )
 
 
-def _lock_of(image: Image, stack: ExitStack) -> Path | None:
-    """The lock in an image, as a file; None when it has none."""
+def _lock_of(image: Image) -> str | None:
+    """The lock in an image; None when it has none."""
     for layer in reversed(image.layers):
         if layer.size > _SMALL:
             continue
         for entry in files_of(image, layer, Budget()):
             if entry.path == LOCK and entry.kind == "file":
-                folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="mlpack-check-"))
-                file = Path(folder, "requirements.lock")
-                file.write_bytes(entry.read(_LARGEST_LOCK))
-                return file
+                return entry.read(_LARGEST_LOCK).decode(errors="replace")
     return None
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ...errors import InvalidInput
-from ..base import BuildSpec, BuiltImage, Layer, Progress, Report, ignore
+from ..base import BuildSpec, BuiltImage, Layer, Part, Progress, Report, ignore
 from ..deliver import Delivered, prepare_delivery
 from ..labels import CREATED, EARLIEST, Base, base_name, tagged
 from ..lock.lock import Lock, lock_for
@@ -139,7 +139,9 @@ def _make(prepared: Prepared, platform: Platform, cache: Cache, report: Report) 
     layers.append(_runtime(spec, facts, cache, report))
     settings = prepared.settings(Base(base_name(name), base.descriptor.digest))
     bill = bill_of_materials(prepared, base, layers, lock, settings, cache, report)
-    layers.append(_model(prepared, bill, cache, report))
+    layers.append(_model(prepared, cache, report))
+    # names and labels are in it, so it lies on the model, which may be large, not the model on it
+    layers.append(_small("model", "the bill of materials", SBOM, bill, spec, cache))
     created = settings.labels.get(CREATED, EARLIEST)
     image = assemble(base, layers, settings, created=created, ours=cache)
     notices = (notice,) if notice else ()
@@ -161,9 +163,7 @@ def _dependencies(spec: BuildSpec, lock: Lock, cache: Cache, report: Report) -> 
                 part="dependencies",
             )
             yield _told(NewLayer("dependencies", each.name, made), report)
-    text = file_entry(LOCK, lock.text)
-    made = make_layer([text], cache, compression=spec.compression, part="dependencies")
-    yield NewLayer("dependencies", "the lock", made)
+    yield _small("dependencies", "the lock", LOCK, lock.text, spec, cache)
 
 
 def _runtime(spec: BuildSpec, facts: BaseFacts, cache: Cache, report: Report) -> NewLayer:
@@ -174,22 +174,32 @@ def _runtime(spec: BuildSpec, facts: BaseFacts, cache: Cache, report: Report) ->
     return _told(NewLayer("runtime", "mlpack's scoring runtime", made), report)
 
 
-def _model(prepared: Prepared, bill: bytes, cache: Cache, report: Report) -> NewLayer:
-    """The model's files, and what is in the image: all that is new with a new model."""
+def _model(prepared: Prepared, cache: Cache, report: Report) -> NewLayer:
+    """The model's files: all that is new with a new model."""
     report(Progress("part", "model", "model"))
     from ..context import model_entries
 
     spec = prepared.spec
-    key = sha256(canonical({"model layer": 1, "files": dict(prepared.files), "sbom": sha256(bill)}))
     made = make_layer(
-        lambda: [*model_entries(prepared, MODEL), file_entry(SBOM, bill)],
+        lambda: model_entries(prepared, MODEL),
         cache,
         compression=spec.compression,
-        key=None if spec.no_cache else key,
+        key=None if spec.no_cache else sha256(canonical({"model": 1, **prepared.files})),
         report=report,
         part="model",
     )
     return _told(NewLayer("model", "the model", made), report)
+
+
+def _small(
+    part: Part, content: str, path: str, data: str | bytes, spec: BuildSpec, cache: Cache
+) -> NewLayer:
+    """A layer of one file that says something of the others."""
+    entry = file_entry(path, data)
+    assert isinstance(entry.content, bytes)
+    key = None if spec.no_cache else f"{path} {sha256(entry.content)}"
+    made = make_layer([entry], cache, compression=spec.compression, key=key, part=part)
+    return NewLayer(part, content, made)
 
 
 def _told(layer: NewLayer, report: Report) -> NewLayer:
