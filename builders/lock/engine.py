@@ -29,14 +29,15 @@ def lock_for_engine(
     Raises:
         InvalidInput: a lock that is there cannot be used.
         InvalidState: the lock must not be made anew, and is missing or out of date.
-        BuildFailed, MissingDependency, StorageFailed: with ``spec.locked``, as `lock_for`.
+        BuildFailed, MissingDependency, StorageFailed: as `lock_for`, when it must be locked or
+            a lock was given.
     """
     spec = prepared.spec
     platform = Platform.parse(spec.platform) if spec.platform else Platform.of_machine()
     target = Target(python or prepared.python, platform, COMMON_GLIBC)
     try:
-        return lock_for(spec, target, report=report), ()
+        return lock_for(spec, target, here=False, report=report), ()
     except (BuildFailed, MissingDependency, StorageFailed) as error:
-        if spec.locked:
+        if spec.locked or (spec.lock is not None and spec.lock.exists()):
             raise
         return None, (f"Built without a lock, so the next build may differ. {error.message}",)

@@ -24,6 +24,8 @@ from ..oci.layers import LayerEntry
 # Written by the installer about this machine, or of no use where nothing is installed.
 _NOISE = frozenset({"RECORD", "REQUESTED", "direct_url.json", "uv_cache.json", "uv_build.json"})
 _DOCUMENTATION = ("share/man/", "share/doc/", "include/")
+# below a prefix; the second is what Debian's Python makes of it
+_PLACES = ("lib*/python*/site-packages", "local/lib*/python*/dist-packages")
 _SHEBANG = re.compile(rb"\A#!(?:/bin/sh\n'''exec' .*\n' '''|[^\n]*python[^\n]*)\n")
 
 
@@ -78,8 +80,8 @@ def read_installed(prefix: Path, python: str) -> list[Distribution]:
     """
     found = [
         _read(record, prefix, python)
-        for pattern in ("site-packages", "dist-packages")
-        for record in prefix.glob(f"**/{pattern}/*.dist-info/RECORD")
+        for place in _PLACES
+        for record in prefix.glob(f"{place}/*.dist-info/RECORD")
     ]
     return sorted(found, key=lambda each: each.name)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from ...errors import BuildFailed, InvalidInput, InvalidState
+from ...errors import BuildFailed, InvalidInput, InvalidState, MissingDependency
 from ...flavors.staging import write_file
 from ..base import BuildSpec, Progress, Report, ignore
 from ..oci.spec import sha256
@@ -24,6 +24,7 @@ def lock_for(
     spec: BuildSpec,
     target: Target,
     *,
+    here: bool = True,
     store: LockStore | None = None,
     report: Report = ignore,
 ) -> Lock:
@@ -35,6 +36,8 @@ def lock_for(
     Args:
         spec: the build.
         target: what its image runs on.
+        here: what is locked is installed on this machine, rather than in a container that does
+            not reach all that this machine does.
         store: where locks are kept; default: the user's.
         report: told when something is resolved, and why a lock that is there is not used.
 
@@ -57,7 +60,8 @@ def lock_for(
     if spec.locked:
         raise InvalidState(_why_none(wanted, store))
     report(Progress("part", f"Choosing versions for {target}", "dependencies"))
-    lock = store.put(key, resolve(wanted, Uv.for_build(spec)), replace=spec.relock)
+    made = resolve(wanted, Uv.for_build(spec, here=here))
+    lock = store.put(key, made, replace=spec.relock)
     if file is not None:
         write_file(file, lock.text.encode())
     return replace(lock, options=wanted.options)
@@ -137,6 +141,8 @@ def _checked(lock: Lock, wanted: Wanted, spec: BuildSpec, store: LockStore, name
         return replace(kept, options=lock.options)
     try:
         chosen = {pin.name: pin for pin in recheck(lock, wanted, Uv.for_build(spec))}
+    except MissingDependency:
+        return lock  # an engine's build looks at it once more
     except BuildFailed as error:
         raise type(error)(f"{name} cannot be installed: {error.message}") from None
     if missing := sorted(chosen.keys() - lock.versions.keys()):

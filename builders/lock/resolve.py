@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from ...errors import BuildFailed
 from ..base import BuildSpec
 from ..indexes import without_credentials
 from ..oci.spec import canonical, sha256
@@ -17,9 +18,6 @@ from ..runtime_wheel import runtime_requirements
 from .lockfile import FORMAT, Lock, Pin, parse_requirement
 from .target import NoWheel, Target
 from .uv import Uv
-
-# Settings that change what is chosen, where the user gives them for one build.
-_CHOOSING = ("UV_", "PIP_")
 
 
 @dataclass(frozen=True)
@@ -79,7 +77,7 @@ def store_key(wanted: Wanted, spec: BuildSpec) -> str:
         "settings": {
             name: without_credentials(value)
             for name, value in spec.build_args.items()
-            if name.startswith(_CHOOSING) and "PASSWORD" not in name and "USERNAME" not in name
+            if name.startswith("UV_") and "PASSWORD" not in name and "USERNAME" not in name
         },
     }
     return sha256(canonical({"inputs": wanted.inputs, **given})).partition(":")[2]
@@ -112,7 +110,11 @@ def recheck(lock: Lock, wanted: Wanted, uv: Uv) -> tuple[Pin, ...]:
     with tempfile.TemporaryDirectory(prefix="mlpack-lock-") as name:
         lines = [*lock.options, *wanted.options, *(pin.line for pin in lock.pins)]
         _write(Path(name, "lock.txt"), lines)
-        return _chosen(uv, lock.target, ["lock.txt"], Path(name))
+        try:
+            # what uv remembers of these packages is enough
+            return _chosen(uv, lock.target, ["lock.txt"], Path(name), offline=True)
+        except BuildFailed:
+            return _chosen(uv, lock.target, ["lock.txt"], Path(name))
 
 
 def _address(line: str) -> tuple[str, str] | None:
@@ -123,10 +125,12 @@ def _address(line: str) -> tuple[str, str] | None:
     return (canonicalize_name(found.name), found.url) if found and found.url else None
 
 
-def _chosen(uv: Uv, target: Target, arguments: list[str], folder: Path) -> tuple[Pin, ...]:
+def _chosen(
+    uv: Uv, target: Target, arguments: list[str], folder: Path, *, offline: bool = False
+) -> tuple[Pin, ...]:
     # pylock.toml rather than requirements.txt: it names only the wheels that fit the target
     options = ["--format", "pylock.toml", "--generate-hashes", "--quiet", "-o", "pylock.toml"]
-    uv.pip("compile", target, *arguments, *options, folder=folder)
+    uv.pip("compile", target, *arguments, *options, folder=folder, offline=offline)
     packages = tomllib.loads((folder / "pylock.toml").read_text(encoding="utf-8"))["packages"]
     return tuple(sorted((_pin(each, target) for each in packages), key=lambda pin: pin.name))
 

@@ -41,15 +41,19 @@ class Uv:
     secrets: tuple[str, ...] = field(repr=False)
 
     @classmethod
-    def for_build(cls, spec: BuildSpec, environment: Mapping[str, str] = os.environ) -> Uv:
+    def for_build(cls, spec: BuildSpec, *, here: bool = True) -> Uv:
         """uv with the package indexes of a build.
+
+        Args:
+            spec: the build.
+            here: packages are installed here; else only indexes that a container reaches count.
 
         Raises:
             MissingDependency: there is no uv here.
             InvalidInput: an index that was given is no address.
         """
-        indexes = find_indexes(spec.index_url, spec.extra_index_urls, environment, here=True)
-        left = {k: v for k, v in environment.items() if k not in (*_NOT_OURS, *UV_VARIABLES)}
+        indexes = find_indexes(spec.index_url, spec.extra_index_urls, here=here)
+        left = {k: v for k, v in os.environ.items() if k not in (*_NOT_OURS, *UV_VARIABLES)}
         settings = {**left, **indexes.settings, **spec.build_args}
         settings |= {"UV_NO_PROGRESS": "1", "UV_PYTHON_DOWNLOADS": "never", "NO_COLOR": "1"}
         secrets = [*indexes.secrets, *(v for v in spec.build_args.values() if len(v) >= 8)]

@@ -1,11 +1,14 @@
 """Builds through an engine: with a lock where one can be made, and without where not."""
 
+import json
 import platform
+import shutil
 import sys
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
 from mlpack.builders import install
 from mlpack.builders.base import BuildSpec
@@ -14,9 +17,11 @@ from mlpack.builders.lock.engine import lock_for_engine
 from mlpack.builders.lock.known import known_locks
 from mlpack.builders.lock.store import LockStore
 from mlpack.builders.prepare import prepare
-from mlpack.errors import InvalidState
+from mlpack.cli.main import cli
+from mlpack.errors import BuildFailed, InvalidState
 from mlpack.tests.package_index import PackageIndex
 
+NOWHERE = "http://127.0.0.1:1/simple"
 MLMODEL = """\
 flavors:
   python_function: {loader_module: mlflow.sklearn, python_version: 3.11.4, model_path: m.skops}
@@ -25,11 +30,14 @@ model_uuid: 12e6c174379849eeb366479b59b71e04
 
 
 @pytest.fixture
-def spec(spec: BuildSpec, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> BuildSpec:
+def spec(
+    index: PackageIndex, spec: BuildSpec, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> BuildSpec:
     monkeypatch.setenv("MLPACK_LOCKS", str(tmp_path / "locks"))
     (spec.model / "MLmodel").write_text(MLMODEL)
     (spec.model / "m.skops").write_bytes(b"x")
-    return replace(spec, platforms=("linux/amd64",))
+    # one that is only configured, and on this machine, is not for containers
+    return replace(spec, platforms=("linux/amd64",), index_url=index.url)
 
 
 def test_the_context_carries_the_lock(index: PackageIndex, spec: BuildSpec) -> None:
@@ -54,6 +62,29 @@ def test_what_cannot_be_locked_is_left_to_the_engine(
     assert "without a lock" in notices[0]
     with pytest.raises(InvalidState, match="no lock"):
         lock_for_engine(prepare(replace(spec, locked=True)))
+
+
+def test_a_lock_is_made_from_what_a_container_reaches(index: PackageIndex, spec: BuildSpec) -> None:
+    asked = len(index.asked)
+    lock_for_engine(prepare(replace(spec, index_url=None, extra_index_urls=[NOWHERE])))
+    assert len(index.asked) == asked
+
+
+def test_a_lock_of_ones_own_is_not_passed_over(
+    index: PackageIndex, spec: BuildSpec, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = replace(spec, lock=tmp_path / "own.lock")
+    lock, _ = lock_for_engine(prepare(own))
+    assert lock is not None and own.lock is not None
+    shutil.rmtree(tmp_path / "locks")
+    shutil.rmtree(tmp_path / "uv-cache")
+    index.down = True
+    with pytest.raises(BuildFailed, match=r"own\.lock cannot be installed.*503"):
+        lock_for_engine(prepare(own))
+    # without uv nobody can tell here; the container looks at it
+    monkeypatch.setitem(sys.modules, "uv", None)
+    monkeypatch.setenv("PATH", "/nonexistent")
+    assert lock_for_engine(prepare(own)) == (lock, ())
 
 
 def test_a_processor_that_uv_does_not_know(index: PackageIndex, spec: BuildSpec) -> None:
@@ -92,6 +123,18 @@ def test_which_locks_there_are(index: PackageIndex, spec: BuildSpec, tmp_path: P
     assert known_locks(spec.model)[0]["place"] == "with the model"
     (spec.model / "requirements.txt").write_text("base\n")
     assert [each["place"] for each in known_locks(spec.model)] == ["with the model"]
+
+
+def test_models_show_tells_them(index: PackageIndex, spec: BuildSpec) -> None:
+    lock, _ = lock_for_engine(prepare(spec))
+    assert lock is not None
+    runner = CliRunner()
+    shown = runner.invoke(cli, ["models", "show", str(spec.model)])
+    assert shown.exit_code == 0, shown.output
+    assert "linux/amd64, Python 3.11, glibc 2.36: 2 packages, on this machine" in shown.output
+    assert "base 2.0, top 1.0" in shown.output and lock.digest in shown.output
+    told = runner.invoke(cli, ["models", "show", str(spec.model), "--json"])
+    assert json.loads(told.output)["locks"][0]["packages"] == {"base": "2.0", "top": "1.0"}
 
 
 def lock_text(target: str) -> str:
