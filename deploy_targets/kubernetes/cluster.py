@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 from ...errors import (
     AlreadyExists,
@@ -21,9 +23,6 @@ from ...errors import (
 )
 from .common import MANAGED, OURS, Manifest
 from .options import ClusterOptions
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 MANAGER = "mlpack"
 _TIMEOUT = 30
@@ -259,11 +258,13 @@ def _configure(
     from kubernetes.config import ConfigException
 
     config: Any = loading
-    file = str(kubeconfig.expanduser()) if kubeconfig else None
+    # the library looks at KUBECONFIG once, when it is imported
+    named = os.environ.get("KUBECONFIG") or str(Path.home() / ".kube" / "config")
+    file = str(kubeconfig.expanduser()) if kubeconfig else named
     try:
         contexts, current = config.list_kube_config_contexts(file)
     except (ConfigException, OSError, ValueError, TypeError) as error:
-        if file is None and context is None:
+        if kubeconfig is None and context is None:
             try:
                 config.load_incluster_config(configuration)
                 return "in-cluster", _own_namespace()
@@ -289,8 +290,6 @@ def _configure(
 
 
 def _own_namespace() -> str | None:
-    from pathlib import Path
-
     file = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
     return file.read_text().strip() if file.is_file() else None
 

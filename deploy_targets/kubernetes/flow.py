@@ -188,12 +188,12 @@ class ClusterTarget(ABC, Generic[Options]):
             image = source.publish(found, request, options, report)
             wanted = self._wanted(request, options, found)
             manifests = self._manifests(request, options, image, wanted, current)
-            self._apply(cluster, request, options, manifests, current, report)
+            self._apply(cluster, request, options, manifests, wanted, current, report)
             return self._describe(cluster, self._need(cluster, request.name))
 
     def _apply(
         self, cluster: Cluster, request: DeployRequest, options: Options,
-        manifests: Sequence[Manifest], current: Manifest | None, report: Report,
+        manifests: Sequence[Manifest], wanted: str, current: Manifest | None, report: Report,
     ) -> None:  # fmt: skip
         """Apply and watch; what fails is undone."""
         try:
@@ -205,7 +205,7 @@ class ClusterTarget(ABC, Generic[Options]):
             if request.wait:
                 self._wait(cluster, main, options, report)
         except BaseException:
-            self._undo(cluster, request.name, current, report)
+            self._undo(cluster, request.name, wanted, current, report)
             raise
         for kind in set(self.others) - {each["kind"] for each in manifests}:
             left = cluster.find(kind, request.name)
@@ -213,16 +213,21 @@ class ClusterTarget(ABC, Generic[Options]):
                 say(report, f"Deleting the {kind} {request.name}, which is no longer asked for")
                 cluster.delete(kind, request.name)
 
-    def _undo(self, cluster: Cluster, name: str, before: Manifest | None, report: Report) -> None:
+    def _undo(
+        self, cluster: Cluster, name: str, wanted: str, before: Manifest | None, report: Report
+    ) -> None:
+        """Put back what was before, unless somebody else has changed it since we did."""
         with suppress(MlpackError):  # the first error is the one to tell
             now = cluster.find(self.kind, name)
+            if now is not None and self._noted(now) != wanted:
+                return
             if before is None:
                 say(report, "Removing what was made")
                 for kind in (*reversed(self.others), self.kind):
                     found = cluster.find(kind, name)
                     if found is not None and is_ours(found):
                         cluster.delete(kind, name)
-            elif now is not None and self._noted(now) != self._noted(before):
+            elif now is not None and self._noted(before) != wanted:
                 say(report, "Putting back what ran before")
                 self._put_back(cluster, now)
 
