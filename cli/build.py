@@ -21,8 +21,8 @@ _CONTENT = [
     click.option(
         "--base-image",
         metavar="IMAGE",
-        help="A name, layout:DIR or archive:FILE. Default: python:<the model's minor "
-        "version>-slim.",
+        help="A name, layout:DIR or archive:FILE; {arch} in it becomes amd64, arm64. Default: "
+        "python:<the model's minor version>-slim.",
     ),
     click.option(
         "--platform",
@@ -159,6 +159,21 @@ def parse_output(text: str) -> Output:
     return Output("archive" if text.endswith(".tar") else "layout", Path(text))
 
 
+def check_registry(name: str) -> None:
+    """Refuse a name that no registry takes, before anything is built.
+
+    Raises:
+        InvalidInput: it has neither a registry nor, for Docker Hub, a user in it.
+    """
+    from ..errors import InvalidInput
+
+    if "/" not in name:
+        raise InvalidInput(
+            f"{name!r} names no registry to push to. Write -n REGISTRY/{name}, such as "
+            f"registry.example/{name}."
+        )
+
+
 @click.command(
     "build-docker",
     epilog=examples(
@@ -221,6 +236,7 @@ def build_docker(
 
     where = [parse_output(each) for each in outputs]
     if push:
+        check_registry(name)
         where.append(Output("registry"))
     spec = make_spec(model_uri, name, outputs=tuple(dict.fromkeys(where)), **options)
     if check:

@@ -6,7 +6,13 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
-from ...errors import EngineUnavailable, InvalidInput, MissingDependency, NotFound
+from ...errors import (
+    EngineUnavailable,
+    InvalidInput,
+    MissingDependency,
+    NotFound,
+    RegistryFailed,
+)
 from ..base import Compression, Report, ignore
 from .archive import read_archive
 from .cache import Cache
@@ -87,11 +93,12 @@ def _anywhere(
     if as_path:
         raise NotFound(f"There is no image layout and no archive at {name}. {_HELP}")
     wrong: InvalidInput | None = None
+    tried = ""
     if not pull:
         try:
             return _engine(name, platform, cache, compression, report)
-        except (EngineUnavailable, NotFound, MissingDependency):
-            pass
+        except (EngineUnavailable, NotFound, MissingDependency) as error:
+            tried = error.message.partition(". ")[0].rstrip(".")
         except InvalidInput as error:
             wrong = error  # for another platform; the registry may have ours
     try:
@@ -100,6 +107,10 @@ def _anywhere(
         if wrong is not None:
             raise wrong from None
         raise
+    except RegistryFailed as error:
+        if not tried:
+            raise
+        raise RegistryFailed(f"{tried}. {error.message}") from None
 
 
 def _engine(

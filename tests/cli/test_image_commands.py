@@ -197,6 +197,11 @@ def test_where_it_cannot_go(text):
     assert "is not engine, layout:DIR, archive:FILE or a path" in done.output
 
 
+def test_a_push_needs_a_registry_in_the_name():
+    with pytest.raises(InvalidInput, match=r"names no registry.*registry.example/churn:1"):
+        run("build-docker", "-m", "nowhere", "-n", "churn:1", "--push")
+
+
 BUILT = BuiltImage(
     name="registry.example/churn:2",
     id="sha256:" + "1" * 64,
