@@ -154,9 +154,8 @@ def record(request: DeployRequest, source: Source, image: str, created: str) -> 
 def shown(document: Document) -> Document:
     """A document for people: of variables the names alone, because values may be secret."""
     found = copy.deepcopy(document)
-    for part in (found, found.get("settings")):
-        if isinstance(part, dict) and part.get("environment_variables"):
-            part["environment_variables"] = dict.fromkeys(part["environment_variables"], "***")
+    if found.get("environment_variables"):
+        found["environment_variables"] = dict.fromkeys(found["environment_variables"], "***")
     return found
 
 
@@ -180,23 +179,24 @@ def _kubernetes(options: AzureMLOptions) -> Document:
 
 
 def _batch(options: AzureMLOptions) -> Document:
-    return {
-        "type": "model",
-        "compute": f"azureml:{options.compute}",
-        "resources": {"instance_count": options.instance_count},
-        "settings": {
+    """Flat, without ``type: model``: azure-ai-ml's public loader reads no ``settings``."""
+    one_file = options.output_action == "append_row"
+    return _without_none(
+        {
+            "compute": f"azureml:{options.compute}",
+            "resources": {"instance_count": options.instance_count},
             "mini_batch_size": options.mini_batch_size,
             "max_concurrency_per_instance": options.max_concurrency,
             "output_action": options.output_action,
-            "output_file_name": options.output_file,
+            "output_file_name": options.output_file if one_file else None,
             "error_threshold": options.error_threshold,
             "retry_settings": {
                 "max_retries": options.batch_retries,
                 "timeout": options.batch_timeout,
             },
             "environment_variables": dict(options.env),
-        },
-    }
+        }
+    )
 
 
 def _without_none(told: Document) -> Document:

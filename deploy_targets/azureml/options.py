@@ -266,6 +266,8 @@ def _check_batch(options: AzureMLOptions) -> None:
         raise InvalidInput("The target 'azureml' needs -C compute=… with kind=batch.")
     if options.auth_mode not in ("key", "aad_token"):
         raise InvalidInput("Batch endpoints take aad_token alone: drop 'auth_mode'.")
-    for option_name in ("mirror_percentage", "canary_percentage"):
+    for option_name in ("mirror_percentage", "canary_percentage", "traffic_steps"):
         if getattr(options, option_name):
             raise InvalidInput(f"Batch endpoints have no traffic: drop {option_name!r}.")
+    if options.identity:
+        raise InvalidInput("azure-ai-ml sends no identity for batch endpoints: drop 'identity'.")

@@ -138,10 +138,8 @@ class Sdk:
     ) -> None:
         """Send a batch endpoint's jobs to a deployment."""
         with _only_this_thread(), azure_errors(f"Moving the jobs of {name}"):
-            from azure.ai.ml.entities import BatchEndpointDefaults
-
             endpoint = self.client.batch_endpoints.get(name)
-            endpoint.defaults = BatchEndpointDefaults(deployment_name=deployment)
+            endpoint.defaults = {"deployment_name": deployment}
             endpoint.tags = dict(tags)
             poller = self.client.batch_endpoints.begin_create_or_update(endpoint)
             self._finish(poller, f"endpoint {name}", report)

@@ -73,14 +73,15 @@ class Cloud:
         context: ssl.SSLContext,
         run: Callable[[Cloud, Resource, Any], Any],
         registry_port: int,
-        storage: Any = None,
     ) -> None:
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self, context))
         self.server.daemon_threads = True
         self.port = self.server.server_address[1]
         self.url = f"https://localhost:{self.port}"
         self.login_server = f"127.0.0.1:{self.port}"
-        self.registry_port, self.storage, self._start = registry_port, storage, run
+        self.registry_port, self._start = registry_port, run
+        self.storage: Any = None
+        self.peer_python = ""
         self.acr_tokens: set[str] = set()
         self._turn = itertools.count()
         self.reset()

@@ -187,15 +187,42 @@ def cloud(
 
 
 def runner(engine: Any) -> Any:
-    """What starts the container of a deployment."""
+    """What starts the container of a deployment, or Azure's own server."""
 
     def run(cloud: Cloud, made: Any, started: Any) -> machines.Machine:
         properties = made.body["properties"]
+        if "environmentId" not in properties:
+            folder = download(cloud, cloud.workspace.need(properties["model"]).body["properties"])
+            return machines.run_no_code(cloud.peer_python, folder, started)
         environment = cloud.workspace.need(properties["environmentId"]).body["properties"]
         login = cloud.acr_login()
         return machines.run_image(engine, environment, properties, login, started)
 
     return run
+
+
+def download(cloud: Cloud, model: Any) -> Path:
+    """A registered model's files, from the blob store that they were uploaded to."""
+    from azure.storage.blob import ContainerClient
+
+    store = cloud.storage
+    prefix = model["modelUri"].partition("/paths/")[2]
+    folder = Path(tempfile.mkdtemp())
+    account = f"https://{store.account}.blob.{store.suffix}"
+    with ContainerClient(account, store.container, credential=store.key) as client:
+        for blob in client.list_blobs(name_starts_with=prefix):
+            file = folder / blob.name[len(prefix) :].lstrip("/")
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_bytes(client.download_blob(blob.name).readall())
+    return folder
+
+
+@pytest.fixture
+def no_code(cloud: Cloud, storage: Storage, peer_python: str) -> Iterator[Cloud]:
+    """A cloud that takes models, and has MLflow to serve them."""
+    cloud.storage, cloud.peer_python = storage, peer_python
+    yield cloud
+    cloud.storage = None
 
 
 def lead_to(

@@ -198,6 +198,8 @@ class Workspace:
         if (properties["endpointComputeType"] == "Kubernetes") != kubernetes:
             raise Problem(400, "BadArgument", "The deployment's type is not the endpoint's.")
         if kubernetes:
+            asked = {"containerResourceRequests": {"cpu": "100m", "memory": "0.5Gi"}}
+            properties.setdefault("containerResourceRequirements", asked)
             return
         size, count = properties.get("instanceType"), (body.get("sku") or {}).get("capacity", 1)
         if size not in SIZES:
