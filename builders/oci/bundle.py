@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any, BinaryIO
 
 from ..base import Part
@@ -51,14 +50,7 @@ class _Joined:
     own: frozenset[str]
 
     def open(self, blob: Descriptor) -> AbstractContextManager[BinaryIO]:
-        return self._holder(blob.digest).open(blob)
-
-    def path(self, digest: str, size: int | None = None) -> Path | None:
-        holder = self._holder(digest)
-        return holder.path(digest, size) if isinstance(holder, Cache) else None
-
-    def _holder(self, digest: str) -> Blobs:
-        return self.ours if digest in self.own else self.base
+        return (self.ours if blob.digest in self.own else self.base).open(blob)
 
 
 def assemble(
@@ -113,7 +105,9 @@ def assemble(
             "annotations": dict(settings.clean_labels),
         }
     )
-    blobs = _Joined(base.blobs, ours, frozenset(layer.digest for layer in on_top))
+    blobs: Blobs = ours
+    if not isinstance(base.blobs, Cache) or base.blobs.folder != ours.folder:
+        blobs = _Joined(base.blobs, ours, frozenset(layer.digest for layer in on_top))
     return Image(Descriptor.of(OCI_MANIFEST, manifest, platform=platform), manifest, text, blobs)
 
 
