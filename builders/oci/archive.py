@@ -26,10 +26,12 @@ from ..tar_stream import TAR_END, member_header, padding
 from .archive_file import ArchiveFile
 from .blob_reader import pieces
 from .compress import compression_of, decompressed, guess_compression, media_type
+from .documents import parse
 from .image import Blobs, Bundle, Image
 from .layout_index import INDEX, MARK, MARK_CONTENT, index_of
-from .select import by_name, check_layers, familiar_name, full_name, image_of, parse
+from .select import by_name, familiar_name, full_name, image_of
 from .spec import OCI_CONFIG, OCI_MANIFEST, Descriptor, Platform, canonical
+from .wellformed import check_image
 
 _MANIFEST = "manifest.json"
 
@@ -187,10 +189,11 @@ def _read_docker(archive: ArchiveFile, name: str | None, what: str) -> Image:
     if not isinstance(ids, list) or len(ids) != len(paths):
         raise InvalidInput(f"{what}: {_MANIFEST} and configuration name different layers.")
     layers = [_layer(archive, path, str(each)) for path, each in zip(paths, ids, strict=True)]
-    check_layers(layers, settings, what)
     manifest = manifest_of(config, layers)
     described = Descriptor.of(OCI_MANIFEST, manifest, platform=Platform.from_dict(settings))
-    return Image(described, manifest, config, archive)
+    image = Image(described, manifest, config, archive)
+    check_image(image, what)
+    return image
 
 
 def manifest_of(config: bytes, layers: Iterable[Descriptor]) -> bytes:

@@ -23,7 +23,7 @@ from ...errors import InvalidInput, NotFound, StorageFailed
 from ...flavors.staging import storage_failed
 from .blob_reader import checked
 from .compress import decompressed, guess_compression
-from .select import LARGEST_DOCUMENT
+from .documents import LARGEST_DOCUMENT
 from .spec import Descriptor
 
 _MOST_MEMBERS = 20_000

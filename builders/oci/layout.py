@@ -20,9 +20,10 @@ from ...flavors.staging import new_folder, storage_failed
 from ..base import Progress, Report, ignore
 from .blob_reader import checked, pieces
 from .cache import Cache
+from .documents import LARGEST_DOCUMENT, descriptors, parse
 from .image import Blobs, Bundle, Image
 from .layout_index import INDEX, MARK, MARK_CONTENT, index_of, subject_of
-from .select import LARGEST_DOCUMENT, by_name, descriptors, image_of, parse
+from .select import by_name, image_of
 from .spec import Descriptor, Platform
 
 
@@ -149,7 +150,7 @@ def _fill(bundle: Bundle, folder: Path, report: Report) -> None:
 
 
 def _place(blob: Descriptor, source: bytes | Blobs, path: Path) -> None:
-    if _has(path, blob):
+    if _is_link(path, source, blob) or _has(path, blob):
         return
     if isinstance(source, bytes):
         _write(path, source)
@@ -159,6 +160,15 @@ def _place(blob: Descriptor, source: bytes | Blobs, path: Path) -> None:
         linked = source.path(blob.digest, blob.size) if isinstance(source, Cache) else None
         if linked is None or not _link(linked, path, content):
             _write_pieces(path, content)
+
+
+def _is_link(path: Path, source: bytes | Blobs, blob: Descriptor) -> bool:
+    """Is it the cache's own file, which was read and compared when it was linked?"""
+    cached = source.path(blob.digest, blob.size) if isinstance(source, Cache) else None
+    try:
+        return cached is not None and not path.is_symlink() and path.samefile(cached)
+    except OSError:
+        return False
 
 
 def _has(path: Path, blob: Descriptor) -> bool:

@@ -9,8 +9,9 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from ...errors import InvalidInput, NotFound
+from .documents import parse, read_document
 from .image import Blobs, Bundle
-from .select import FULL_NAME, REF_NAME, familiar_name, full_name, parse, read_document
+from .select import FULL_NAME, REF_NAME, familiar_name, full_name
 from .spec import OCI_INDEX, Descriptor, canonical
 
 MARK = "oci-layout"
@@ -42,7 +43,7 @@ def index_of(
         and found.digest not in attached
         and not (found.artifact_type and subject(found) in replaced)
     ]
-    taken = any((each.get("annotations") or {}).get(REF_NAME) == tag for each in kept)
+    taken = any(Descriptor.from_dict(each).annotations.get(REF_NAME) == tag for each in kept)
     annotations = {FULL_NAME: full, REF_NAME: familiar_name(full) if taken else tag}
     root = {**bundle.root.to_dict(), "annotations": annotations}
     index = {"schemaVersion": 2, "mediaType": OCI_INDEX, **(before or {})}

@@ -5,12 +5,11 @@ Nothing here trusts what it reads: documents are bounded, and have the digest th
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ...errors import InvalidInput, NotFound
-from .compress import compression_of
+from .documents import descriptors, parse, read_document
 from .image import Blobs, Image
 from .spec import (
     DOCKER_CONFIG,
@@ -20,51 +19,11 @@ from .spec import (
     Descriptor,
     Platform,
 )
+from .wellformed import check_image
 
-# registries refuse larger manifests; configurations with long histories stay far below this
-LARGEST_DOCUMENT = 4 << 20
 REF_NAME = "org.opencontainers.image.ref.name"
 FULL_NAME = "io.containerd.image.name"  # what containerd and Docker keep the whole name in
 _DEEPEST = 4
-_MOST_LAYERS = 1000
-
-
-def read_document(blobs: Blobs, blob: Descriptor) -> bytes:
-    """A manifest, index or configuration.
-
-    Raises:
-        InvalidInput: it is larger than any of them may be, or damaged.
-        NotFound: it is not there.
-    """
-    if blob.size > LARGEST_DOCUMENT:
-        raise InvalidInput(f"The image's {blob.media_type or 'manifest'} is too large to be one.")
-    with blobs.open(blob) as file:
-        return file.read()
-
-
-def parse(content: bytes, what: str) -> dict[str, Any]:
-    """A JSON object; raises `InvalidInput` if ``content`` is none."""
-    if len(content) > LARGEST_DOCUMENT:
-        raise InvalidInput(f"The image's {what} is too large to be one.")
-    try:
-        found = json.loads(content)
-    except (ValueError, RecursionError):
-        found = None
-    if not isinstance(found, dict):
-        raise InvalidInput(f"The image's {what} is not a JSON object; it is damaged.")
-    return found
-
-
-def descriptors(document: Mapping[str, Any], key: str) -> list[Descriptor]:
-    """The descriptors in a list of a manifest or an index.
-
-    Raises:
-        InvalidInput: there is no such list, or something else in it.
-    """
-    found = document.get(key)
-    if not isinstance(found, list):
-        raise InvalidInput(f"The image's manifest has no list of {key}; it is damaged.")
-    return [Descriptor.from_dict(each) for each in found]
 
 
 def by_name(index: Mapping[str, Any], name: str | None, where: str) -> Descriptor:
@@ -186,22 +145,9 @@ def _read(root: Descriptor, blobs: Blobs, what: str) -> Image:
         raise InvalidInput(f"{what} is not a container image but {config.media_type[:80]!r}.")
     settings_bytes = read_document(blobs, config)
     settings = parse(settings_bytes, "configuration")
-    check_layers(descriptors(manifest, "layers"), settings, what)
     described = Descriptor(
         root.media_type, root.digest, root.size, root.platform or Platform.from_dict(settings)
     )
-    return Image(described, content, settings_bytes, blobs)
-
-
-def check_layers(layers: Sequence[Descriptor], settings: Mapping[str, Any], what: str) -> None:
-    """Raises `InvalidInput` unless configuration and manifest tell of the same layers."""
-    root = settings.get("rootfs")
-    ids = root.get("diff_ids") if isinstance(root, Mapping) else None
-    if not isinstance(ids, list) or len(ids) != len(layers) or len(ids) > _MOST_LAYERS:
-        raise InvalidInput(f"{what}: manifest and configuration name different layers.")
-    for each in ids:
-        Descriptor.from_dict({"digest": each, "size": 0})
-    for layer in layers:
-        compression_of(layer.media_type)
-    if not isinstance(settings.get("config") or {}, Mapping):
-        raise InvalidInput(f"{what}: its configuration is damaged.")
+    image = Image(described, content, settings_bytes, blobs)
+    check_image(image, what)
+    return image

@@ -14,6 +14,7 @@ from ..base import Progress, Report, ignore
 from ..oci.cache import Cache
 from ..oci.image import Image
 from ..oci.spec import INDEXES, Descriptor, Platform
+from ..oci.wellformed import check_image
 from ..publish import Credentials
 from . import memory
 from .connections import content_range
@@ -217,6 +218,7 @@ def _check(image: Image, platform: Platform, name: Reference) -> None:
         raise InvalidInput(f"{name} is no image that runs: its configuration is none.") from None
     if counted[0] != counted[1]:
         raise InvalidInput(f"{name} has {counted[0]} layers, but names {counted[1]}.")
+    check_image(image, str(name))
     if (found.os, found.architecture) != (platform.os, platform.architecture):
         raise wrong_platform(name, platform, [str(found)])
     if platform.variant and found.variant not in (None, platform.variant):

@@ -5,11 +5,13 @@ import os
 import shutil
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from mlpack.builders.oci.archive import manifest_of
 from mlpack.builders.oci.blob_reader import BlobDamaged
 from mlpack.builders.oci.cache import Cache
 from mlpack.builders.oci.image import Attachment, Bundle, Image
@@ -30,7 +32,8 @@ def files_of(folder: Path) -> dict[str, bytes]:
 
 
 def test_other_tools_read_and_unpack_it(make_image: MakeImage, tmp_path: Path, run: Run) -> None:
-    image = make_image({"opt/ünï\ncode": b"hello", "b": b"1"})
+    large = os.urandom(3_000_000)  # gzip of several members
+    image = make_image({"opt/ünï\ncode": b"hello", "b": large})
     layout = tmp_path / "layout"
     sbom = Attachment(image.descriptor, "application/vnd.cyclonedx+json", b"{}")
     write_layout(Bundle("registry.example/churn:2", (image,), None, (sbom,)), layout)
@@ -44,7 +47,7 @@ def test_other_tools_read_and_unpack_it(make_image: MakeImage, tmp_path: Path, r
     run("umoci", "unpack", "--rootless", "--image", f"{layout}:2", tmp_path / "bundle")
     root = tmp_path / "bundle/rootfs"
     assert (root / "opt/ünï\ncode").read_text() == "hello"
-    assert (root / "b").read_text() == "1"
+    assert (root / "b").read_bytes() == large
 
 
 def test_what_we_write_we_read(make_image: MakeImage, tmp_path: Path) -> None:
@@ -325,6 +328,33 @@ def test_layers_and_configuration_that_differ(make_image: MakeImage, tmp_path: P
         root_of(OCI_MANIFEST, {**manifest, "layers": layers})(tmp_path / "layout", {})
         with pytest.raises(InvalidInput, match=told):
             read_layout(tmp_path / "layout")
+
+
+@pytest.mark.parametrize(
+    ("changed", "told"),
+    [
+        ({"config": []}, "config in its"),
+        ({"config": {"Labels": ["a"]}}, "Labels in its"),
+        ({"config": {"Labels": {"a": 1}}}, "Labels in its"),
+        ({"config": {"Env": "A=1"}}, "Env in its"),
+        ({"config": {"Entrypoint": [1]}}, "Entrypoint in its"),
+        ({"config": {"User": 3}}, "User in its"),
+        ({"history": [3]}, "history in its"),
+        ({"rootfs": None}, "different layers"),
+        ({"rootfs": {"diff_ids": ["../a"]}}, "no valid descriptor"),
+        ({"created": "\ud800"}, "not a JSON object"),
+    ],
+)
+def test_configurations_of_odd_form(
+    changed: dict[str, Any], told: str, make_image: MakeImage, tmp_path: Path
+) -> None:
+    image = make_image({"a": b"1"})
+    config = json.dumps({**image.settings, **changed}).encode()
+    odd = Image(image.descriptor, manifest_of(config, image.layers), config, image.blobs)
+    described = Descriptor.of(OCI_MANIFEST, odd.manifest, platform=image.platform)
+    write_layout(Bundle("churn", (replace(odd, descriptor=described),)), tmp_path / "layout")
+    with pytest.raises(InvalidInput, match=told):
+        read_layout(tmp_path / "layout")
 
 
 def test_two_builds_into_one_layout(tmp_path: Path, make_image: MakeImage) -> None:
