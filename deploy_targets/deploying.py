@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import DeployFailed, InvalidInput, MlpackError
 from . import records
-from .base import Deployment, DeployRequest, DeployTarget, Plan, Report, ignore, say
+from .base import Deployment, DeployRequest, DeployTarget, Plan, Report, ignore
 from .options import read_options, secrets_of, without_secrets
 
 if TYPE_CHECKING:
@@ -119,7 +119,6 @@ def deploy(
         target = _there(target, request)
         planned = planned or target.plan(request)
         if planned.action == "none":
-            say(report, "Nothing to do: it is so already")
             return Done(planned, target.get(request.name))
         if planned.paid and agree is not None and not agree(planned):
             raise InvalidInput("Nothing was made: what costs money was not agreed to.")

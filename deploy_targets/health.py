@@ -96,10 +96,10 @@ def is_up(container: Any) -> bool:
 
 
 def status(container: Any, address: str | None) -> Status:
-    """How a deployment is, asked from itself."""
+    """How a deployment is, asked where its clients ask."""
     if container.status != "running" or address is None:
         return "unhealthy" if container.status == "restarting" else "stopped"
-    if is_up(container):
+    if answers(address):
         return "healthy"
     health = (container.attrs["State"].get("Health") or {}).get("Status")
     return "unhealthy" if health == "unhealthy" else "starting"

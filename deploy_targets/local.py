@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -80,15 +80,7 @@ class LocalTarget:
                 return Plan("none", [], {})
             left = existing or containers.named(client, request.name, containers.PREVIOUS)
             left = left or containers.named(client, request.name, containers.FORMER)
-            steps = (
-                _update_steps(client, left, launch)
-                if left
-                else [
-                    *_build_step(request),
-                    f"start the container {containers.container_name(request.name)}",
-                    f"wait until /ping answers (at most {options.timeout:g} s)",
-                ]
-            )
+            steps = _update_steps(client, left, launch) if left else _create_steps(launch)
             return Plan("update" if left else "create", steps, _details(launch))
 
     def create(self, request: DeployRequest, report: Report = ignore) -> Deployment:
@@ -110,7 +102,7 @@ class LocalTarget:
                     health.wait_healthy(container, options.timeout)
                 launching.keep(container)
             except BaseException:
-                self._clear(client, request.name)
+                self._clear(client, request.name, containers.discard)
                 raise
             return _describe(container)
 
@@ -183,13 +175,15 @@ class LocalTarget:
         check_name(request.name)
         return read_options(LocalOptions, request.options, self.name)
 
-    def _clear(self, client: Any, name: str) -> None:
+    def _clear(
+        self, client: Any, name: str, remove: Callable[[Any], None] = containers.stop_and_remove
+    ) -> None:
         """Remove all that there is of a deployment; what serves may finish its answers."""
         network = None
         found = containers.all_of(client, name)
         for container in sorted(found, key=lambda each: containers.HOLDER in each.name):
             network = container.attrs["HostConfig"]["NetworkMode"]
-            containers.stop_and_remove(container)
+            remove(container)
         if found:
             launching.remove_volume(client, name)
             networks.tidy(client, network)
@@ -239,13 +233,30 @@ def _image(client: Any, name: str) -> Any:
 def _is_so(container: Any, launch: Launch) -> bool:
     """Whether the request led to this very container already, and it answers."""
     wanted = launching.fingerprint(launch)
-    known = container.labels.get(containers.REQUEST_LABEL)
-    return wanted is not None and wanted == known and health.is_up(container)
+    if wanted is None or wanted != container.labels.get(containers.REQUEST_LABEL):
+        return False
+    return health.status(container, health.endpoint(container)) == "healthy"
 
 
 def _build_step(request: DeployRequest) -> list[str]:
     spec = request.image
     return [f"build the image {spec.name}"] if isinstance(spec, BuildSpec) else []
+
+
+def _create_steps(launch: Launch) -> list[str]:
+    name = containers.container_name(launch.name)
+    port = launch.options.port or "a free port"
+    own = f"start the container {name} on {port} of {launch.options.host}"
+    shared = [
+        f"start the small container {name}{containers.HOLDER}, which holds {port} of "
+        f"{launch.options.host}, so that later updates lose no request",
+        f"start the container {name}, which answers there",
+    ]
+    return [
+        *_build_step(launch.request),
+        *(shared if launch.handover else [own]),
+        f"wait until /ping answers (at most {launch.options.timeout:g} s)",
+    ]
 
 
 def _update_steps(client: Any, old: Any, launch: Launch) -> list[str]:

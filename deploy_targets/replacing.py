@@ -12,9 +12,10 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
-from ..errors import InvalidState
+from ..errors import DeployFailed, InvalidState
 from .base import Report, say
 from .containers import (
     FORMER,
@@ -229,13 +230,16 @@ def _move(client: Any, name: str, here: str, there: str) -> None:
 
 
 def _run(client: Any, name: str) -> None:
-    """Start what serves, and its holder, whatever state they are in."""
+    """Start what serves, and its holder, whatever state they are in, and wait a while for it."""
     for suffix in (HOLDER, ""):
         if container := named(client, name, suffix):
             if not suffix:
                 container.stop(timeout=STOP_SECONDS)  # one that was cut short goes on in the engine
             container.start()
             keep(container)
+    if container := named(client, name):
+        with suppress(DeployFailed):
+            wait_healthy(container, STOP_SECONDS)
 
 
 def _rest(container: Any) -> None:

@@ -304,8 +304,12 @@ def test_a_rollback_that_fails_leaves_what_ran(
     named.target.create(named.request(quick_image, env="VERSION=1"))
     named.target.update(named.request(quick_image, env="VERSION=2"))
 
-    def fail(*_: object) -> None:
-        raise DeployFailed("It is not well.")
+    wait, failures = replacing.wait_healthy, iter([DeployFailed("It is not well.")])
+
+    def fail(container: Any, timeout: float) -> None:
+        for failure in failures:
+            raise failure
+        wait(container, timeout)
 
     with monkeypatch.context() as patch:
         patch.setattr(replacing, "wait_healthy", fail)

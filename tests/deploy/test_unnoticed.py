@@ -49,17 +49,15 @@ def test_updates_and_rollbacks_lose_no_request(
     body = (iris_model / "serving_input_example.json").read_bytes()
     plan = target.plan(request(name, iris_image.name, env="A=1"))
     assert "no request is lost" in " ".join(plan.steps)
-    with Load(made.endpoint, body) as load:
-        load.wait_for(200)
-        for version in range(2):
-            before = target.get(name).details["container_id"]
-            updated = target.update(request(name, iris_image.name, env=f"A={version}"))
-            assert updated.details["container_id"] != before
-            assert updated.endpoint == made.endpoint
-            load.wait_for(200)
+    with Load(made.endpoint, body, keeping=2, opening=2) as load:
+        load.wait_for(100)
+        updated = target.update(request(name, iris_image.name, env="A=1"))
+        assert updated.details["container_id"] != made.details["container_id"]
+        assert updated.endpoint == made.endpoint
+        load.wait_for(100)
         back = target.rollback(name)
-        assert back.details["container_id"] == before
-        load.wait_for(200)
+        assert back.details["container_id"] == made.details["container_id"]
+        load.wait_for(100)
     assert load.failures == []
     assert len(load.answers) == 1
     assert parts(docker_engine, name) == ["", "_port", "_previous"]
