@@ -85,3 +85,26 @@ def test_kserve_runs_the_image(
     body = (iris_model / "serving_input_example.json").read_bytes()
     assert b"predictions" in target.predict("churn", body, "application/json").body
     target.delete("churn")
+
+
+def test_the_image_is_built_and_pushed_once(
+    cluster: Cluster, iris_model: Path, iris_image: BuiltImage, tmp_path: Path
+) -> None:
+    from mlpack.builders.base import BuildSpec
+    from mlpack.tests.builders.remote.servers import registry
+
+    target = KubernetesTarget()
+    spec = BuildSpec(iris_model, "mlpack-churn", trust=True)
+    with registry(tmp_path / "registry") as running:
+        asked = {"repository": f"{running.host}/team", "replicas": 1}
+        assert target.plan(request(spec, **asked)).steps[0].startswith("build the image and push")
+        made = target.create(request(spec, **asked))
+        assert made.image.startswith(f"{running.host}/team/churn@sha256:")
+        pod = cluster.find("Deployment")["spec"]["template"]["spec"]
+        assert pod["containers"][0]["image"] == made.image
+        # the registry has it: nothing is built, nothing is to do
+        again = target.plan(request(spec, **asked))
+        assert again.action == "none"
+        assert target.plan(request(spec, **{**asked, "cpu": "1"})).steps[0] == (
+            f"use the image {made.image}"
+        )
