@@ -44,6 +44,8 @@ config_option = click.option(
         "mlpack deploy -m runs:/<run_id>/model --target local -n churn",
         "mlpack deploy -m models:/churn@champion --target local -n churn -C port=8080 -C memory=1g",
         "mlpack deploy -m models:/churn/3 --target sagemaker -n churn --config churn.yaml --yes",
+        "mlpack deploy -m models:/churn/3 --target kubernetes -n churn --output ./manifests \\\n"
+        "      -C repository=registry.example/team",
         "mlpack deploy -m ./model --target local -n churn --dry-run",
         "mlpack deploy --target local --help-options",
     )
@@ -64,6 +66,12 @@ config_option = click.option(
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="Settings of the target from a YAML file; -C wins.",
 )
+@click.option(
+    "--output",
+    type=click.Path(file_okay=False, path_type=Path),
+    metavar="DIR",
+    help="Write the manifests there, for GitOps, and apply nothing (kubernetes, kserve).",
+)
 @click.option("--image", metavar="IMAGE", help="Run this image of the model; build none.")
 @click.option("--wait/--no-wait", default=True, help="Return when it answers, or at once.")
 @click.option("--dry-run", is_flag=True, help="Show what would be done, and do nothing.")
@@ -78,6 +86,7 @@ def deploy(
     model_uri: str | None,
     config: tuple[str, ...],
     config_file: Path | None,
+    output: Path | None,
     image: str | None,
     wait: bool,
     dry_run: bool,
@@ -104,6 +113,8 @@ def deploy(
     if not name or not model_uri:
         raise click.UsageError("Missing option '-n' / '--name' or '-m' / '--model-uri'.")
     settings = {**split_uri(target)[1], **_settings(config, config_file)}
+    if output is not None:
+        settings["output"] = output
     read_options(where.options, settings, where.name)  # before a model is fetched from far away
     request = deploying.request_for(
         make_spec(model_uri, f"mlpack-{name}", **options),
