@@ -60,11 +60,18 @@ def each(
             raise Stopped
         told.put(progress)
 
-    def begin() -> None:
+    def transfer(item: Item) -> Result:
+        if stop.is_set():
+            raise Stopped
         _here.stop, _here.tell = stop, tell
+        try:
+            return work(item, tell)
+        except BaseException:
+            stop.set()  # at once, before this thread takes the next
+            raise
 
-    with ThreadPoolExecutor(AT_ONCE, "mlpack-transfer", begin) as threads:
-        futures = [threads.submit(work, item, tell) for item in items]
+    with ThreadPoolExecutor(AT_ONCE, "mlpack-transfer") as threads:
+        futures = [threads.submit(transfer, item) for item in items]
         try:
             left: set[Future[Result]] = set(futures)
             while left and not _failed(futures):

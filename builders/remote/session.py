@@ -167,15 +167,19 @@ class Session:
             told = {**headers, "Authorization": shown} if shown else headers
             with nullcontext() if once else self.in_our_words(Origin.of(url)):
                 response = self._connections.send(method, url, body=body, headers=told, once=once)
-            if response.status == 401 and own:
-                asked = response.headers.getlist("WWW-Authenticate")
-                return response, self._authority.learn(self.origin, asked, scopes, shown)
-            same = method in ("GET", "HEAD") or response.status in (307, 308)
-            if response.status not in _REDIRECTS or not same or once:
-                return response, False
-            following = next_address(self.origin, url, response.headers.get("Location"))
-            if stay and Origin.of(following) != self.origin:
-                return response, False
+            try:
+                if response.status == 401 and own:
+                    asked = response.headers.getlist("WWW-Authenticate")
+                    return response, self._authority.learn(self.origin, asked, scopes, shown)
+                same = method in ("GET", "HEAD") or response.status in (307, 308)
+                if response.status not in _REDIRECTS or not same or once:
+                    return response, False
+                following = next_address(self.origin, url, response.headers.get("Location"))
+                if stay and Origin.of(following) != self.origin:
+                    return response, False
+            except MlpackError:
+                response.close()
+                raise
             with released(response):
                 url = following
         raise RegistryFailed(f"{self.origin} redirects in circles.")
