@@ -12,7 +12,7 @@ import pytest
 from click.testing import CliRunner
 
 from mlpack.builders.base import BuildSpec
-from mlpack.cli.main import main
+from mlpack.cli.main import cli
 from mlpack.deploy_targets.sagemaker import model_data
 from mlpack.errors import DeployFailed, InvalidInput
 
@@ -139,7 +139,7 @@ def test_the_archive_is_the_same_for_the_same_files(iris_model: Path) -> None:
 
 
 def _run(arguments: list[str]) -> str:
-    done = CliRunner().invoke(main, arguments, catch_exceptions=False)
+    done = CliRunner().invoke(cli, arguments, catch_exceptions=False)
     assert done.exit_code == 0, done.output
     return str(done.stdout)
 
