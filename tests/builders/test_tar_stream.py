@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from mlpack.builders.tar_stream import Entry, tar_stream, write_entries
+from mlpack.builders.tar_stream import Entry, member_header, tar_stream, write_entries
 from mlpack.errors import ModelChanged, StorageFailed
 
 
@@ -72,3 +72,10 @@ def test_the_same_entries_as_files(tmp_path: Path) -> None:
     write_entries([Entry("a/b", source, 1), Entry("c", b"y", 1)], tmp_path / "out")
     assert (tmp_path / "out/a/b").read_text() == "x"
     assert (tmp_path / "out/c").read_text() == "y"
+
+
+def test_a_file_of_more_than_eight_gigabytes() -> None:
+    """The field for it in the old format ends there."""
+    header = member_header("model/large", 9 << 30)
+    with tarfile.open(fileobj=io.BytesIO(header + bytes(1024)), mode="r|") as tar:
+        assert next(iter(tar)).size == 9 << 30
