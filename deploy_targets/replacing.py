@@ -140,9 +140,12 @@ def put_right(client: Any, name: str) -> None:
                     discard(left)
             _move(client, name, FORMER, "")
             _run(client, name)
-    elif current is None and named(client, name, PREVIOUS) is not None:
+    elif current is None and (previous := named(client, name, PREVIOUS)) is not None:
         _move(client, name, PREVIOUS, "")
-        _run(client, name)
+        if previous.status == "running":  # it was only renamed yet
+            keep(previous)
+        else:
+            _run(client, name)
     returning = named(client, name, RETURNING)
     if returning is not None:
         returning.stop(timeout=STOP_SECONDS)

@@ -9,10 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from docker.models.containers import Container
 
 from mlpack.builders.base import BuiltImage
+from mlpack.deploy_targets import replacing
 from mlpack.deploy_targets.base import DeployRequest
 from mlpack.deploy_targets.local import LocalTarget
+from mlpack.deploy_targets.lock import lock
 from mlpack.errors import DeployFailed
 from mlpack.tests.load import Load
 
@@ -63,6 +66,61 @@ def test_updates_and_rollbacks_lose_no_request(
     assert parts(docker_engine, name) == ["", "_port", "_previous"]
     target.delete(name)
     assert parts(docker_engine, name) == []
+
+
+class Killed(BaseException):
+    """Nothing is tidied up after it."""
+
+
+def test_updates_that_are_killed_go_unnoticed_and_are_put_right(
+    name: str,
+    iris_image: BuiltImage,
+    iris_model: Path,
+    docker_engine: Any,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    target = LocalTarget()
+    made = target.create(request(name, iris_image.name))
+    assert made.endpoint
+    body = (iris_model / "serving_input_example.json").read_bytes()
+    rename = Container.rename
+
+    def killed_at(renames: int) -> None:
+        """Before that many containers have their new names."""
+        left = iter(range(renames))
+
+        def counted(self: Container, new: str) -> None:
+            if next(left, None) is None:
+                raise Killed
+            rename(self, new)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(Container, "rename", counted)
+            patch.setattr(replacing, "_rest", _kill)
+            with pytest.raises(Killed):
+                target.update(request(name, iris_image.name, env=f"A={renames}"))
+
+    with Load(made.endpoint, body, keeping=1, opening=1) as load:
+        load.wait_for(20)
+        for renames, left in (
+            (0, ["", "_port", "_trial"]),
+            (1, ["_port", "_previous", "_trial"]),
+            (2, ["", "_port", "_previous"]),
+        ):
+            killed_at(renames)
+            there = [part.partition("-")[0] for part in parts(docker_engine, name)]
+            assert there == left
+            with lock(name):
+                replacing.put_right(docker_engine, name)
+            load.wait_for(20)
+            assert target.get(name).status == "healthy"
+        assert target.rollback(name).details["container_id"] == made.details["container_id"]
+        load.wait_for(20)
+    assert load.failures == []
+
+
+def _kill(*_: object) -> None:
+    raise Killed
 
 
 @pytest.fixture(scope="session")
