@@ -132,6 +132,7 @@ class Layer:
         content: what it holds, in a few words.
         sent: bytes that went to a registry; 0 when it had them.
         mounted: the registry took it from another of its repositories.
+        platform: of the image that it is a layer of, where the build made one of several.
     """
 
     part: Part
@@ -142,6 +143,7 @@ class Layer:
     content: str = ""
     sent: int | None = None
     mounted: bool = False
+    platform: str | None = None
 
 
 @dataclass(frozen=True)

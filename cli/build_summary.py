@@ -15,10 +15,12 @@ if TYPE_CHECKING:
 
 def summarize(image: BuiltImage, spec: BuildSpec) -> None:
     """Print the layers, the whole, and how to run it."""
+    several = len(image.platforms) > 1
     print_table(
-        ("part", "content", "size", "stored", "from", "sent"),
+        (*(["platform"] if several else []), "part", "content", "size", "stored", "from", "sent"),
         [
             (
+                *([layer.platform] if several else []),
                 layer.part,
                 layer.content,
                 megabytes(layer.size),

@@ -13,7 +13,7 @@ from ..base import Report, ignore
 from ..oci.image import Image
 from .contents import Distribution, marker_environment, normalized
 from .graph import Graph
-from .inventory import LOCK, REQUIREMENTS, Inventory, read_inventory
+from .inventory import LOCK, REQUIREMENTS, SBOM, Inventory, read_inventory
 from .parts import history_of, parts_of
 from .sbom import RUNTIME
 
@@ -206,9 +206,10 @@ def _content(inventory: Inventory, number: int, part: str, inside: list[str]) ->
         told = [system.title, *([f"{packages} packages"] if packages else [])] if holds_it else []
     if not told and inside:
         told = [_listed(inside)]
-    lock = inventory.found.get(LOCK)
-    if not told and lock is not None and lock.layer == number:
-        told = ["the lock"]
+    for path, what in ((LOCK, "the lock"), (SBOM, "the bill of materials")):
+        file = inventory.found.get(path)
+        if file is not None and file.layer == number:
+            told.append(what)
     folders = inventory.layers[number].folders
     largest = sorted((folder for folder in folders if folder), key=lambda each: -folders[each])
     return ", ".join(told) or _listed([f"/{folder}" for folder in largest]) or "no files"

@@ -72,7 +72,7 @@ class LayerFacts:
         stored: bytes, as it is stored.
         size: bytes of its files.
         files: how many.
-        folders: bytes by folder of the second level.
+        folders: bytes by folder of the second level (below ``opt`` of the third).
         places: bytes by what of ours it holds.
         hides: files of layers below that it hides or replaces, the first few of interest.
     """
@@ -300,7 +300,8 @@ def _weigh(entry: LayerFile, facts: LayerFacts) -> None:
         return
     facts.files += 1
     facts.size += entry.size
-    folder = "/".join(entry.path.split("/")[:-1][:2])
+    depth = 3 if entry.path.startswith("opt/") else 2
+    folder = "/".join(entry.path.split("/")[:-1][:depth])
     facts.folders[folder] = facts.folders.get(folder, 0) + entry.size
     for place in (MODEL, RUNTIME, "opt/mlpack", "opt/venv", "var/lib/dpkg"):
         if entry.path.startswith(f"{place}/"):

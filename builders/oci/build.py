@@ -76,11 +76,11 @@ class OciBuilder:
         with prepare_delivery(spec, credentials) as delivery, Cache.of_user().hold() as cache:
             try:
                 bundle, made = make_bundle(prepared, cache, report)
-                sent = delivery.send(bundle, report)
+                sent = delivery.send(bundle, report, cache)
             except BlobDamaged as damage:  # it is not in the cache any more
                 report(Progress("notice", f"{damage.message} It is made anew."))
                 bundle, made = make_bundle(prepared, cache, report)
-                sent = delivery.send(bundle, report)
+                sent = delivery.send(bundle, report, cache)
         built = _result(prepared, bundle, made, sent, time.monotonic() - started)
         record_build(spec, built.name, bundle.digest, built.platforms, self.name, report)
         return built
@@ -241,6 +241,7 @@ def _layers(made: Made, sent: Delivered) -> Iterator[Layer]:
         content=made.facts.system.get("PRETTY_NAME", ""),
         sent=sent.of(layer.digest for layer in base),
         mounted=any(layer.digest in sent.mounted for layer in base),
+        platform=str(made.image.platform),
     )
     for layer in made.layers:
         blob = layer.made.descriptor
@@ -253,4 +254,5 @@ def _layers(made: Made, sent: Delivered) -> Iterator[Layer]:
             layer.content,
             sent.of([blob.digest]),
             blob.digest in sent.mounted,
+            str(made.image.platform),
         )

@@ -257,6 +257,7 @@ def test_options_reach_the_builder(builder, model):
 
 def test_the_summary_tells_layers_digest_and_how_to_run_it(builder, model):
     shown = run("build-docker", "-m", model, "-n", "registry.example/churn:2", "--push").stdout
+    assert "PLATFORM" in shown  # there are two
     assert "the model" in shown and "had it" in shown and BUILT.digest in shown
     assert f"docker run --rm -p 8080:8080 registry.example/churn@{BUILT.digest}" in shown
 
