@@ -10,6 +10,7 @@ from ..errors import EngineUnavailable
 from .base import BuildSpec, Output, Progress, Report, ignore
 
 if TYPE_CHECKING:
+    from .oci.cache import Cache
     from .oci.image import Bundle
     from .publish import Credentials
 
@@ -65,8 +66,15 @@ class Delivery:
         if self.client is not None:
             self.client.close()
 
-    def send(self, bundle: Bundle, report: Report = ignore) -> Delivered:
+    def send(
+        self, bundle: Bundle, report: Report = ignore, cache: Cache | None = None
+    ) -> Delivered:
         """Take an image to all its places.
+
+        Args:
+            bundle: the image.
+            report: told how far it is.
+            cache: remembers what an engine or a registry has now.
 
         Raises:
             StorageFailed: a folder or file cannot be written.
@@ -83,16 +91,22 @@ class Delivery:
                 from .remote.push import push
 
                 report(Progress("part", f"Pushing to {bundle.name}"))
-                pushed = push(bundle, bundle.name, credentials=self.credentials, report=report)
+                pushed = push(
+                    bundle,
+                    bundle.name,
+                    credentials=self.credentials,
+                    report=report,
+                    cache=cache,
+                )
                 sent = {blob.digest: blob.sent for blob in pushed.blobs}
                 mounted = frozenset(b.digest for b in pushed.blobs if b.how == "mounted")
                 uploaded = pushed.uploaded
                 places.append(bundle.name)
             else:
-                places.append(self._here(bundle, output, report))
+                places.append(self._here(bundle, output, report, cache))
         return Delivered(tuple(places), sent, uploaded, mounted)
 
-    def _here(self, bundle: Bundle, output: Output, report: Report) -> str:
+    def _here(self, bundle: Bundle, output: Output, report: Report, cache: Cache | None) -> str:
         if output.kind == "engine":
             from .oci.cache import Cache
             from .oci.engine import load

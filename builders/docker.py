@@ -128,7 +128,7 @@ class DockerBuilder:
                 client, identity, cache, compression=spec.compression, report=report
             )
             bundle = Bundle(tagged(spec.name), (image,))
-            return bundle.digest, Delivery(outputs, credentials).send(bundle, report)
+            return bundle.digest, Delivery(outputs, credentials).send(bundle, report, cache)
 
 
 def _run(

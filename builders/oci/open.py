@@ -108,6 +108,8 @@ def _anywhere(
             raise wrong from None
         raise
     except RegistryFailed as error:
+        if wrong is not None:
+            raise wrong from None
         if not tried:
             raise
         raise RegistryFailed(f"{tried}. {error.message}") from None
