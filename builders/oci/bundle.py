@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any, BinaryIO
 
 from ..base import Part
@@ -51,6 +52,10 @@ class _Joined:
 
     def open(self, blob: Descriptor) -> AbstractContextManager[BinaryIO]:
         return (self.ours if blob.digest in self.own else self.base).open(blob)
+
+    def path(self, digest: str, size: int | None = None) -> Path | None:
+        """Of a layer of ours, so that layouts can link to it."""
+        return self.ours.path(digest, size) if digest in self.own else None
 
 
 def assemble(

@@ -19,7 +19,6 @@ from ...errors import InvalidInput, NotFound, StorageFailed
 from ...flavors.staging import new_folder, storage_failed
 from ..base import Progress, Report, ignore
 from .blob_reader import checked, pieces
-from .cache import Cache
 from .documents import LARGEST_DOCUMENT, descriptors, parse
 from .image import Blobs, Bundle, Image
 from .layout_index import INDEX, MARK, MARK_CONTENT, index_of, subject_of
@@ -157,14 +156,21 @@ def _place(blob: Descriptor, source: bytes | Blobs, path: Path) -> None:
         return
     with source.open(blob) as file:
         content = pieces(file)
-        linked = source.path(blob.digest, blob.size) if isinstance(source, Cache) else None
+        linked = _cached(source, blob)
         if linked is None or not _link(linked, path, content):
             _write_pieces(path, content)
 
 
+def _cached(source: bytes | Blobs, blob: Descriptor) -> Path | None:
+    """The file of a blob that the cache has; see `Cache.path`."""
+    find = getattr(source, "path", None)
+    found: Path | None = find(blob.digest, blob.size) if find else None
+    return found
+
+
 def _is_link(path: Path, source: bytes | Blobs, blob: Descriptor) -> bool:
     """Is it the cache's own file, which was read and compared when it was linked?"""
-    cached = source.path(blob.digest, blob.size) if isinstance(source, Cache) else None
+    cached = _cached(source, blob)
     try:
         return cached is not None and not path.is_symlink() and path.samefile(cached)
     except OSError:

@@ -1,4 +1,4 @@
-"""What was damaged on the disk is never handed on."""
+"""What was damaged on the disk is never handed on; layouts share the rest with the cache."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -28,3 +28,12 @@ def test_a_damaged_layer_of_the_cache_is_made_anew(
     assert again.digest == first.digest
     assert path.read_bytes() == data
     assert [each for each in told if "It is made anew" in each.message]
+
+
+def test_a_layout_links_our_layers_whatever_the_base(spec: BuildSpec, tmp_path: Path) -> None:
+    built = OciBuilder().build(spec)
+    digest = built.layers[-1].digest
+    assert digest is not None
+    cached = Cache.of_user().path(digest)
+    assert cached is not None
+    assert (tmp_path / "out/blobs/sha256" / digest[7:]).samefile(cached)
