@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
+from ...errors import InvalidInput
 from ...flavors.integrity import NOTE_OF_MLFLOW
 from ..base import Progress, Report, ignore
 from ..oci.cache import Cache
@@ -40,9 +41,10 @@ _HEADER = re.compile(r"include/python3\.\d+/patchlevel\.h$")
 _INTERPRETER = re.compile(r"(?:^|/)bin/python(3\.\d+)$")
 _LARGEST = 64 << 20  # a database of packages
 _MOST_DISTRIBUTIONS = 10_000
+_MOST_FOUND = 500_000  # files of interest, which stay in memory
 
 
-@dataclass
+@dataclass(slots=True)
 class Found:
     """A file of interest that can be seen in the finished image.
 
@@ -239,6 +241,11 @@ def _read_layer(
         _weigh(entry, facts)
         if is_of_interest(entry.path):
             here[entry.path] = _keep(entry, number, budget)
+            if len(here) + len(found) > _MOST_FOUND:
+                raise InvalidInput(
+                    f"The image has more than {_MOST_FOUND:,} files of Python packages and of the "
+                    "model; it is not read further."
+                )
     if hidden or emptied:
         for path in [path for path in found if _is_hidden(path, hidden, emptied)]:
             if found[path].kind != "folder":

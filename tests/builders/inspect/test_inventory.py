@@ -123,6 +123,12 @@ def test_too_many_entries_are_refused():
         list(files_of(image, image.layers[0], Budget(entries=49)))
 
 
+def test_too_many_files_of_interest_are_refused(monkeypatch):
+    monkeypatch.setattr("mlpack.builders.inspect.inventory._MOST_FOUND", 5)
+    with pytest.raises(InvalidInput, match="more than 5 files"):
+        read_inventory(make_image([{f"opt/ml/model/{n}": "" for n in range(6)}]))
+
+
 def test_many_entries_take_no_memory():
     image = make_image([{f"usr/share/{n}": "" for n in range(20_000)}])
     tracemalloc.start()
