@@ -121,7 +121,7 @@ def update(ctx: click.Context, arguments: tuple[str, ...]) -> None:
     """The same as `mlpack deploy`, which updates a name that exists."""
     from .deploy import deploy
 
-    with deploy.make_context(ctx.command_path, [*arguments], parent=ctx.parent) as inner:
+    with deploy.make_context(ctx.info_name, [*arguments], parent=ctx.parent) as inner:
         deploy.invoke(inner)
 
 

@@ -59,15 +59,18 @@ def deleted(before: Deployment, report: Report) -> None:
 
 
 def _told(deployment: Deployment) -> Model | None:
-    """The model that a target says a deployment is of; see `Deployment.details`."""
-    from ..registry.uses import Model
+    """The model that a target says a deployment is of, or else tracking."""
+    from ..registry.uses import Model, deployed_as
 
     details = deployment.details
     model_id, name = details.get("model_id"), details.get("model_name")
-    if not model_id and not name:
-        return None
     version = str(details.get("model_version") or "")
-    return Model(model_id, name, int(version) if version.isdecimal() else None)
+    if model_id or (name and version.isdecimal()):
+        return Model(model_id, name, int(version) if version.isdecimal() else None)
+    try:
+        return deployed_as(deployment.target, deployment.name)
+    except MlpackError:
+        return None  # what cannot be asked cannot be noted either, which will be told
 
 
 def _same(one: Model, other: Model | None) -> bool:

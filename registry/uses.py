@@ -107,6 +107,37 @@ def record_deployment(
     return _record(model, DEPLOYMENT, f"{target}/{name}", noted, tracking_uri)
 
 
+def deployed_as(target: str, name: str, *, tracking_uri: str | Path | None = None) -> Model | None:
+    """Which model is on record as what a deployment runs; None if none is.
+
+    Raises:
+        MlpackError: the store refused, or does not answer.
+    """
+    from .client import MlpackClient
+
+    client, tag = MlpackClient(tracking_uri), _tag(DEPLOYMENT, f"{target}/{name}")
+    text = f"tags.`{tag}` LIKE '%'"
+    found = [
+        *(
+            (logged.tags[tag], Model(logged.model_id))
+            for logged in client.search_logged_models(filter_string=text)
+        ),
+        *(
+            (version.tags[tag], Model(None, version.name, int(version.version)))
+            for version in client.search_model_versions(text)
+        ),
+    ]
+    noted = [(use, model) for value, model in found for _, use in _read({tag: value}, tag)]
+    running = [(use, m) for use, m in noted if use.get("state") not in ("deleted", "replaced")]
+    if not running:
+        return None
+    use, model = max(running, key=lambda one: str(one[0].get("when", "")))
+    of, slash, number = str(use.get("of", "")).rpartition("/")
+    if slash and number.isdecimal():
+        return Model(model.model_id, of, int(number))
+    return model
+
+
 def images_of(subject: Subject) -> list[dict[str, Any]]:
     """The images built of a model, the newest first."""
     return _uses(_tags_of(subject), IMAGE)
@@ -141,8 +172,12 @@ def _record(
     noted = {key: value for key, value in use.items() if value not in (None, [], "")}
     of = {"of": f"{model.name}/{model.version}"} if model.name and model.version else {}
     noted |= {**of, "when": datetime.now(UTC).isoformat(timespec="seconds"), "by": user()}
-    tag = kind + hashlib.sha256(key.encode()).hexdigest()[:12]
+    tag = _tag(kind, key)
     return _Place.of(client, model).put(kind, tag, _bounded(noted))
+
+
+def _tag(kind: str, key: str) -> str:
+    return kind + hashlib.sha256(key.encode()).hexdigest()[:12]
 
 
 def _bounded(noted: dict[str, Any]) -> str:

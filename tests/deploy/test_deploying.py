@@ -1,6 +1,8 @@
 """From a command or Python's client to a target: the example of a third party's target does it."""
 
 import json
+import os
+import pty
 import socket
 import subprocess
 import sys
@@ -42,6 +44,7 @@ class Cloud:
     there: dict[str, Deployment] = field(default_factory=dict)
     paid: tuple[str, ...] = ("1 × large, until deleted",)
     fault: str = ""
+    tells: bool = True
     regions: list[str] = field(default_factory=list)
 
     def __call__(self) -> "Cloud":
@@ -62,13 +65,13 @@ class Cloud:
         say(report, "Making it")
         if self.fault:
             raise DeployFailed(self.fault, [f"log of {self.fault}"], "Try -C size=2.")
-        registered = {
-            "model_name": request.registered_name,
-            "model_version": request.registered_version,
-        }
+        told = {"image_digest": "sha256:1"}
+        if self.tells:
+            told["model_name"] = request.registered_name
+            told["model_version"] = request.registered_version
         made = Deployment(
             request.name, self.name, "healthy", "https://x", request.model_uri,
-            request.model_digest, "image", "now", {"image_digest": "sha256:1", **registered},
+            request.model_digest, "image", "now", told,
         )  # fmt: skip
         self.there[request.name] = made
         return made
@@ -154,7 +157,39 @@ def test_what_costs_money_is_not_made_unasked(cloud: Cloud, churn: str) -> None:
     assert cloud.there
 
 
-def test_the_life_of_a_deployment_is_on_record(cloud: Cloud, churn: str) -> None:
+@pytest.mark.parametrize(("answer", "made"), [("y", True), ("n", False)])
+def test_what_costs_money_is_asked_for_on_a_terminal(
+    mlruns: Path, iris_model: Path, answer: str, made: bool
+) -> None:
+    code = (
+        "from mlpack.tests.deploy.test_deploying import Cloud\n"
+        "from mlpack.deploy_targets import discovery\n"
+        "from mlpack.cli.main import main\n"
+        "discovery._found = lambda: {'cloud': type('Entry', (), {'load': lambda self: Cloud})()}\n"
+        "main()"
+    )
+    command = [sys.executable, "-c", code, "deploy", "-m", str(iris_model), "-t", "cloud"]
+    control, terminal = pty.openpty()
+    process = subprocess.Popen(
+        [*command, "-n", "c", "-C", "size=1"],
+        stdin=terminal,
+        stdout=subprocess.PIPE,
+        stderr=terminal,
+    )
+    os.write(control, f"{answer}\n".encode())
+    out, _ = process.communicate()
+    os.close(terminal)
+    shown = os.read(control, 10_000).decode()
+    os.close(control)
+    assert "this costs money while it runs" in shown
+    assert "1 × large, until deleted" in shown
+    assert (process.returncode == 0) is made
+    assert (b"https://x" in out) is made
+
+
+@pytest.mark.parametrize("tells", [True, False])
+def test_the_life_of_a_deployment_is_on_record(cloud: Cloud, churn: str, tells: bool) -> None:
+    cloud.tells = tells
     made = deploy(churn, "--yes", "--json")
     assert json.loads(made.stdout)["action"] == "create"
     (note,) = notes("churn/1")
@@ -235,6 +270,13 @@ def test_places_reach_the_commands_that_take_a_name(cloud: Cloud, churn: str) ->
     assert made and set(made) == {"here-1"}  # where the options said, also for what takes a name
     bad = run("deployments", "list", "-t", "cloud", "-C", "size=1")
     assert isinstance(bad.exception, InvalidInput)
+
+
+def test_update_is_deploy(cloud: Cloud, churn: str) -> None:
+    where = ("-t", "cloud", "-n", "c", "-C", "size=1", "--yes", "--json")
+    done = run("deployments", "update", "-m", churn, *where)
+    assert json.loads(done.stdout)["action"] == "create"
+    assert "Usage: mlpack deployments update" in run("deployments", "update", "--help").stdout
 
 
 @pytest.mark.parametrize(
