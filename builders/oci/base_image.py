@@ -6,7 +6,7 @@ import posixpath
 import re
 import shlex
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from ...errors import BuildFailed
@@ -71,9 +71,13 @@ def facts_of(image: Image, cache: Cache, report: Report = ignore) -> BaseFacts:
     if known is not None:
         return _from_dict(known)
 
+    from ..remote.pull import download
+
     def advanced(done: int, total: int) -> None:
         report(Progress("bytes", "Reading the base image", "base", done, total))
 
+    # those of a registry come several at once, rather than one by one as they are read
+    download(image, lambda progress: report(replace(progress, part="base")))
     tree = read_tree(image, lambda path: bool(_WANTED.fullmatch(path)), advanced)
     facts = _find(tree, image.settings.get("config") or {})
     cache.remember(_KIND, image.descriptor.digest, asdict(facts))

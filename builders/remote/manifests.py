@@ -5,15 +5,16 @@ Format: https://github.com/opencontainers/image-spec (1.1) and Docker's schema 2
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 from urllib3 import BaseHTTPResponse
 from urllib3.exceptions import HTTPError
 
 from ...errors import InvalidInput, RegistryFailed
+from ..oci.documents import LARGEST_DOCUMENT
+from ..oci.documents import parse as parse_document
 from ..oci.spec import (
     DOCKER_INDEX,
     DOCKER_MANIFEST,
@@ -22,14 +23,12 @@ from ..oci.spec import (
     OCI_INDEX,
     OCI_MANIFEST,
     Descriptor,
-    Platform,
     sha256,
 )
 from .connections import read_short
 from .reference import Reference
 from .session import Session
 
-MAX_MANIFEST = 4 << 20  # what registries must accept, by the specification
 ACCEPT = ", ".join((OCI_INDEX, OCI_MANIFEST, DOCKER_INDEX, DOCKER_MANIFEST))
 _TRIES = 3
 _FOUND = frozenset({200})
@@ -51,37 +50,30 @@ def head_manifest(session: Session, target: str) -> Descriptor | None:
         if length.isdecimal() and len(length) < 9 and digest.startswith("sha256:"):
             found = {"digest": digest, "size": int(length), "mediaType": _type_of(response)}
             return Descriptor.from_dict(found)
-    found_too = get_manifest(session, target)  # a registry that does not tell
+    found_too = find_manifest(session, target)  # a registry that does not tell
     return found_too[0] if found_too else None
 
 
-def get_manifest(
-    session: Session, target: str, *, missing_ok: bool = True
-) -> tuple[Descriptor, bytes] | None:
+def find_manifest(session: Session, target: str) -> tuple[Descriptor, bytes] | None:
+    """As `get_manifest`; None when there is none."""
+    with _read_manifest(session, target, _PERHAPS) as (response, content):
+        return None if response.status == 404 else _checked(session, target, response, content)
+
+
+def get_manifest(session: Session, target: str) -> tuple[Descriptor, bytes]:
     """A manifest or an index, checked against the digest that was asked for or announced.
 
     Args:
         session: of the repository.
         target: tag or digest.
-        missing_ok: answer None when there is none, rather than raise.
 
     Raises:
         NotFound: there is none.
         InvalidInput: what comes is not what was asked for, too large, or of an old kind.
         RegistryFailed: the registry refuses or breaks off.
     """
-    url, expected = session.url(f"manifests/{target}"), _PERHAPS if missing_ok else _FOUND
-    with read(session, url, MAX_MANIFEST, expected, {"Accept": ACCEPT}) as (response, content):
-        if response.status == 404:
-            return None
-        media_type, digest = _type_of(response), sha256(content)
-        announced = response.headers.get("Docker-Content-Digest")
-    name = session.reference
-    for wanted in (target if ":" in target else None, announced):
-        if wanted and wanted.startswith("sha256:") and wanted != digest:
-            raise InvalidInput(f"{name}: the registry sent something else than {wanted}.")
-    parsed = parse(content, media_type, name)
-    return Descriptor(str(parsed["mediaType"]), digest, len(content)), content
+    with _read_manifest(session, target, _FOUND) as (response, content):
+        return _checked(session, target, response, content)
 
 
 def put_manifest(session: Session, target: str, media_type: str, content: bytes) -> dict[str, str]:
@@ -134,11 +126,11 @@ def parse(content: bytes, media_type: str, name: Reference) -> dict[str, Any]:
         InvalidInput: it is neither, could be taken for both, or is of Docker's first schema.
     """
     try:
-        found = json.loads(content)
-    except (ValueError, RecursionError):
-        found = None
-    if not isinstance(found, dict):
-        raise InvalidInput(f"{name}: the registry sent no manifest. Is it a registry's address?")
+        found = parse_document(content, "manifest")
+    except InvalidInput:
+        raise InvalidInput(
+            f"{name}: the registry sent no manifest. Is it a registry's address?"
+        ) from None
     if found.get("schemaVersion") == 1 or "manifest.v1" in media_type.replace("image.manifest", ""):
         raise InvalidInput(
             f"{name} is stored in Docker's first format (schema 1), which nobody should use any "
@@ -154,33 +146,24 @@ def parse(content: bytes, media_type: str, name: Reference) -> dict[str, Any]:
     return {**found, "mediaType": told}
 
 
-def choose(index: Mapping[str, Any], platform: Platform, name: Reference) -> Descriptor:
-    """The image for a platform out of an index.
-
-    Raises:
-        InvalidInput: there is none; names those that there are.
-    """
-    images = [
-        each
-        for each in map(Descriptor.from_dict, index["manifests"])
-        if each.platform and each.platform.os != "unknown" and each.media_type in MANIFESTS
-    ]  # what builders attach has the platform unknown/unknown
-    for each in images:
-        if each.platform == platform:
-            return each
-    for each in images:
-        assert each.platform is not None
-        found = each.platform
-        near = (found.os, found.architecture) == (platform.os, platform.architecture)
-        if near and platform.variant is None:
-            return each
-    raise wrong_platform(name, platform, [str(each.platform) for each in images])
+def _read_manifest(
+    session: Session, target: str, expected: frozenset[int]
+) -> AbstractContextManager[tuple[BaseHTTPResponse, bytes]]:
+    url = session.url(f"manifests/{target}")
+    return read(session, url, LARGEST_DOCUMENT, expected, {"Accept": ACCEPT})
 
 
-def wrong_platform(name: Reference, platform: Platform, found: list[str]) -> InvalidInput:
-    """The error that says what there is."""
-    there = ", ".join(sorted(set(found))) or "no image at all"
-    return InvalidInput(f"{name} has no image for {platform}; it has {there}.")
+def _checked(
+    session: Session, target: str, response: BaseHTTPResponse, content: bytes
+) -> tuple[Descriptor, bytes]:
+    digest, announced = sha256(content), response.headers.get("Docker-Content-Digest")
+    for wanted in (target if ":" in target else None, announced):
+        if wanted and wanted.startswith("sha256:") and wanted != digest:
+            raise InvalidInput(
+                f"{session.reference}: the registry sent something else than {wanted}."
+            )
+    parsed = parse(content, _type_of(response), session.reference)
+    return Descriptor(str(parsed["mediaType"]), digest, len(content)), content
 
 
 def _type_of(response: BaseHTTPResponse) -> str:

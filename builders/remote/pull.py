@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from typing import BinaryIO
 
 from urllib3.exceptions import HTTPError
@@ -12,13 +13,14 @@ from ...errors import InvalidInput, NotFound, RegistryFailed
 from ...http_client import number
 from ..base import Progress, Report, ignore
 from ..oci.cache import Cache
+from ..oci.documents import read_document
 from ..oci.image import Image
-from ..oci.spec import INDEXES, Descriptor, Platform
-from ..oci.wellformed import check_image
+from ..oci.select import image_of
+from ..oci.spec import INDEXES, MANIFESTS, Descriptor, Platform
 from ..publish import Credentials
 from . import memory
 from .connections import content_range
-from .manifests import MAX_MANIFEST, choose, get_manifest, head_manifest, parse, wrong_platform
+from .manifests import get_manifest, head_manifest, parse
 from .parallel import each, pause
 from .reference import Reference, as_reference
 from .session import Session
@@ -59,8 +61,13 @@ class RemoteBlobs:
         """Into the cache, unless it is there."""
         if self._cache.path(blob.digest, blob.size) is not None:
             report(Progress("cached", f"{blob.digest[7:19]} is in the cache"))
-            return
-        self._cache.add(self._pieces(blob, report), blob.media_type, blob)
+        elif blob.media_type in INDEXES | MANIFESTS:
+            found, content = get_manifest(self._session, blob.digest)
+            if (found.media_type in INDEXES) != (blob.media_type in INDEXES):
+                raise InvalidInput(f"{self.reference}: {blob.digest} is no {blob.media_type}.")
+            self._cache.add([content], found.media_type, blob)
+        else:
+            self._cache.add(self._pieces(blob, report), blob.media_type, blob)
 
     def _pieces(self, blob: Descriptor, report: Report) -> Iterator[bytes]:
         """All of it, taken up again where a connection broke."""
@@ -144,22 +151,8 @@ def read_remote(
     """
     reference = as_reference(reference)
     session = Session(reference, "pull", credentials)
-    found, content = _manifest(session, cache, reference.target, report)
-    if found.media_type in INDEXES:
-        chosen = choose(parse(content, found.media_type, reference), platform, reference)
-        found, content = _manifest(session, cache, chosen.digest, report)
-        if found.media_type in INDEXES:
-            raise InvalidInput(f"{reference} lists a list of images as an image.")
-    manifest = parse(content, found.media_type, reference)
-    config = Descriptor.from_dict(manifest.get("config") or {})
-    blobs = RemoteBlobs(session, cache)
-    image = Image(
-        Descriptor(found.media_type, found.digest, found.size, platform=platform),
-        content,
-        _short(blobs, config, reference),
-        blobs,
-    )
-    _check(image, platform, reference)
+    root = _root(session, cache, report)
+    image = image_of(root, RemoteBlobs(session, cache), platform, str(reference))
     memory.note(cache, (layer.digest for layer in image.layers), reference)
     return image
 
@@ -179,47 +172,21 @@ def download(image: Image, report: Report = ignore) -> None:
     each(layers, blobs.fetch, report)
 
 
-def _manifest(
-    session: Session, cache: Cache, target: str, report: Report
-) -> tuple[Descriptor, bytes]:
-    """From the cache if it is there: HEAD, unlike GET, counts against no limit of pulls."""
-    name = session.reference
-    digest = target if ":" in target else None
-    kind = ""
-    if digest is None and (head := head_manifest(session, target)):
+def _root(session: Session, cache: Cache, report: Report) -> Descriptor:
+    """What the reference leads to; it is in the cache now.
+
+    It is asked for with HEAD first, which unlike GET counts against no limit of pulls.
+    """
+    name, kind = session.reference, ""
+    digest = name.digest
+    if digest is None and (head := head_manifest(session, name.target)):
         digest, kind = head.digest, head.media_type
     path = cache.path(digest) if digest else None
-    if path is not None and digest is not None and path.stat().st_size <= MAX_MANIFEST:
-        size = path.stat().st_size
-        with cache.open(Descriptor(kind, digest, size)) as file:
-            content = file.read()
-        parsed = parse(content, kind, name)
-        return Descriptor(str(parsed["mediaType"]), digest, size), content
+    if path is not None and digest is not None:
+        known = Descriptor(kind, digest, path.stat().st_size)
+        parsed = parse(read_document(cache, known), kind, name)
+        return replace(known, media_type=str(parsed["mediaType"]))
     report(Progress("log", f"asking {name.registry} for {name.repository}"))
-    found = get_manifest(session, digest or target, missing_ok=False)
-    assert found is not None
-    cache.add([found[1]], found[0].media_type, found[0])
+    found, content = get_manifest(session, digest or name.target)
+    cache.add([content], found.media_type, found)
     return found
-
-
-def _short(blobs: RemoteBlobs, config: Descriptor, name: Reference) -> bytes:
-    if config.size > MAX_MANIFEST:
-        raise InvalidInput(f"The configuration of {name} has {config.size} bytes: too many.")
-    with blobs.open(config) as file:
-        return file.read()
-
-
-def _check(image: Image, platform: Platform, name: Reference) -> None:
-    """That the rest of the house can rely on it."""
-    try:
-        found = Platform.from_dict(image.settings)
-        counted = (len(image.layers), len(image.diff_ids))
-    except (ValueError, RecursionError, KeyError, TypeError, AttributeError):
-        raise InvalidInput(f"{name} is no image that runs: its configuration is none.") from None
-    if counted[0] != counted[1]:
-        raise InvalidInput(f"{name} has {counted[0]} layers, but names {counted[1]}.")
-    check_image(image, str(name))
-    if (found.os, found.architecture) != (platform.os, platform.architecture):
-        raise wrong_platform(name, platform, [str(found)])
-    if platform.variant and found.variant not in (None, platform.variant):
-        raise wrong_platform(name, platform, [str(found)])

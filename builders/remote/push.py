@@ -5,7 +5,6 @@ Protocol: https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.m
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -13,7 +12,7 @@ from ...errors import InvalidInput, RegistryFailed
 from ..base import Progress, Report, ignore
 from ..oci.cache import Cache
 from ..oci.image import Blobs, Bundle, Image
-from ..oci.spec import OCI_INDEX, Descriptor
+from ..oci.spec import Descriptor
 from ..publish import Credentials
 from . import memory
 from .manifests import head_manifest, put_manifest
@@ -133,8 +132,7 @@ def _push_manifests(session: Session, bundle: Bundle, report: Report) -> None:
         for image in bundle.images:
             descriptor = image.descriptor
             put_manifest(session, descriptor.digest, descriptor.media_type, image.manifest)
-        media_type = json.loads(bundle.index).get("mediaType") or OCI_INDEX
-        put_manifest(session, target, str(media_type), bundle.index)
+        put_manifest(session, target, bundle.root.media_type, bundle.index)
     report(Progress("log", f"{session.reference} is {bundle.digest}"))
 
 

@@ -13,16 +13,16 @@ from urllib.parse import quote, urlencode
 
 from ...errors import InvalidInput, RegistryFailed
 from ..base import Progress, Report, ignore
+from ..oci.documents import LARGEST_DOCUMENT
 from ..oci.image import Attachment
-from ..oci.spec import OCI_EMPTY, OCI_INDEX, OCI_MANIFEST, Descriptor, canonical
+from ..oci.spec import OCI_INDEX, Descriptor, canonical
 from ..publish import Credentials
 from .addresses import next_address
-from .manifests import MAX_MANIFEST, get_manifest, head_manifest, parse, put_manifest, read
+from .manifests import find_manifest, get_manifest, head_manifest, parse, put_manifest, read
 from .reference import Reference, as_reference
 from .session import Session
 from .upload import Held, put_blob
 
-_EMPTY = b"{}"
 _MOST_PAGES = 100
 _MAX_CONTENT = 64 << 20
 _TRIES = 5
@@ -98,9 +98,8 @@ def read_referrer(
         RegistryFailed: the registry refuses, or does not answer.
     """
     with Session(as_reference(reference), "pull", credentials) as session:
-        found = get_manifest(session, referrer.digest, missing_ok=False)
-        assert found is not None
-        layers = json.loads(found[1]).get("layers")
+        _, manifest = get_manifest(session, referrer.digest)
+        layers = json.loads(manifest).get("layers")
         if not isinstance(layers, list) or len(layers) != 1:
             raise InvalidInput(f"{referrer.digest} does not hold one file.")
         blob = Descriptor.from_dict(layers[0])
@@ -112,31 +111,13 @@ def read_referrer(
 
 
 def _attach(session: Session, attachment: Attachment, report: Report) -> Descriptor:
-    content = Descriptor.of(attachment.artifact_type, attachment.content)
-    empty = Descriptor.of(OCI_EMPTY, _EMPTY)
-    subject = attachment.subject
-    manifest: dict[str, Any] = {
-        "schemaVersion": 2,
-        "mediaType": OCI_MANIFEST,
-        "artifactType": attachment.artifact_type,
-        "config": empty.to_dict(),
-        "layers": [content.to_dict()],
-        "subject": Descriptor(subject.media_type, subject.digest, subject.size).to_dict(),
-    }
-    if attachment.annotations:
-        manifest["annotations"] = dict(attachment.annotations)
-    text = canonical(manifest)
-    made = Descriptor.of(
-        OCI_MANIFEST,
-        text,
-        annotations=attachment.annotations,
-        artifact_type=attachment.artifact_type,
-    )
+    made, subject = attachment.descriptor, attachment.subject
     if head_manifest(session, made.digest) is not None and _is_listed(session, made, subject):
         return made
-    put_blob(session, empty, Held(_EMPTY), (), report)
-    put_blob(session, content, Held(attachment.content), (), report)
-    answer = put_manifest(session, made.digest, OCI_MANIFEST, text)
+    *blobs, _ = attachment.contents()
+    for blob, content in blobs:
+        put_blob(session, blob, Held(content), (), report)
+    answer = put_manifest(session, made.digest, made.media_type, attachment.manifest)
     if answer.get("oci-subject") != subject.digest:  # the registry keeps no list
         _add_to_list(session, subject, made)
     report(Progress("log", f"attached {attachment.artifact_type} as {made.digest}"))
@@ -151,7 +132,7 @@ def _by_api(session: Session, digest: str, artifact_type: str | None) -> list[De
     for _ in range(_MOST_PAGES):
         assert url is not None
         headers, expected = {"Accept": OCI_INDEX}, frozenset({200, 404})
-        with read(session, url, MAX_MANIFEST, expected, headers) as (response, content):
+        with read(session, url, LARGEST_DOCUMENT, expected, headers) as (response, content):
             kind = response.headers.get("Content-Type", "").partition(";")[0].strip()
             if response.status == 404 or kind != OCI_INDEX:
                 return None  # some proxies answer everything
@@ -165,7 +146,7 @@ def _by_api(session: Session, digest: str, artifact_type: str | None) -> list[De
 
 def _fallback(session: Session, digest: str) -> Mapping[str, Any]:
     """The list that clients keep under a tag."""
-    found = get_manifest(session, _tag(digest))
+    found = find_manifest(session, _tag(digest))
     if found is None:
         return {"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": []}
     listed = parse(found[1], found[0].media_type, session.reference)

@@ -10,7 +10,7 @@ import pytest
 
 from mlpack.builders.oci.cache import Cache
 from mlpack.builders.oci.image import Bundle
-from mlpack.builders.oci.spec import OCI_INDEX, OCI_MANIFEST, Descriptor, canonical
+from mlpack.builders.oci.spec import OCI_CONFIG, OCI_INDEX, OCI_MANIFEST, Descriptor, canonical
 from mlpack.builders.publish import Credentials
 from mlpack.builders.remote.addresses import Origin, check_realm, next_address
 from mlpack.builders.remote.pull import download, read_remote
@@ -106,11 +106,12 @@ MANIFESTS: list[tuple[object, str, str]] = [
     ({"manifests": [], "layers": [], "config": LAYER}, OCI_INDEX, "neither an image nor"),
     ({"manifests": []}, OCI_MANIFEST, "neither an image nor a list"),
     ({"mediaType": OCI_INDEX, "manifests": []}, OCI_MANIFEST, "but it is application/vnd.oci"),
-    ({"manifests": []}, OCI_INDEX, "it has no image at all"),
+    ({"manifests": []}, OCI_INDEX, "it is for nothing"),
     ({"manifests": [7]}, OCI_INDEX, "no descriptor"),
     ({"config": {"digest": "../../etc", "size": 1}, "layers": []}, OCI_MANIFEST, "no valid desc"),
     ({"config": {**LAYER, "size": -1}, "layers": []}, OCI_MANIFEST, "no valid descriptor"),
-    ({"config": {**LAYER, "size": 10**12}, "layers": []}, OCI_MANIFEST, "too many"),
+    ({"config": {**LAYER, "mediaType": OCI_CONFIG, "size": 10**12}, "layers": []}, OCI_MANIFEST,
+     "too large"),
     ({"config": 7, "layers": []}, OCI_MANIFEST, "no descriptor"),
     ({"schemaVersion": 1, "fsLayers": []}, "application/json", r"first format \(schema 1\)"),
     ({"layers": [], "config": LAYER}, "application/vnd.docker.distribution.manifest.v1+prettyjws",
@@ -130,11 +131,24 @@ def test_manifests_that_are_none(
         read_remote(f"{server.host}/it:1", AMD64, other_cache)
 
 
+def test_an_index_in_the_place_of_an_image(other_cache: Cache) -> None:
+    inner = canonical({"mediaType": OCI_INDEX, "manifests": []})
+    entry = {**Descriptor.of(OCI_MANIFEST, inner).to_dict(), "platform": AMD64.to_dict()}
+    outer = canonical({"mediaType": OCI_INDEX, "manifests": [entry]})
+
+    def answer(asked: Asked) -> Answer:
+        return Answer(200, {"Content-Type": OCI_INDEX}, inner if "sha256" in asked.path else outer)
+
+    with serving(answer) as server, pytest.raises(InvalidInput, match=f"is no {OCI_MANIFEST}"):
+        # the tag's HEAD names no digest here, so the tag is fetched
+        read_remote(f"{server.host}/it:1", AMD64, other_cache)
+
+
 @pytest.mark.parametrize(
     "config", [b"[]", b"{}", b"<html>", b'{"rootfs": 7}', b'{"rootfs": {"diff_ids": ["a", "b"]}}']
 )
 def test_configurations_that_are_none(other_cache: Cache, config: bytes) -> None:
-    about = Descriptor.of("application/vnd.oci.image.config.v1+json", config)
+    about = Descriptor.of(OCI_CONFIG, config)
     body = canonical({"mediaType": OCI_MANIFEST, "config": about.to_dict(), "layers": []})
 
     def answer(asked: Asked) -> Answer:
