@@ -155,6 +155,7 @@ class BuiltImage:
         id: the image's id.
         size: bytes, unpacked, base included.
         base_image: what it starts from.
+        base_digest: of the base's manifest, where it has one.
         layers: from the base up.
         model_digest: what the container checks the model against; None if nobody vouched.
         notices: what the user should know about it.
@@ -178,6 +179,7 @@ class BuiltImage:
     seconds: float
     builder: str = "docker"
     digest: str | None = None
+    base_digest: str | None = None
     platforms: tuple[str, ...] = ()
     lock: str | None = None
     outputs: tuple[str, ...] = ()

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..errors import AlreadyExists, InvalidInput
+from ..errors import AlreadyExists, InvalidInput, ModelChanged
 from ..flavors.staging import storage_failed
 from .base import BuildSpec, Report, ignore
 from .dockerfile import Recipe, render
@@ -245,7 +245,10 @@ def model_entries(prepared: Prepared, below: str) -> Iterator[Entry]:
     """The files of the model, each with the checksum that it must have when it is read."""
     for name, checksum in prepared.files.items():
         path = prepared.spec.model / name
-        size = path.stat().st_size
+        try:
+            size = path.stat().st_size
+        except OSError:
+            raise ModelChanged(f"{path} has gone. Build again when the model rests.") from None
         yield Entry(f"{below}/{name}", path, size, sha256=checksum.removeprefix("sha256:"))
 
 

@@ -89,6 +89,7 @@ class DockerBuilder:
             notices=(*context.notices, *told, *notices, *log.notices),
             seconds=time.monotonic() - started,
             digest=digest,
+            base_digest=base.digest,
             platforms=(str(platform),),
             lock=lock.digest if lock else None,
             outputs=("docker engine", *sent.places),

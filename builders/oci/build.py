@@ -224,6 +224,7 @@ def _result(
         seconds=seconds,
         builder=OciBuilder.name,
         digest=bundle.digest,
+        base_digest=first.base.descriptor.digest,
         platforms=tuple(str(image.platform) for image in bundle.images),
         lock=first.lock.digest,
         outputs=sent.places,
