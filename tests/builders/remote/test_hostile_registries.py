@@ -140,7 +140,10 @@ def test_an_index_in_the_place_of_an_image(other_cache: Cache) -> None:
         is_inner = asked.path.endswith(str(entry["digest"]))
         return Answer(200, {"Content-Type": OCI_INDEX}, inner if is_inner else outer)
 
-    with serving(answer) as server, pytest.raises(InvalidInput, match=f"is no {OCI_MANIFEST}"):
+    with (
+        serving(answer) as server,
+        pytest.raises(InvalidInput, match=r"is no application/vnd.oci.image.manifest"),
+    ):
         read_remote(f"{server.host}/it:1", AMD64, other_cache)
 
 
