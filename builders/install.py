@@ -32,7 +32,7 @@ HERE = Path(__file__).resolve().parent
 LOCK = HERE.parent / "lock" / "requirements.lock"
 OLDEST = (3, 11)
 # A third of these is their own tests, which nothing imports, and headers for compilers.
-TESTS_NOT_NEEDED = ("numpy", "pandas", "pyarrow", "scipy", "sklearn")
+TESTS_NOT_NEEDED = ("matplotlib", "numpy", "pandas", "pyarrow", "scipy", "sklearn", "statsmodels")
 FOLDERS_NOT_NEEDED = ("tests", "include")
 # sources and archives for compilers
 NOT_NEEDED = (".pyx", ".pxd", ".pyx.in", ".pxd.in", ".pyx.tp", ".pxd.tp", ".a")
@@ -195,7 +195,7 @@ def find_uv(work: Path, secrets: list[str]) -> str:
     if subprocess.run([sys.executable, "-c", "import pip"], capture_output=True).returncode:
         raise Failed(
             "the base image has neither uv nor pip. Take one that has, for instance "
-            "--base-image python:3.11-slim, or add uv to it."
+            "--base-image python:3.11-slim, or add uv to it; --builder oci needs neither."
         )
     environment = dict(os.environ)
     for ours, pips in (("UV_DEFAULT_INDEX", "PIP_INDEX_URL"), ("UV_INDEX", "PIP_EXTRA_INDEX_URL")):
