@@ -78,8 +78,9 @@ _WAYS = [
         "--lock",
         type=click.Path(dir_okay=False, path_type=Path),
         metavar="FILE",
-        help="Install exactly what this lock file names; it is written if it is missing. Default: "
-        "the model's requirements.lock, else one that is made and kept on this machine.",
+        help="Install exactly what this lock file names; it is written if it is missing (with "
+        "several platforms, one file each). Default: the model's requirements.lock, else one that "
+        "is made and kept on this machine.",
     ),
     click.option(
         "--locked", is_flag=True, help="Refuse to build if the lock is missing or out of date."

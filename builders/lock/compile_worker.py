@@ -67,6 +67,8 @@ def hold(value: object, held: list[object]) -> None:
     elif isinstance(value, (tuple, frozenset)):
         for each in value:
             hold(each, held)
+    elif isinstance(value, slice):  # a constant since Python 3.14
+        hold((value.start, value.stop, value.step), held)
 
 
 if __name__ == "__main__":

@@ -36,9 +36,12 @@ def known_locks(model: Path, store: LockStore | None = None) -> list[dict[str, A
             found.append(("with the model", lying))
         specs = (BuildSpec(model, "any", keep_mlflow=keep) for keep in (False, True))
         asked = [Wanted.of(each, target) for each in specs]
-        for lock in store or LockStore.of_user():
-            if any(lock.inputs == replace(each, target=lock.target).inputs for each in asked):
-                found.append(("on this machine", lock))
+
+        def fits(target: Target, inputs: str) -> bool:
+            return any(inputs == replace(each, target=target).inputs for each in asked)
+
+        for lock in (store or LockStore.of_user()).select(fits):
+            found.append(("on this machine", lock))
     return [
         {
             "target": str(lock.target),

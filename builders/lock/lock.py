@@ -170,11 +170,10 @@ def _narrowed(pin: Pin, found: Pin, name: str) -> Pin:
 def _why_none(wanted: Wanted, store: LockStore) -> str:
     """What to say when a lock is demanded and there is none, with what is nearest to it."""
     near: list[list[str]] = []
-    for lock in store:
-        if lock.target == wanted.target:
-            told = differences(lock, wanted.lines, wanted.requirements.constraints)
-            if told and all("does not have it" not in each for each in told):
-                near.append(told)
+    for lock in store.select(lambda target, _: target == wanted.target):
+        told = differences(lock, wanted.lines, wanted.requirements.constraints)
+        if told and all("does not have it" not in each for each in told):
+            near.append(told)
     near.sort(key=len)
     nearest = f" The nearest differs: {'; '.join(near[0])}." if near else ""
     return (

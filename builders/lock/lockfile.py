@@ -102,9 +102,9 @@ class Lock:
             pin = _pin(line, size, target, name)
             if pin and pins.setdefault(pin.name, pin) != pin:
                 raise InvalidInput(f"{name} has {pin.name} twice for {target}.")
-        made_for = Target.parse(head.get("target", ""))
+        made_for, inputs = head_of(text)
         ordered = tuple(pins[each] for each in sorted(pins))
-        return cls(made_for or target, head.get("inputs"), ordered, tuple(options))
+        return cls(made_for or target, inputs, ordered, tuple(options))
 
     @classmethod
     def read(cls, file: Path, target: Target) -> Lock:
@@ -148,6 +148,12 @@ class Lock:
     def versions(self) -> dict[str, str]:
         """By name."""
         return {pin.name: pin.version for pin in self.pins}
+
+
+def head_of(text: str) -> tuple[Target | None, str | None]:
+    """What a lock is for, and the digest of what it was made from, without reading the rest."""
+    head = dict(_HEADER.findall(text))
+    return Target.parse(head.get("target", "")), head.get("inputs")
 
 
 def differences(lock: Lock, lines: Iterable[str], constraints: Iterable[str] = ()) -> list[str]:

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from ...errors import InvalidInput
+from ...errors import InvalidInput, StorageFailed
 from ...flavors.staging import storage_failed, write_file
-from .lockfile import Lock
+from .lockfile import Lock, head_of
 from .target import Target
 
 
@@ -30,10 +31,19 @@ class LockStore:
 
     @classmethod
     def of_user(cls, environment: Mapping[str, str] = os.environ) -> LockStore:
-        """``$MLPACK_LOCKS``, else ``mlpack/locks`` in the user's folder of data."""
+        """``$MLPACK_LOCKS``, else ``mlpack/locks`` in the user's folder of data.
+
+        Raises:
+            StorageFailed: there is no such folder.
+        """
         if environment.get("MLPACK_LOCKS"):
             return cls(Path(environment["MLPACK_LOCKS"]))
-        data = environment.get("XDG_DATA_HOME") or str(Path.home() / ".local" / "share")
+        try:
+            data = environment.get("XDG_DATA_HOME") or Path.home() / ".local" / "share"
+        except RuntimeError:
+            raise StorageFailed(
+                "There is no home folder to keep locks in. Name one: MLPACK_LOCKS=/path"
+            ) from None
         return cls(Path(data) / "mlpack" / "locks")
 
     def get(self, key: str, target: Target) -> Lock | None:
@@ -69,31 +79,37 @@ class LockStore:
 
     def __contains__(self, lock: Lock) -> bool:
         """Is this very lock kept here, under whatever key?"""
-        return any(each.digest == lock.digest for each in self)
+        return any(text == lock.text for _, text in self._texts())
 
     def __iter__(self) -> Iterator[Lock]:
         """All locks that can be read, the newest first."""
-        try:
-            files = [(f.stat().st_mtime_ns, f) for f in self.folder.glob("*.lock")]
-        except OSError:
-            return
-        for _, file in sorted(files, reverse=True):
-            if found := _read(file, None):
+        return self.select(lambda target, inputs: True)
+
+    def select(self, fits: Callable[[Target, str], bool]) -> Iterator[Lock]:
+        """Those locks whose target and digest of inputs fit, the newest first."""
+        for file, text in self._texts():
+            target, inputs = head_of(text)
+            if target and inputs and fits(target, inputs) and (found := _read(file, target)):
                 yield found
+
+    def _texts(self) -> Iterator[tuple[Path, str]]:
+        found = []
+        for file in self.folder.glob("*.lock"):
+            with suppress(OSError, UnicodeDecodeError):
+                found.append((file.stat().st_mtime_ns, file, file.read_text(encoding="utf-8")))
+        yield from ((file, text) for _, file, text in sorted(found, reverse=True))
 
     def _file(self, key: str) -> Path:
         return self.folder / f"{key}.lock"
 
 
-def _read(file: Path, target: Target | None) -> Lock | None:
+def _read(file: Path, target: Target) -> Lock | None:
     """A lock of ours; None when it is not there, is damaged or is for another target."""
-    from ..oci.spec import Platform
-
     try:
-        found = Lock.read(file, target or Target("3.11", Platform("linux", "amd64")))
+        found = Lock.read(file, target)
     except InvalidInput:
         return None
-    return found if found.inputs and (target is None or found.target == target) else None
+    return found if found.inputs and found.target == target else None
 
 
 def _write_first(file: Path, content: bytes) -> bool:

@@ -16,6 +16,7 @@ from pathlib import Path
 from ...errors import BuildFailed
 from ...flavors.staging import storage_failed
 from ..base import BuildSpec, Progress, Report, ignore
+from ..install import FOLDERS_NOT_NEEDED, NOT_NEEDED, TESTS_NOT_NEEDED
 from ..oci.layers import LayerEntry
 from ..oci.spec import canonical, sha256
 from .bytecode import Compiler, Source, compile_sources, find_compiler
@@ -92,6 +93,7 @@ def dependency_layers(
 def _layer(name: str, pins: tuple[Pin, ...], maker: _Maker) -> DependencyLayer:
     key = {
         "rules": RULES,
+        "left out": [TESTS_NOT_NEEDED, FOLDERS_NOT_NEEDED, NOT_NEEDED],
         "target": str(maker.lock.target),
         "packages": [[pin.name, pin.version, *pin.hashes] for pin in pins],
         "bytecode": maker.compiler.key if maker.compiler else None,

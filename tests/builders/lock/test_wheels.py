@@ -319,6 +319,7 @@ def test_credentials_leave_no_trace(
     told += [file.read_text() for file in store.folder.iterdir()]
     told += [str(file) for file in store.folder.iterdir()]
     texts = [*(each.encode() for each in told), *found.values()]
+    texts += [file.read_bytes() for file in (tmp_path / "uv-cache").rglob("*") if file.is_file()]
     texts += [file.read_bytes() for file in work.rglob("*") if file.is_file()]
     for secret in (USER, PASSWORD):
         assert not any(secret.encode() in text for text in texts)
