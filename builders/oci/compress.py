@@ -37,7 +37,7 @@ _READ = 1 << 20
 # so that a few bytes cannot ask for much memory: more than `zstd --long` needs is refused, and
 # four bytes can stand for 128 kB
 _ZSTD_WINDOW = 1 << 27
-_ZSTD_READ = 1 << 11
+_ZSTD_READ = 1 << 10
 
 
 def media_type(compression: Compression) -> str:

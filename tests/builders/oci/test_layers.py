@@ -1,5 +1,6 @@
 """Layers: the same bytes whatever the machine, in little memory, and nothing of what changes."""
 
+import gzip
 import hashlib
 import io
 import json
@@ -7,9 +8,11 @@ import os
 import subprocess
 import sys
 import tarfile
+import tracemalloc
 from pathlib import Path
 
 import pytest
+import zstandard
 
 from mlpack.builders.base import Compression, Progress
 from mlpack.builders.oci.cache import Cache
@@ -120,6 +123,27 @@ def test_a_damaged_or_short_layer_is_told(compression: Compression) -> None:
         list(decompressed(io.BytesIO(wrong), compression))
     with pytest.raises(InvalidInput, match="damaged"):
         list(decompressed(io.BytesIO(whole[:middle]), compression))
+
+
+@pytest.mark.parametrize("compression", ["gzip", "zstd"])
+def test_a_bomb_is_read_in_small_pieces(compression: Compression) -> None:
+    if compression == "gzip":
+        bomb = gzip.compress(bytes(200_000_000), 9)
+    else:  # one frame, unlike ours
+        bomb = zstandard.ZstdCompressor(level=19).compress(bytes(200_000_000))
+    tracemalloc.start()
+    assert sum(map(len, decompressed(io.BytesIO(bomb), compression))) == 200_000_000
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 100_000_000
+
+
+def test_zstd_that_asks_for_much_memory_is_refused() -> None:
+    parameters = zstandard.ZstdCompressionParameters(window_log=30, compression_level=1)
+    squeeze = zstandard.ZstdCompressor(compression_params=parameters).compressobj()
+    greedy = squeeze.compress(b"x" * 1000) + squeeze.flush()
+    with pytest.raises(InvalidInput, match="damaged"):
+        list(decompressed(io.BytesIO(greedy), "zstd"))
 
 
 def test_gzip_padded_with_zeros_is_read() -> None:
