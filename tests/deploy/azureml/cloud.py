@@ -82,6 +82,8 @@ class Cloud:
         self.registry_port, self._start = registry_port, run
         self.storage: Any = None
         self.peer_python = ""
+        self.engine: Any = None
+        self.on_machines: dict[str, str] = {}
         self.acr_tokens: set[str] = set()
         self._turn = itertools.count()
         self.reset()

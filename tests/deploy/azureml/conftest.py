@@ -167,6 +167,7 @@ def cloud_server(
 ) -> Iterator[Cloud]:
     """One port for all tests, so that an image in its registry keeps its name."""
     made = Cloud(certificates.context, runner(docker_engine), registry_port)
+    made.engine = docker_engine
     yield made
     made.close()
 
@@ -196,7 +197,8 @@ def runner(engine: Any) -> Any:
             return machines.run_no_code(cloud.peer_python, folder, started)
         environment = cloud.workspace.need(properties["environmentId"]).body["properties"]
         login = cloud.acr_login()
-        return machines.run_image(engine, environment, properties, login, started)
+        there = cloud.on_machines.get(environment["image"])
+        return machines.run_image(engine, environment, properties, login, started, there)
 
     return run
 
@@ -267,14 +269,18 @@ class Deploy:
 
     def __init__(self, cloud: Cloud, images: dict[str, str]) -> None:
         self.cloud, self.images = cloud, images
+        # as if they were in the registry: only the tests of pushing wait for that
+        self.pinned = {
+            version: f"{cloud.login_server}/tests/quick@{cloud.engine.images.get(name).id}"
+            for version, name in images.items()
+        }
+        cloud.on_machines = {self.pinned[version]: name for version, name in images.items()}
         self.name = f"t-{uuid.uuid4().hex[:10]}"
         self.target = AzureMLTarget()
         self.seen: list[str] = []
 
     def request(self, image: Any = "1", wait: bool = True, **options: Any) -> DeployRequest:
-        if image in self.images:
-            options.setdefault("repository", "tests/quick")  # pushed once for all tests
-            image = self.images[image]
+        image = self.pinned.get(image, image) if isinstance(image, str) else image
         return DeployRequest(self.name, "runs:/abc/model", image, options, wait)
 
     def report(self, progress: Any) -> None:

@@ -77,6 +77,7 @@ def run_image(
     deployment: Mapping[str, Any],
     login: Mapping[str, str] | None,
     started: Any,
+    there: str | None = None,
 ) -> Machine:
     """Pull and run the image of an environment until its readiness route answers.
 
@@ -86,6 +87,7 @@ def run_image(
         deployment: likewise.
         login: of the registry; None when the endpoint's identity may not pull.
         started: called with the machine as soon as it runs, so that its log can be read.
+        there: what the engine has the image as, if it need not be pulled.
     """
     image = environment["image"]
     if login is None:
@@ -94,15 +96,12 @@ def run_image(
             f"Image pull failed for {image}: unauthorized. The endpoint identity needs the AcrPull "
             "role on the container registry.",
         )
-    try:
-        repository, _, digest = image.partition("@")
-        engine.images.pull(repository, tag=digest or None, auth_config=dict(login))
-    except Exception as error:
-        raise Failed("BadArgument", f"Failed to pull image {image}: {error}") from None
+    if not there:
+        _pull(engine, image, login)
     routes = environment["inferenceConfig"]
     port = routes["scoringRoute"]["port"]
     container = engine.containers.run(
-        image,
+        there or image,
         detach=True,
         name=f"{MARK}-{uuid.uuid4().hex[:12]}",
         ports={f"{port}/tcp": ("127.0.0.1", None)},
@@ -114,6 +113,14 @@ def run_image(
     started(machine)
     _wait(machine, routes["readinessRoute"]["path"], deployment["readinessProbe"])
     return machine
+
+
+def _pull(engine: Any, image: str, login: Mapping[str, str]) -> None:
+    try:
+        repository, _, digest = image.partition("@")
+        engine.images.pull(repository, tag=digest or None, auth_config=dict(login))
+    except Exception as error:
+        raise Failed("BadArgument", f"Failed to pull image {image}: {error}") from None
 
 
 def run_no_code(python: str, model: Path, started: Any) -> Machine:

@@ -12,13 +12,13 @@ pytestmark = [pytest.mark.docker, pytest.mark.cloud]
 
 
 def test_create_predict_update_roll_back_delete(deploy, cloud):
-    target, options = deploy.target, {"repository": None}
-    plan = target.plan(deploy.request(**options))
+    target, image = deploy.target, deploy.images["1"]
+    plan = target.plan(deploy.request(image))
     assert plan.action == "create"
     assert plan.paid[0].startswith("1 × Standard_DS3_v2")
     assert json.dumps(plan.to_dict())
 
-    made = deploy.create(**options)
+    made = deploy.create(image)
     assert made.status == "healthy"
     assert made.model_uri == "runs:/abc/model"
     assert made.image.startswith(f"{cloud.login_server}/mlpack/{deploy.name}@sha256:")

@@ -252,10 +252,17 @@ def test_two_at_once_on_two_machines(deploy, cloud):
     assert deploy.update("2").status == "healthy"
 
 
-def test_a_workspace_that_is_not_there_or_has_no_registry(deploy, cloud, monkeypatch):
+def test_a_registry_that_lets_nobody_in(deploy, cloud):
+    cloud.faults = [Fault("POST", "/oauth2/exchange", 1, 401, "UNAUTHORIZED")]
+    with pytest.raises(Unauthenticated, match="--role AcrPush"):
+        deploy.create(deploy.images["1"])
+    assert not endpoints(cloud)
+
+
+def test_a_workspace_that_is_not_there_or_has_no_registry(deploy, cloud):
     cloud.registry_attached = False
     with pytest.raises(InvalidState, match="-C acr="):
-        deploy.target.plan(deploy.request())
+        deploy.target.plan(deploy.request(deploy.images["1"]))
     with pytest.raises(NotFound, match="There is no Azure ML workspace rg-tests/other"):
         deploy.target.plan(deploy.request(workspace="other"))
 
