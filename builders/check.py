@@ -8,10 +8,12 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..errors import InvalidInput
+from ..errors import InvalidInput, MlpackError
 from .base import BuildSpec, Output, Progress, Report, ignore
 from .inspect.layer_files import Budget, files_of
+from .labels import BASE_DIGEST, BASE_NAME
 from .oci.build import Made, make_bundle, prepared_here
+from .oci.bundle import MADE_BY
 from .oci.cache import Cache
 from .oci.image import Image
 from .oci.open import open_image
@@ -108,6 +110,7 @@ def check(
         for platform in dict.fromkeys(platforms):
             for place in places:
                 image = open_image(place, platform, cache, report=report)
+                _check_maker(place, image)
                 found.append(_compare(place, platform, image, again.like(image, platform)))
     return tuple(found)
 
@@ -127,27 +130,48 @@ def _places(spec: BuildSpec) -> Iterator[str]:
             yield f"{output.kind}:{output.path}:{tag}"
 
 
+def _check_maker(place: str, image: Image) -> None:
+    """What an engine builds has another time in it every time; only ours can be made again."""
+    steps = [str(each.get("created_by")) for each in image.settings.get("history") or ()]
+    if not any(step.startswith(MADE_BY) for step in steps):
+        raise InvalidInput(
+            f"{place} was not built by --builder oci, the only one whose images can be built again "
+            "to the byte."
+        )
+
+
 class _Again:
-    """Builds a spec again, once for each platform and lock."""
+    """Builds a spec again, once for each platform, lock and base."""
 
     def __init__(self, spec: BuildSpec, cache: Cache, report: Report) -> None:
         self._spec, self._cache, self._report = spec, cache, report
-        self._made: dict[tuple[Platform, str | None], Made] = {}
+        self._made: dict[tuple[Platform, str | None, str | None], Made] = {}
 
     def like(self, image: Image, platform: Platform) -> Made:
-        """From the lock that an image has."""
-        spec = self._spec
-        lock = None if spec.lock else _lock_of(image)
-        if (platform, lock) not in self._made:
+        """From the lock that an image has, and the base that it had."""
+        lock = None if self._spec.lock else _lock_of(image)
+        made = self._build(platform, lock, self._spec.base_image)
+        before = _base_of(image)
+        if before is None or image.labels[BASE_DIGEST] == made.base.descriptor.digest:
+            return made
+        try:  # a tag may lead elsewhere by now
+            return self._build(platform, lock, before)
+        except MlpackError:
+            return made
+
+    def _build(self, platform: Platform, lock: str | None, base: str | None) -> Made:
+        key = (platform, lock, base)
+        if key not in self._made:
             self._report(Progress("part", f"Building again for {platform}"))
             with tempfile.TemporaryDirectory(prefix="mlpack-check-") as folder:
-                file = spec.lock
+                file = self._spec.lock
                 if lock is not None:
                     file = Path(folder, "requirements.lock")
                     file.write_text(lock)
                 again = replace(
-                    spec,
-                    name=spec.name.partition("@")[0],
+                    self._spec,
+                    name=self._spec.name.partition("@")[0],
+                    base_image=base,
                     platforms=(str(platform),),
                     outputs=(),
                     no_cache=True,
@@ -155,8 +179,14 @@ class _Again:
                     lock=file,
                 )
                 _, (made,) = make_bundle(prepared_here(again), self._cache, self._report)
-            self._made[platform, lock] = made
-        return self._made[platform, lock]
+            self._made[key] = made
+        return self._made[key]
+
+
+def _base_of(image: Image) -> str | None:
+    """The base that an image's labels name, if others can find it."""
+    name, digest = image.labels.get(BASE_NAME), image.labels.get(BASE_DIGEST)
+    return f"registry:{name}@{digest}" if name and digest and "@" not in name else None
 
 
 def _compare(place: str, platform: Platform, image: Image, made: Made) -> Comparison:

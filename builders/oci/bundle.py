@@ -26,6 +26,8 @@ from .spec import (
     canonical,
 )
 
+MADE_BY = "mlpack: "  # begins what the history says of each layer of ours
+
 
 @dataclass(frozen=True)
 class NewLayer:
@@ -91,7 +93,7 @@ def assemble(
             *(
                 {
                     "created": created,
-                    "created_by": f"mlpack: {layer.part}",
+                    "created_by": f"{MADE_BY}{layer.part}",
                     "comment": layer.content,
                 }
                 for layer in layers

@@ -11,8 +11,9 @@ from click.testing import CliRunner
 from mlpack.builders.base import BuildSpec, Output
 from mlpack.builders.check import check
 from mlpack.builders.oci.build import OciBuilder
+from mlpack.builders.oci.cache import Cache
 from mlpack.cli.main import cli
-from mlpack.errors import NotFound
+from mlpack.errors import InvalidInput, NotFound
 from mlpack.tests.builders.oci_builder.bases import base_entries, entry, make_base, write_base
 from mlpack.tests.package_index import PackageIndex
 
@@ -47,8 +48,6 @@ def test_a_changed_model_names_its_files(spec: BuildSpec) -> None:
 
 
 def test_another_base_is_said(spec: BuildSpec, tmp_path: Path) -> None:
-    from mlpack.builders.oci.cache import Cache
-
     OciBuilder().build(spec)
     cache = Cache(tmp_path / "base-cache")
     other = make_base([*base_entries(), entry("etc/more")], cache=cache)
@@ -69,6 +68,13 @@ def test_by_command(spec: BuildSpec, tmp_path: Path) -> None:
     done = CliRunner().invoke(cli, command)
     assert done.exit_code == 1
     assert "opt/ml/model/m.skops differs" in done.output
+
+
+def test_what_somebody_else_made_cannot_be_built_again(spec: BuildSpec, tmp_path: Path) -> None:
+    image = make_base(base_entries(), cache=Cache(tmp_path / "base-cache"))
+    write_base(tmp_path / "out", image, name=spec.name)
+    with pytest.raises(InvalidInput, match="--builder oci"):
+        check(spec)
 
 
 def test_there_is_no_such_image(spec: BuildSpec) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from mlpack.builders.base import BuildSpec, Output, Progress
+from mlpack.builders.check import check
 from mlpack.builders.choose import choose, get_builder
 from mlpack.builders.oci.archive import read_archive
 from mlpack.builders.oci.build import OciBuilder
@@ -19,7 +20,14 @@ from mlpack.builders.publish import publish
 from mlpack.builders.remote.pull import read_remote
 from mlpack.builders.remote.referrers import list_referrers
 from mlpack.errors import EngineUnavailable, InvalidInput
-from mlpack.tests.builders.oci_builder.bases import built, contents
+from mlpack.tests.builders.oci_builder.bases import (
+    base_entries,
+    built,
+    contents,
+    entry,
+    make_base,
+    write_base,
+)
 from mlpack.tests.builders.remote.servers import Registry, registry
 
 AMD64 = Platform.parse("linux/amd64")
@@ -83,6 +91,24 @@ def test_published(spec: BuildSpec, a_registry: Registry, tmp_path: Path, no_eng
     assert (copied.digest, copied.size) == (first.digest, first.size)
     with pytest.raises(InvalidInput):
         publish(spec, f"{a_registry.host}/Capital:1")
+
+
+@pytest.mark.cloud
+def test_checked_on_another_day(
+    spec: BuildSpec, a_registry: Registry, tmp_path: Path, no_engine: None
+) -> None:
+    """The base's tag leads elsewhere by then; what the image was made from is still there."""
+    base, cache = f"{a_registry.host}/d/base:1", Cache(tmp_path / "base-cache")
+    publish(str(spec.base_image), base)
+    name = f"{a_registry.host}/d/checked:1"
+    spec = replace(spec, name=name, base_image=base, outputs=REGISTRY)
+    made = OciBuilder().build(spec)
+    newer = make_base([*base_entries(), entry("etc/newer")], cache=cache)
+    publish(write_base(tmp_path / "newer", newer), base)
+    by_digest = replace(spec, name=f"{name.rpartition(':')[0]}@{made.digest}")
+    for asked in (spec, by_digest):
+        (found,) = check(asked)
+        assert found.same and found.built == found.digest == made.digest
 
 
 def test_to_an_archive_and_a_layout_at_once(spec: BuildSpec, tmp_path: Path) -> None:
