@@ -45,7 +45,7 @@ class Actions:
         with translated():
             found = prepare(aws, request, options, lambda event: notices.append(event.message))
             if options.batch_input:
-                return _batch_plan(found, request, notices)
+                return _batch_plan(aws, found, request, notices)
             action = self._action(aws, found)
         wanted = found.wanted
         bodies = {
@@ -225,12 +225,12 @@ def _image_steps(found: Prepared, request: DeployRequest) -> list[str]:
     return steps
 
 
-def _batch_plan(found: Prepared, request: DeployRequest, notices: Sequence[str]) -> Plan:
+def _batch_plan(aws: Aws, found: Prepared, request: DeployRequest, notices: Sequence[str]) -> Plan:
     wanted = found.wanted
     options = wanted.options
     bodies: dict[str, Any] = {
         "CreateModel": shown(wanted.model()),
-        "CreateTransformJob": transform.body(wanted),
+        "CreateTransformJob": transform.body(aws, wanted),
     }
     steps = [
         *notices,

@@ -136,7 +136,13 @@ def rollback(aws: Aws, existing: Endpoint, patience: Patience, report: Report) -
 def remove_endpoint(aws: Aws, name: str, patience: Patience, report: Report) -> None:
     """Delete an endpoint and wait until it is gone."""
     report(Progress("part", f"Removing the endpoint {name}"))
-    aws.client("sagemaker").delete_endpoint(EndpointName=name)
+    try:
+        aws.client("sagemaker").delete_endpoint(EndpointName=name)
+    except ClientError:
+        # the answer to an earlier try may have been lost, or somebody else deletes it, too
+        there = state.find(aws, name, force=True)
+        if there and there.status != "Deleting":
+            raise
     wait_gone(aws, name, patience, report)
 
 

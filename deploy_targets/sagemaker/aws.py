@@ -140,6 +140,7 @@ def is_taken(error: BaseException) -> bool:
 @contextmanager
 def translated() -> Iterator[None]:
     """AWS's errors as ours."""
+    from boto3.exceptions import Boto3Error
     from botocore import exceptions as boto
 
     try:
@@ -166,7 +167,7 @@ def translated() -> Iterator[None]:
             f"AWS does not answer ({str(error).rstrip('.')}). Is the network there, and the "
             "region right? The same command, run again, goes on where this one stopped."
         ) from None
-    except boto.BotoCoreError as error:
+    except (boto.BotoCoreError, Boto3Error) as error:
         raise DeployFailed(f"AWS cannot be used: {error}") from None
 
 

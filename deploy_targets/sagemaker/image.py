@@ -95,7 +95,8 @@ def ensure(aws: Aws, wanted: Wanted, source: Source, request: DeployRequest, rep
     repository = repository_name(wanted.name, options)
     address = _repository(aws, repository, wanted, report)
     tag = source.key[:32]
-    if digest := find_digest(aws, repository, tag):
+    digest = find_digest(aws, repository, tag)
+    if digest:
         report(Progress("cached", f"The image is in {repository} already"))
     else:
         token = aws.client("ecr").get_authorization_token()["authorizationData"][0]
@@ -115,7 +116,7 @@ def ensure(aws: Aws, wanted: Wanted, source: Source, request: DeployRequest, rep
             digest = find_digest(aws, repository, tag) or ""
             if not digest:
                 raise
-    _check_size(aws, repository, tag, options)
+        _check_image(aws, repository, digest, options)
     return f"{address}@{digest}"
 
 
@@ -214,10 +215,15 @@ def _details(aws: Aws, repository: str, tag: str, registry: str | None) -> dict[
     return found[0] if found else None
 
 
-def _check_size(aws: Aws, repository: str, tag: str, options: SagemakerOptions) -> None:
-    details = (_details(aws, repository, tag, None) if options.serverless else None) or {}
+def _check_image(aws: Aws, repository: str, digest: str, options: SagemakerOptions) -> None:
+    details = _details(aws, repository, digest, None) or {}
+    kind = details.get("imageManifestMediaType", "")
+    if "index" in kind or "list" in kind:
+        raise InvalidInput(
+            "The image is an index of several platforms; SageMaker takes one of a single platform."
+        )
     size = details.get("imageSizeInBytes", 0)
-    if size > _SERVERLESS_LIMIT:
+    if options.serverless and size > _SERVERLESS_LIMIT:
         raise InvalidInput(
             f"The image has {size / 1e9:.1f} GB; serverless endpoints take 10. "
             "Use instances (-C serverless=false), or fewer dependencies."

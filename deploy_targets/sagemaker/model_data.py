@@ -32,7 +32,7 @@ def split(address: str) -> tuple[str, str]:
     return bucket, key
 
 
-def check_bucket(aws: Aws, address: str, option: str) -> None:
+def check_bucket(aws: Aws, address: str, option: str, report: Report) -> None:
     """Raises `InvalidInput` unless the bucket of an address exists in the right region."""
     bucket, _ = split(address)
     try:
@@ -44,9 +44,11 @@ def check_bucket(aws: Aws, address: str, option: str) -> None:
                 f"aws s3 mb s3://{bucket} --region {aws.region}"
             ) from None
         if is_denied(error) or code(error) == "403":
-            raise InvalidInput(
-                f"The bucket {bucket!r} (option {option!r}) is not for these credentials."
-            ) from None
+            told = f"The bucket {bucket!r} (option {option!r}) is not for these credentials"
+            if option == "model_data":
+                raise InvalidInput(f"{told}; the model is uploaded with them.") from None
+            report(Progress("notice", f"{told}, so it was not checked; the role has to reach it."))
+            return
         raise
     region = headers.get("x-amz-bucket-region", aws.region)
     if region != aws.region:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ...builders.base import BuildSpec, Report
-from ...errors import InvalidInput
+from ...errors import InvalidInput, InvalidState
 from ...flavors import integrity
 from ..base import DeployRequest, check_name
 from . import model_data, state, variants
@@ -37,6 +37,7 @@ def prepare(
         InvalidInput: something in it cannot be used.
         AlreadyExists: the name is taken by something that mlpack did not make.
         NotFound: the image does not exist.
+        InvalidState: the endpoint is being deleted.
     """
     check_name(request.name)
     if options.account and options.account != aws.account:
@@ -45,10 +46,14 @@ def prepare(
         )
     role = check_role(aws, options.role, report)
     existing = state.find(aws, request.name)
+    if existing and existing.status == "Deleting":
+        raise InvalidState(
+            f"The endpoint {request.name!r} is being deleted. Try again in a minute."
+        )
     source = identify(aws, request, options)
     for name in (*_BUCKETS, "batch_output"):
         if address := getattr(options, name):
-            model_data.check_bucket(aws, address, name)
+            model_data.check_bucket(aws, address, name, report)
     digest, environment, url = _model(request, options)
     wanted = Wanted(
         name=request.name,
@@ -61,7 +66,7 @@ def prepare(
         environment=environment,
     )
     placed = variants.place(wanted, existing)
-    placed.check()
+    placed.check(aws.client("sagemaker").meta.service_model)
     return Prepared(placed, source, existing)
 
 

@@ -61,7 +61,9 @@ def is_so(aws: Aws, name: str, options: SagemakerOptions) -> bool:
             if limits != [(target["MinCapacity"], target["MaxCapacity"])]:
                 return False
             key = "TargetTrackingScalingPolicyConfiguration"
-            if [each.get(key) for each in found if each["PolicyName"] == _POLICY] != [policy[key]]:
+            there_now = [each.get(key, {}) for each in found if each["PolicyName"] == _POLICY]
+            # AWS adds its defaults to what was sent
+            if not there_now or not policy[key].items() <= there_now[0].items():
                 return False
     except ClientError as error:
         if is_denied(error) and not wanted:

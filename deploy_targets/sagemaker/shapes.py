@@ -16,23 +16,21 @@ from typing import Any
 from ...errors import InvalidInput
 
 
-def check(service: str, operation: str, body: Mapping[str, Any]) -> None:
-    """Raises `InvalidInput` for the first value that the service would refuse."""
-    for problem in problems(service, operation, body):
+def check(model: Any, operation: str, body: Mapping[str, Any]) -> None:
+    """Raises `InvalidInput` for the first value that the service would refuse.
+
+    Args:
+        model: botocore's, ``client.meta.service_model``.
+        operation: such as ``CreateModel``.
+        body: of the request.
+    """
+    for problem in problems(model, operation, body):
         raise InvalidInput(f"{operation}: {problem}")
 
 
-def problems(service: str, operation: str, body: Mapping[str, Any]) -> Iterator[str]:
+def problems(model: Any, operation: str, body: Mapping[str, Any]) -> Iterator[str]:
     """What is wrong with a body, each in one line."""
-    shape = _model(service).operation_model(operation).input_shape
-    yield from _problems(shape, body, "")
-
-
-@lru_cache
-def _model(service: str) -> Any:
-    import botocore.session
-
-    return botocore.session.get_session().get_service_model(service)
+    yield from _problems(model.operation_model(operation).input_shape, body, "")
 
 
 def _problems(shape: Any, value: Any, path: str) -> Iterator[str]:

@@ -21,7 +21,7 @@ _STATUS: dict[str, Status] = {"InProgress": "starting", "Completed": "stopped", 
 _LOG_LINES = 15
 
 
-def body(wanted: Wanted, job: str = "job") -> dict[str, Any]:
+def body(aws: Aws, wanted: Wanted, job: str = "job") -> dict[str, Any]:
     """``CreateTransformJob``, checked."""
     options = wanted.options
     made: dict[str, Any] = {
@@ -54,7 +54,8 @@ def body(wanted: Wanted, job: str = "job") -> dict[str, Any]:
     content = naming.digest_of({**made, "TransformJobName": ""})
     about = {naming.CONTENT: content, naming.URI: wanted.model_uri}
     made["Tags"] = naming.tag_list({**wanted.tags, **about, naming.DIGEST: wanted.model_digest})
-    shapes.check("sagemaker", "CreateTransformJob", made)
+    model = aws.client("sagemaker").meta.service_model
+    shapes.check(model, "CreateTransformJob", made)
     return made
 
 
@@ -67,7 +68,7 @@ def run(
         DeployFailed: the job failed; says why.
     """
     wanted = found.wanted
-    wanted_body = body(wanted)
+    wanted_body = body(aws, wanted)
     job = _running(aws, wanted.name, naming.tag_dict(wanted_body["Tags"])[naming.CONTENT])
     if job:
         report(Progress("part", f"The job {job} does this already"))
@@ -75,7 +76,7 @@ def run(
         apply.make_parts(aws, request, found, report, purpose="batch")
         job = f"{_prefix(wanted.name)}{secrets.token_hex(6)}"
         report(Progress("part", f"Starting the batch job {job}"))
-        aws.client("sagemaker").create_transform_job(**body(wanted, job))
+        aws.client("sagemaker").create_transform_job(**body(aws, wanted, job))
     if request.wait:
         ended = wait(
             lambda: aws.client("sagemaker").describe_transform_job(TransformJobName=job),

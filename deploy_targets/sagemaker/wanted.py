@@ -122,12 +122,16 @@ class Wanted:
             body["DeploymentConfig"] = policy
         return body
 
-    def check(self) -> None:
-        """Raises `InvalidInput` for what SageMaker would refuse in any of the requests."""
-        shapes.check("sagemaker", "CreateModel", self.model("x"))
-        shapes.check("sagemaker", "CreateEndpointConfig", self.config("x"))
-        shapes.check("sagemaker", "CreateEndpoint", self.endpoint())
-        shapes.check("sagemaker", "UpdateEndpoint", self.update())
+    def check(self, model: Any) -> None:
+        """Raises `InvalidInput` for what SageMaker would refuse in any of the requests.
+
+        Args:
+            model: botocore's, of SageMaker.
+        """
+        shapes.check(model, "CreateModel", self.model("x"))
+        shapes.check(model, "CreateEndpointConfig", self.config("x"))
+        shapes.check(model, "CreateEndpoint", self.endpoint())
+        shapes.check(model, "UpdateEndpoint", self.update())
 
     def _about(self, digest: str, image: str) -> dict[str, str | None]:
         return {

@@ -152,7 +152,7 @@ class Cloud:
 
     def delete_endpoint(self, body: dict[str, Any]) -> dict[str, Any]:
         found = self._need("endpoint", body["EndpointName"])
-        if found["EndpointStatus"] in ("Creating", "Updating", "RollingBack"):
+        if found["EndpointStatus"] in _BUSY:
             raise invalid(f"Cannot delete endpoint in status {found['EndpointStatus']}")
         found["EndpointStatus"] = "Deleting"
         self._start(self._vanish, body["EndpointName"])

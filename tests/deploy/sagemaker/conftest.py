@@ -7,8 +7,9 @@ import json
 import shutil
 import subprocess
 import tarfile
+import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -96,6 +97,7 @@ class World:
     role: str
     bucket: str
     inside: Any  # a boto3 session whose calls are not noted
+    write_log: Callable[[str, str, list[str]], None]
 
     @property
     def cloud(self) -> Cloud:
@@ -143,7 +145,7 @@ def world(docker_engine: Any, tmp_path_factory: pytest.TempPathFactory) -> Itera
         front = Front(cloud, ecr, DomainDispatcherApplication(create_backend_app))
         with listening(front):
             helper.address = front.address
-            made = World(front, "", "mlpack-data", inside)
+            made = World(front, "", "mlpack-data", inside, helper.write_log)
             made.role = _make_role(made, "sagemaker", TRUST)
             made.client("s3").create_bucket(
                 Bucket=made.bucket, CreateBucketConfiguration={"LocationConstraint": REGION}
@@ -276,8 +278,6 @@ class _Helper:
         ):
             with suppress(Exception):
                 call(logGroupName=group, **also)
-        import time
-
         now = int(time.time() * 1000)
         events = [{"timestamp": now + i, "message": each} for i, each in enumerate(lines) if each]
         if events:

@@ -89,7 +89,13 @@ class Ecr:
                 raise Refused("ImageNotFoundException", f"The image with {each} does not exist")
             digest, manifest = answer
             sizes = [layer["size"] for layer in manifest.get("layers", ())]
-            found.append({"imageDigest": digest, "imageSizeInBytes": sum(sizes)})
+            found.append(
+                {
+                    "imageDigest": digest,
+                    "imageSizeInBytes": sum(sizes),
+                    "imageManifestMediaType": manifest["mediaType"],
+                }
+            )
         return {"imageDetails": found}
 
     def list_images(self, body: dict[str, Any]) -> dict[str, Any]:

@@ -82,7 +82,7 @@ class Container:
             self._container.reload()
             if self._container.status == "exited":
                 break
-            time.sleep(0.1)
+            time.sleep(0.03)
         raise Died(
             f"The primary container for production variant {variant} did not pass the ping health "
             "check. Please check CloudWatch logs for this endpoint."

@@ -19,7 +19,7 @@ from typing import Any
 
 from werkzeug.serving import make_server
 
-from .cloud import ACCOUNT, Cloud
+from .cloud import Cloud
 from .ecr import Ecr
 from .strict import Refused, validate, validate_member
 
@@ -247,6 +247,3 @@ def _hang_up(environ: dict[str, Any], start: Any) -> Any:
     with suppress(OSError):
         environ["werkzeug.socket"].shutdown(socket.SHUT_RDWR)
     return _reply(start, 500, b"")
-
-
-assert ACCOUNT

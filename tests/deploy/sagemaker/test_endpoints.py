@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from mlpack.deploy_targets.sagemaker import image, logs
 from mlpack.errors import (
     AlreadyExists,
     InvalidInput,
@@ -136,6 +137,23 @@ def test_a_serverless_endpoint(named: Named) -> None:
     (variant,) = config["ProductionVariants"]
     assert variant["ServerlessConfig"] == {"MemorySizeInMB": 1024, "MaxConcurrency": 20}
     assert "InstanceType" not in variant
+
+
+def test_an_image_that_is_too_large(named: Named, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(image, "_SERVERLESS_LIMIT", 10**6)
+    with pytest.raises(InvalidInput, match="serverless endpoints take 10"):
+        named.create(serverless="true")
+    assert not named.world.names("model", named.name)
+
+
+def test_the_log_is_followed(named: Named, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(logs, "_PAUSE", 0.05)
+    named.create()
+    for tail in (None, 1):
+        lines = named.target.logs(named.name, tail=tail, follow=True)
+        assert "starting 1" in next(lines) or tail
+        named.world.write_log(f"/aws/sagemaker/Endpoints/{named.name}", "main/i-2", ["more"])
+        assert next(line for line in lines if line == "more")
 
 
 def test_an_asynchronous_endpoint(named: Named) -> None:

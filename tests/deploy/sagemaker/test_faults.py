@@ -82,9 +82,15 @@ def test_throttling_and_lost_connections_are_outlived(named: Named) -> None:
     named.fault("sagemaker:CreateEndpointConfig", "lose")
     named.fault("sagemaker:CreateEndpoint", "lose")
     named.fault("ecr:.*", "drop", 1)
-    named.create()
+    named.create(env={"VERSION": "1"})
     assert named.answer() == 1
     assert len(named.left()) == 4
+    named.fault("sagemaker:UpdateEndpoint", "lose")
+    named.update(env={"VERSION": "2"})
+    assert named.answer() == 2
+    named.fault("sagemaker:DeleteEndpoint", "lose")
+    named.target.delete(named.name)
+    assert named.left() == []
 
 
 def test_throttling_without_end(named: Named, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -164,6 +170,13 @@ def test_it_takes_too_long(named: Named) -> None:
     with pytest.raises(DeadlineExceeded, match=r"AWS goes on(.|\n)*timeout="):
         named.create(timeout="1")
     assert named.create().status == "healthy"
+
+
+def test_one_that_is_being_made_is_deleted(named: Named) -> None:
+    named.world.cloud.slow = 0.5
+    named.target.create(named.request(wait=False))
+    named.target.delete(named.name)
+    assert named.left() == []
 
 
 def test_a_delete_that_broke_off_is_finished_by_the_next(named: Named) -> None:

@@ -16,7 +16,7 @@ from mlpack.cli.main import cli
 from mlpack.deploy_targets.sagemaker import model_data
 from mlpack.errors import DeployFailed, InvalidInput
 
-from .conftest import PATIENCE, Named
+from .conftest import Named
 
 pytestmark = [pytest.mark.docker, pytest.mark.cloud]
 DOCS = Path(__file__).parents[3] / "docs" / "deploy_sagemaker.md"
@@ -142,6 +142,3 @@ def _run(arguments: list[str]) -> str:
     done = CliRunner().invoke(cli, arguments, catch_exceptions=False)
     assert done.exit_code == 0, done.output
     return str(done.stdout)
-
-
-assert PATIENCE
