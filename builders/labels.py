@@ -82,8 +82,11 @@ def environment_of(spec: BuildSpec, digest: str | None) -> dict[str, str]:
 
 def base_name(text: str) -> str | None:
     """How others find a base image; None for an id, a folder or a file of this machine."""
+    from .prepare import of_this_machine
     from .remote.reference import Reference
 
+    if of_this_machine(text):
+        return None
     try:
         found = Reference.parse(re.sub(r"^(engine|registry):", "", text))
     except InvalidInput:

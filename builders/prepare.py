@@ -180,7 +180,7 @@ def _check_base_image(text: str) -> None:
 
 def of_this_machine(base_image: str) -> bool:
     """Is a base image a folder or a file, which only the builder without an engine reads?"""
-    if base_image.startswith(("layout:", "archive:", "/", "./", "../", "~")):
+    if re.match(r"(layout|archive|oci|docker-archive|oci-archive):|\.{0,2}/|~", base_image):
         return True
     with suppress(OSError, ValueError):
         for path in map(Path, (base_image, base_image.rpartition(":")[0] or base_image)):
