@@ -85,10 +85,11 @@ def base_name(text: str) -> str | None:
     from .prepare import of_this_machine
     from .remote.reference import Reference
 
-    if of_this_machine(text):
+    text = re.sub(r"^(engine|registry):", "", text)
+    if of_this_machine(text) or re.fullmatch(r"sha256:[0-9a-f]{64}", text):
         return None
     try:
-        found = Reference.parse(re.sub(r"^(engine|registry):", "", text))
+        found = Reference.parse(text)
     except InvalidInput:
         return None
     return f"{found.name}:{found.tag}" if found.tag else str(found)
