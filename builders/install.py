@@ -28,6 +28,7 @@ from urllib.parse import unquote
 
 VENV = "/opt/venv"
 RUNTIME = "/opt/mlpack/runtime"
+MODEL = "/opt/ml/model"
 HERE = Path(__file__).resolve().parent
 LOCK = HERE.parent / "lock" / "requirements.lock"
 OLDEST = (3, 11)
@@ -135,7 +136,14 @@ def install(secrets: list[str], locked: bool) -> None:
     os.environ["UV_NO_PROGRESS"] = "1"
     try:
         uv = find_uv(work, secrets)
-        run([uv, "venv", "--quiet", "--python", sys.executable, VENV], secrets)
+        if uv.startswith(VENV):
+            uv = shutil.copy(uv, str(work))
+        # what the base image has there must not be mixed with what comes
+        for place in (VENV, RUNTIME, MODEL):
+            shutil.rmtree(place, ignore_errors=True)
+        # not sys.executable, which may have been in one of these
+        python = getattr(sys, "_base_executable", None) or sys.executable
+        run([uv, "venv", "--quiet", "--python", python, VENV], secrets)
         command = [uv, "pip", "install", "--python", f"{VENV}/bin/python"]
         run([*command, *what_to_install(locked)], secrets)
     finally:
@@ -192,7 +200,11 @@ def find_uv(work: Path, secrets: list[str]) -> str:
     uv = shutil.which("uv")
     if uv:
         return uv
-    if subprocess.run([sys.executable, "-c", "import pip"], capture_output=True).returncode:
+    # the one that started us may be in a virtual environment without pip
+    pythons = [sys.executable, getattr(sys, "_base_executable", None) or sys.executable]
+    asked = [[python, "-c", "import pip"] for python in pythons]
+    having = [each[0] for each in asked if not subprocess.run(each, capture_output=True).returncode]
+    if not having:
         raise Failed(
             "the base image has neither uv nor pip. Take one that has, for instance "
             "--base-image python:3.11-slim, or add uv to it; --builder oci needs neither."
@@ -203,7 +215,7 @@ def find_uv(work: Path, secrets: list[str]) -> str:
             environment[pips] = os.environ[ours]
     if os.environ.get("UV_INSECURE_HOST"):
         environment["PIP_TRUSTED_HOST"] = os.environ["UV_INSECURE_HOST"]
-    pip = [sys.executable, "-B", "-m", "pip", "install", "--quiet", "--no-cache-dir"]
+    pip = [having[0], "-B", "-m", "pip", "install", "--quiet", "--no-cache-dir"]
     pip += ["--no-compile", "--disable-pip-version-check", "--root-user-action=ignore"]
     run([*pip, "--target", str(work / "uv"), "uv>=0.5"], secrets, environment)
     return str(work / "uv" / "bin" / "uv")

@@ -18,9 +18,12 @@ from .spec import Platform
 from .tree import Tree, read_tree
 
 # changes when the same image would give other facts
-_KIND = "base-facts-1"
+_KIND = "base-facts-2"
 _DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _SHELLS = ("/bin/sh", "/bin/bash", "/busybox/sh")
+# where our layers put things: nothing of the base may be mixed with it
+_OURS = ("opt/venv", "opt/mlpack", "opt/ml/model")
+_ABOVE = ("opt", "opt/ml")
 _PYTHONS = ("python3", "python")
 _WANTED = re.compile(
     r"(.*/)?(os-release|libc\.so\.6|libc-2\.\d+\.so|ld-musl-[\w-]+\.so\.1)|lib/apk/db/installed"
@@ -41,6 +44,8 @@ class BaseFacts:
         system: of its ``os-release``, such as ``{"ID": "debian", "VERSION_ID": "12"}``.
         shell: whether it has one.
         size: bytes, unpacked.
+        occupied: places of ours at which it has something already.
+        crooked: folders above these that are links or files in it.
     """
 
     python: str | None
@@ -49,6 +54,8 @@ class BaseFacts:
     system: Mapping[str, str] = field(default_factory=dict)
     shell: bool = False
     size: int = 0
+    occupied: tuple[str, ...] = ()
+    crooked: tuple[str, ...] = ()
 
     @property
     def python_text(self) -> str:
@@ -101,7 +108,7 @@ def check_base(
         What the user should know, if there is something.
 
     Raises:
-        BuildFailed: it is for another platform, or has no Python that fits.
+        BuildFailed: it is for another platform, has no Python that fits, or no room for us.
     """
     check_platform(name, platform, asked)
     if facts.python is None or facts.version is None:
@@ -113,6 +120,11 @@ def check_base(
         raise BuildFailed(
             f"The base image {name} has neither glibc nor musl, so no package for it can be "
             "chosen. Take another one with --base-image."
+        )
+    if facts.crooked:
+        raise BuildFailed(
+            f"In the base image {name} /{facts.crooked[0]} is no folder but a link or a file, "
+            "which the model's layers would hide. Take another one with --base-image."
         )
     error, notice = python_advice(facts.version, python, code)
     if error:
@@ -140,6 +152,10 @@ def _find(tree: Tree, config: Mapping[str, Any]) -> BaseFacts:
         system=_system(tree),
         shell=any(tree.get(each) for each in _SHELLS),
         size=tree.size,
+        occupied=tuple(path for path in _OURS if path in tree.nodes),
+        crooked=tuple(
+            path for path in _ABOVE if path in tree.nodes and tree.nodes[path].kind != "folder"
+        ),
     )
 
 
@@ -205,4 +221,6 @@ def _from_dict(known: Mapping[str, Any]) -> BaseFacts:
         system=known["system"],
         shell=known["shell"],
         size=known["size"],
+        occupied=tuple(known["occupied"]),
+        crooked=tuple(known["crooked"]),
     )

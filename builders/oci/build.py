@@ -135,7 +135,7 @@ def _make(prepared: Prepared, platform: Platform, cache: Cache, report: Report) 
         report(Progress("notice", notice, "base"))
     assert facts.libc is not None
     lock = lock_for(spec, Target(facts.python_text, platform, facts.libc), report=report)
-    layers = [*_dependencies(spec, lock, cache, report)]
+    layers = [*_clearing(spec, facts, cache), *_dependencies(spec, lock, cache, report)]
     layers.append(_runtime(spec, facts, cache, report))
     settings = prepared.settings(Base(base_name(name), base.descriptor.digest))
     bill = bill_of_materials(prepared, base, layers, lock, settings, cache, report)
@@ -146,6 +146,17 @@ def _make(prepared: Prepared, platform: Platform, cache: Cache, report: Report) 
     image = assemble(base, layers, settings, created=created, ours=cache)
     notices = (notice,) if notice else ()
     return Made(image, tuple(layers), base, facts, lock, bill, notices)
+
+
+def _clearing(spec: BuildSpec, facts: BaseFacts, cache: Cache) -> Iterator[NewLayer]:
+    """Takes away what a base image (one of ours, perhaps) has where ours goes."""
+    if not facts.occupied:
+        return
+    places = [path.rpartition("/") for path in facts.occupied]
+    entries = [file_entry(f"{folder}/.wh.{name}", b"") for folder, _, name in places]
+    made = make_layer(entries, cache, compression=spec.compression, part="dependencies")
+    told = ", ".join(f"/{path}" for path in facts.occupied)
+    yield NewLayer("dependencies", f"without the base's {told}", made)
 
 
 def _dependencies(spec: BuildSpec, lock: Lock, cache: Cache, report: Report) -> Iterator[NewLayer]:

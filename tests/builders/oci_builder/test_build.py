@@ -15,6 +15,7 @@ from mlpack.builders.base import BuildSpec, Output, Progress
 from mlpack.builders.oci.base_image import BaseFacts
 from mlpack.builders.oci.build import OciBuilder
 from mlpack.builders.oci.cache import Cache
+from mlpack.builders.oci.tree import read_tree
 from mlpack.builders.oci.venv import venv_entries
 from mlpack.errors import BuildFailed, InvalidInput, ModelChanged
 from mlpack.flavors.integrity import manifest
@@ -233,6 +234,21 @@ def test_a_base_without_python_or_shell(spec: BuildSpec, tmp_path: Path) -> None
     none = make_base(base_entries(), [entry("usr/bin/.wh.python3")], cache=cache)
     with pytest.raises(BuildFailed, match="has no python3"):
         OciBuilder().build(replace(spec, base_image=write_base(tmp_path / "none", none)))
+
+
+def test_a_base_that_has_something_where_ours_goes(spec: BuildSpec, tmp_path: Path) -> None:
+    """An image of ours, for instance: its packages and its model must not be mixed with these."""
+    cache = Cache(tmp_path / "base-cache")
+    old = [entry(f"{SITE}/old.py"), entry("opt/ml/model/old"), entry("opt/ml/code/kept")]
+    base = write_base(tmp_path / "old", make_base(base_entries(), old, cache=cache))
+    OciBuilder().build(replace(spec, base_image=base))
+    tree = read_tree(built(spec), lambda _: False)
+    assert not tree.get(f"{SITE}/old.py") and not tree.get("opt/ml/model/old")
+    assert tree.get("opt/ml/code/kept")
+    assert tree.get(f"{SITE}/top.py") and tree.get("opt/ml/model/m.skops")
+    crooked = make_base(base_entries(), [entry("opt", link="usr/opt")], cache=cache)
+    with pytest.raises(BuildFailed, match="/opt is no folder but a link"):
+        OciBuilder().build(replace(spec, base_image=write_base(tmp_path / "link", crooked)))
 
 
 def test_a_model_that_changes_while_it_is_packed(spec: BuildSpec) -> None:
