@@ -15,7 +15,7 @@ from ...errors import BuildFailed
 
 WORKER = Path(__file__).with_name("compile_worker.py")
 # of the bytes: changes when the worker would write others
-RULES = 1
+RULES = 2
 _FEWEST = 40  # files that are worth a process
 _ASK = "import sys; print(*sys.version_info[:3], sys.implementation.name)"
 
@@ -112,10 +112,14 @@ def compile_sources(
 
 def _run(compiler: Compiler, shares: Iterable[Sequence[tuple[str, str, str]]]) -> None:
     running = []
+    # the order in a set depends on hashes, and nothing that is written should depend on either
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("PYTHON")}
+    environment["PYTHONHASHSEED"] = "0"
     try:
         for share in shares:
             process = subprocess.Popen(
-                [compiler.python, "-I", "-S", "-B", str(WORKER)],
+                [compiler.python, "-s", "-P", "-S", "-B", str(WORKER)],
+                env=environment,
                 stdin=subprocess.PIPE,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.PIPE,

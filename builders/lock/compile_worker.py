@@ -8,7 +8,8 @@ What a compiled file holds should depend on its source alone. But ``marshal`` ma
 that something else refers to as well (a name that another module has interned, say), so that
 the bytes tell what else the process has seen. Here everything that goes into a file is referred
 to by this script, too, so all of it is marked, always. And one character's text is kept once in
-a process, with a mark when somebody has interned it; so all of them are, beforehand.
+a process, with a mark when somebody has interned it; so all of them are, beforehand. Sets are
+told of at `names_in_sets`.
 """
 
 from __future__ import annotations
@@ -46,14 +47,32 @@ def main() -> None:
 def compiled_bytes(content: bytes, shown: str) -> bytes | None:
     """What Python writes to ``__pycache__``; None when the source does not compile."""
     try:
-        code = compile(content, shown, "exec", dont_inherit=True, optimize=0)
         held: list[object] = []
+        code = compile(content, shown, "exec", dont_inherit=True, optimize=0)
         hold(code, held)
+        if known := names_in_sets(held):
+            code = compile(content, shown, "exec", dont_inherit=True, optimize=0)
+            held = [known]
+            hold(code, held)
         body = marshal.dumps(code)
     except (SyntaxError, ValueError, RecursionError, MemoryError, OverflowError):
         return None
     head = importlib.util.MAGIC_NUMBER + _UNCHECKED + importlib.util.source_hash(content)
     return head + body
+
+
+def names_in_sets(held: list[object]) -> list[str]:
+    """All text in the sets among some constants, interned.
+
+    Whether equal sets of a file are kept as one depends on whether something has interned their
+    words before (CPython makes a new set when it puts interned ones in their place). So a file
+    with sets is compiled once more when all of them are.
+    """
+    inside: list[object] = []
+    for value in held:
+        if isinstance(value, frozenset):
+            hold(value, inside)
+    return [sys.intern(each) for each in inside if type(each) is str]
 
 
 def hold(value: object, held: list[object]) -> None:

@@ -61,7 +61,22 @@ def test_this_process_has_seen_much_and_makes_the_same(tmp_path: Path) -> None:
     assert compile_worker.compiled_bytes(text.encode(), "/x/module.py") == made.read_bytes()
 
 
-def test_python_takes_it_unchecked_and_shows_the_path_in_the_image(tmp_path: Path) -> None:
+def test_words_in_sets_that_something_has_used_before(tmp_path: Path) -> None:
+    """Since 3.12 what was interned once stays so, and equal sets were then not kept as one."""
+    words = "{'alpha_word', 'beta_word', 'gamma_word'}"
+    text = f"def f(x): return x in {words}\n" + f"def g(x):\n  if x in {words}: return 1\n"
+    (tmp_path / "sets.py").write_text(text)
+    before = "alpha_word = beta_word = gamma_word = 1\n"
+    (tmp_path / "before.py").write_text(before + "# larger, so that it comes first\n" * 20)
+    both = [Source(tmp_path / name, f"/{name}") for name in ("sets.py", "before.py")]
+    for python in (HERE, "3.12", "3.13"):
+        if found := find_compiler(python):
+            path = compiled_path("/sets.py", found.tag)
+            alone = bytes_of(compile_sources(both[:1], found, tmp_path))[path]
+            assert bytes_of(compile_sources(both, found, tmp_path, workers=1))[path] == alone
+
+
+def test_python_takes_it_unchecked(tmp_path: Path) -> None:
     file = tmp_path / "module.py"
     file.write_text("value = 1\ndef fail(): raise ValueError\n")
     shown = "/opt/venv/lib/module.py"
