@@ -44,7 +44,7 @@ def read_metadata(
     return Distribution(name, version, requires, license, sha256, size, layer, place)
 
 
-def read_dpkg(status: bytes, layer: int = 0) -> Iterator[Package]:
+def read_dpkg(status: bytes) -> Iterator[Package]:
     """Debian's packages, from ``/var/lib/dpkg/status`` or a file below ``status.d``.
 
     Format: https://manpages.debian.org/bookworm/dpkg-dev/deb-control.5.en.html
@@ -60,11 +60,10 @@ def read_dpkg(status: bytes, layer: int = 0) -> Iterator[Package]:
             version=fields["Version"],
             architecture=fields.get("Architecture", ""),
             source=source if source and source != fields["Package"] else None,
-            layer=layer,
         )
 
 
-def read_apk(database: bytes, layer: int = 0) -> Iterator[Package]:
+def read_apk(database: bytes) -> Iterator[Package]:
     """Alpine's packages, from ``/lib/apk/db/installed``.
 
     Format: https://wiki.alpinelinux.org/wiki/Apk_spec#Installed_Database_V2
@@ -79,7 +78,6 @@ def read_apk(database: bytes, layer: int = 0) -> Iterator[Package]:
                 architecture=fields.get("A", ""),
                 source=source if source != fields["P"] else None,
                 license=fields.get("L") or None,
-                layer=layer,
             )
 
 

@@ -198,6 +198,8 @@ def _content(inventory: Inventory, number: int, part: str, inside: list[str]) ->
     if part == "model":
         files = {p: f for p, f in inventory.model_files.items() if f.layer == number}
         told = [_listed(sorted(files, key=lambda path: -files[path].size))] if files else []
+    elif part == "system":
+        told = [_listed([p.name for p in inventory.packages() if p.layer == number])]
     elif part in ("dependencies", "runtime"):
         told = [_listed(inside)] if inside else []
     elif system and "etc/os-release" in inventory.found:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import posixpath
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from ...errors import InvalidInput
 from ...flavors.integrity import NOTE_OF_MLFLOW
@@ -55,6 +55,7 @@ class Found:
         target: where a link leads.
         content: of databases and metadata.
         checksum: of files of the model.
+        below: of databases, what this one replaced.
     """
 
     kind: str
@@ -63,6 +64,7 @@ class Found:
     target: str = ""
     content: bytes | None = None
     checksum: str | None = None
+    below: Found | None = None
 
 
 @dataclass
@@ -128,17 +130,12 @@ class Inventory:
         return None
 
     def packages(self) -> tuple[Package, ...]:
-        """Of the operating system."""
-        return tuple(self._packages())
-
-    def _packages(self) -> Iterator[Package]:
-        for path, each in sorted(self.found.items()):
-            if each.content is None:
-                continue
-            if path == _DPKG or (path.startswith(_DPKG_PARTS) and not path.endswith(".md5sums")):
-                yield from read_dpkg(each.content, each.layer)
-            elif path in _APK:
-                yield from read_apk(each.content, each.layer)
+        """Of the operating system, each with the layer that brought it."""
+        return tuple(
+            package
+            for path, each in sorted(self.found.items())
+            for package in _packages(path, each)
+        )
 
     def distributions(self) -> tuple[Distribution, ...]:
         """Python's, with what their files weigh, those of the largest first."""
@@ -169,7 +166,7 @@ class Inventory:
                     return version[1].decode()
         found = [
             match[0]
-            for package in self._packages()
+            for package in self.packages()
             if re.fullmatch(r"(lib)?python3(\.\d+)?(-minimal)?", package.name)
             and (match := re.match(r"3\.\d+\.\d+", package.version))
         ]
@@ -246,6 +243,9 @@ def _read_layer(
                     f"The image has more than {_MOST_FOUND:,} files of Python packages and of the "
                     "model; it is not read further."
                 )
+    for path in (_DPKG, *_APK):
+        if path in here and path in found:
+            here[path].below = found[path]
     if hidden or emptied:
         for path in [path for path in found if _is_hidden(path, hidden, emptied)]:
             if found[path].kind != "folder":
@@ -261,11 +261,11 @@ def base_of(image: Image, cache: Cache, report: Report = ignore) -> Base:
         InvalidInput: the image is damaged, or asks for more than a real one does.
         NotFound: a layer is gone.
     """
-    known = cache.recall(_BASE, image.descriptor.digest)
+    known = cache.recall(_BASE, key)
     if known is not None:
         return Base.from_dict(known)
     base = read_inventory(image, report).base(len(image.layers))
-    cache.remember(_BASE, image.descriptor.digest, base.to_dict())
+    cache.remember(_BASE, key, base.to_dict())
     return base
 
 
@@ -277,6 +277,37 @@ def is_of_interest(path: str) -> bool:
         or MODEL.startswith(f"{path}/")
         or bool(_SITE.search(path) or _HEADER.search(path) or _INTERPRETER.search(path))
     )
+
+
+def _packages(path: str, found: Found) -> Iterator[Package]:
+    """In a database; those that it has from the one that it replaced came with that one's layer."""
+    brought: dict[tuple[str, str, str], int] = {}
+    for each in (*_chain(found.below), found):
+        last = list(_read_packages(path, each))
+        for package in last:
+            key = (package.name, package.version, package.architecture)
+            brought.setdefault(key, each.layer)
+    for package in last:
+        key = (package.name, package.version, package.architecture)
+        yield replace(package, layer=brought[key])
+
+
+def _chain(found: Found | None) -> list[Found]:
+    """A database and all that it replaced, the oldest first."""
+    chain = []
+    while found is not None:
+        chain.append(found)
+        found = found.below
+    return chain[::-1]
+
+
+def _read_packages(path: str, found: Found) -> Iterator[Package]:
+    if found.content is None:
+        return
+    if path == _DPKG or (path.startswith(_DPKG_PARTS) and not path.endswith(".md5sums")):
+        yield from read_dpkg(found.content)
+    elif path in _APK:
+        yield from read_apk(found.content)
 
 
 def _keep(entry: LayerFile, number: int, budget: Budget) -> Found:

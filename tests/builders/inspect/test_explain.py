@@ -104,6 +104,15 @@ def test_an_image_of_others_is_explained_as_far_as_it_goes():
     assert explain(make_image([{}]), "empty").system is None
 
 
+def test_packages_that_were_added_are_told_apart():
+    status = DEBIAN["var/lib/dpkg/status"] + "\nPackage: libgomp1\nVersion: 12\n"
+    history = ("ADD base", "RUN [python3 /opt/mlpack/system/system.py libgomp1]", "mlpack: model")
+    image = make_image([DEBIAN, {"var/lib/dpkg/status": status}, MODEL], history=history)
+    told = explain(image, "x")
+    assert [layer.part for layer in told.layers] == ["base", "system", "model"]
+    assert [layer.content for layer in told.layers[:2]] == ["Debian 12, 2 packages", "libgomp1"]
+
+
 def test_a_layer_above_ours_is_told_apart():
     image = make_image([DEBIAN, MODEL, {"srv/x": "y"}])
     assert [layer.part for layer in explain(image, "x").layers] == ["base", "model", ""]
