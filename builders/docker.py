@@ -28,6 +28,7 @@ from .record import record_build
 from .tar_stream import tar_stream
 
 if TYPE_CHECKING:
+    from .oci.image import Bundle
     from .publish import Credentials
 
 _REPORT_EVERY = 1 << 22
@@ -73,7 +74,7 @@ class DockerBuilder:
             log, secrets, notices = self._build(client, spec, context, report)
             image = client.images.get(log.image_id or spec.name)
             _assert_clean(client, image, log, secrets)
-            digest, sent = self._deliver(client, spec, image.id, credentials, report)
+            bundle, sent = self._deliver(client, spec, image.id, credentials, report)
         finally:
             client.close()
         platform = Platform.from_dict(
@@ -88,11 +89,12 @@ class DockerBuilder:
             model_digest=context.model_digest,
             notices=(*context.notices, *told, *notices, *log.notices),
             seconds=time.monotonic() - started,
-            digest=digest,
+            digest=bundle.digest if bundle else None,
             base_digest=base.digest,
             platforms=(str(platform),),
             lock=lock.digest if lock else None,
             outputs=("docker engine", *sent.places),
+            sboms=tuple(each.content for each in bundle.attachments) if bundle else (),
         )
 
     def _build(
@@ -115,21 +117,17 @@ class DockerBuilder:
         identity: str,
         credentials: Credentials | None,
         report: Report,
-    ) -> tuple[str | None, Delivered]:
+    ) -> tuple[Bundle | None, Delivered]:
         """From the engine to wherever else the image should go."""
         outputs = [output for output in spec.outputs if output.kind != "engine"]
         if not outputs:
             return None, Delivered()
+        from .docker_bundle import bundle_of_engine
         from .oci.cache import Cache
-        from .oci.engine import read_engine
-        from .oci.image import Bundle
 
         with Cache.of_user().hold() as cache:
-            image = read_engine(
-                client, identity, cache, compression=spec.compression, report=report
-            )
-            bundle = Bundle(tagged(spec.name), (image,))
-            return bundle.digest, Delivery(outputs, credentials).send(bundle, report, cache)
+            bundle = bundle_of_engine(client, identity, spec, cache, report)
+            return bundle, Delivery(outputs, credentials).send(bundle, report, cache)
 
 
 def _run(

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from .base import BuildSpec, Output, Report, ignore
 from .engine import connect
-from .labels import tagged
 from .oci.image import Bundle
 from .record import record_build
 
@@ -114,19 +113,18 @@ def _built(
     """The name of the builder, and what it made."""
     from .choose import choose
     from .oci.build import make_bundle, prepared_here
-    from .oci.engine import read_engine
 
     if choose(builder, spec) == "oci":
         return "oci", make_bundle(prepared_here(spec), cache, report)[0]
     from .docker import DockerBuilder
+    from .docker_bundle import bundle_of_engine
 
     made = DockerBuilder().make(replace(spec, outputs=()), report)
     client = connect()
     try:
-        image = read_engine(client, made.id, cache, compression=spec.compression, report=report)
+        return "docker", bundle_of_engine(client, made.id, spec, cache, report)
     finally:
         client.close()
-    return "docker", Bundle(tagged(spec.name), (image,))
 
 
 def _size(bundle: Bundle) -> int:

@@ -220,6 +220,8 @@ def test_system_packages_in_a_layer_of_their_own_and_out_of_the_engine(
         # from the engine into a layout
         image = read_layout(tmp_path / "out", name.rpartition(":")[2])
         assert image.descriptor.digest == made.digest
+        (bill,) = made.sboms
+        assert {"six", "flask"} <= {each["name"].lower() for each in json.loads(bill)["components"]}
         assert made.outputs == ("docker engine", str(tmp_path / "out"))
         assert image.settings["config"]["User"] == "65532:65532"
         with pytest.raises(BuildFailed, match="install the system packages: Unable to locate"):
