@@ -46,6 +46,9 @@ class LocalOptions:
         "what the engine does when it ends",
         ("no", "on-failure", "unless-stopped"),
     )
+    seamless: bool = option(
+        True, "updates lose no request; false: the server has the port to itself, not a holder"
+    )
     memory: str | None = option(
         None,
         "limit, such as 512m or 2g",
@@ -202,9 +205,8 @@ class LocalTarget:
 def _planned(client: Any, request: DeployRequest, options: LocalOptions) -> Launch:
     """As far as can be known before the image is built."""
     if isinstance(request.image, BuildSpec):
-        return Launch(request, options, request.image.name, True)
-    image = _image(client, request.image)
-    return Launch(request, options, image.id, launching.can_hand_over(image))
+        return Launch(request, options, request.image.name, options.seamless)
+    return _of_image(_image(client, request.image), request, options)
 
 
 def _launch(client: Any, request: DeployRequest, options: LocalOptions, report: Report) -> Launch:
@@ -212,10 +214,15 @@ def _launch(client: Any, request: DeployRequest, options: LocalOptions, report: 
         from ..builders.choose import get_builder
 
         built = get_builder(request.builder, request.image).build(request.image, report)
-        image = _image(client, built.id if request.builder != "oci" else built.name)
+        image = _image(client, built.id if built.builder == "docker" else built.name)
     else:
         image = _image(client, request.image)
-    return Launch(request, options, image.id, launching.can_hand_over(image))
+    return _of_image(image, request, options)
+
+
+def _of_image(image: Any, request: DeployRequest, options: LocalOptions) -> Launch:
+    shares = options.seamless and launching.can_hand_over(image)
+    return Launch(request, options, image.id, shares)
 
 
 def _image(client: Any, name: str) -> Any:

@@ -36,6 +36,8 @@ from .launching import Launch, keep, start_holder, start_server
 
 def why_noticed(client: Any, old: Any, launch: Launch) -> str | None:
     """Why requests will fail for a moment during an update; None if they will not."""
+    if not launch.options.seamless:
+        return "seamless=false"
     if not launch.handover:
         return "the new image's server cannot take over from another"
     holder = port_owner(old) if is_handover(old) else None

@@ -392,6 +392,20 @@ def test_the_connection_breaks_in_the_middle(
     assert named.names() == ["", "_previous"]
 
 
+def test_two_at_once(named: Named, quick_image: str) -> None:
+    refused = []
+
+    def meanwhile(event: Progress) -> None:
+        if "Waiting" in event.message:
+            with pytest.raises(InvalidState, match="Another mlpack is changing") as error:
+                LocalTarget().create(named.request(quick_image))
+            refused.append(error)
+
+    assert named.target.create(named.request(quick_image), meanwhile).status == "healthy"
+    assert len(refused) == 1
+    assert named.names() == [""]
+
+
 def _lose_the_connection(*_: object) -> None:
     raise requests.exceptions.ConnectionError
 

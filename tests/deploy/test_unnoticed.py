@@ -165,6 +165,8 @@ def test_from_a_port_of_its_own_to_a_shared_one_and_back(
     made = target.create(request(name, quick_image))
     plan = target.plan(request(name, iris_image.name))
     assert "does not share its port" in " ".join(plan.steps)
+    alone = target.plan(request(name, iris_image.name, seamless=False))
+    assert "because seamless=false" in " ".join(alone.steps)
     updated = target.update(request(name, iris_image.name))
     assert updated.endpoint == made.endpoint
     assert parts(docker_engine, name) == ["", "_port", "_previous"]
