@@ -257,8 +257,19 @@ def _show_verification(result: Verification, notices: list[str]) -> None:
         ]
     )
     if result.good:
-        click.echo(click.style("Good: ", fg="green") + "the image holds the model on record.")
+        click.echo(click.style("Good: ", fg="green") + _how_good(result))
         return
     click.echo(click.style("Not good:", fg="red", bold=True))
     for problem in result.problems:
         click.echo(f"  {clean(problem)}")
+
+
+def _how_good(result: Verification) -> str:
+    """No more than what was compared."""
+    from ..builders.inspect.verify import OWN_LABEL
+
+    if not result.vouched_by:
+        return "the image holds the model that its own descriptor lists."
+    if len(result.vouched_by) == 1 and result.vouched_by[0] == OWN_LABEL:
+        return "the image holds the model that its own label names."
+    return "the image holds the model on record."

@@ -261,6 +261,7 @@ def base_of(image: Image, cache: Cache, report: Report = ignore) -> Base:
         InvalidInput: the image is damaged, or asks for more than a real one does.
         NotFound: a layer is gone.
     """
+    key = image.config_descriptor.digest  # an engine's copy has the same one as the registry's
     known = cache.recall(_BASE, key)
     if known is not None:
         return Base.from_dict(known)

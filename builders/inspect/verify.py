@@ -19,6 +19,7 @@ from ..oci.image import Image
 from ..oci.spec import sha256
 from .inventory import MODEL, Found, Inventory, read_inventory
 
+OWN_LABEL = "the image's own label"
 _ENTRYPOINT = ["python", "-m", "mlpack.serve"]
 
 
@@ -104,7 +105,7 @@ def verify_image(
     problems += _not_files(inventory)
     found = digest(files)
     own = image.labels.get(MODEL_DIGEST)
-    label = [Record("the image's own label", own)] if own else []
+    label = [Record(OWN_LABEL, own)] if own else []
     for record in (*records, *label):
         if record.digest != found:
             problems += _differs(record, files, inventory)
