@@ -27,6 +27,7 @@ from .cloud import ACCOUNT, REGION, Cloud
 from .ecr import Ecr
 from .fleet import LABEL, Container
 from .front import INSIDE, Fault, Front, listening
+from .rights import documented
 
 TRUST = {
     "Version": "2012-10-17",
@@ -181,12 +182,23 @@ def aws(world: World, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterat
     world.front.faults.clear()
     world.front.calls.clear()
     world.front.bodies.clear()
+    world.front.denied.clear()
+    world.front.policy = None
     cloud.quota.clear()
     cloud.alarms.clear()
     cloud.capacity.clear()
     cloud.ping_seconds, cloud.slow = 60.0, 0.0
     yield world
     world.front.faults.clear()
+
+
+@pytest.fixture
+def only_documented_rights(aws: World) -> Iterator[None]:
+    """The user has the rights that the docs list, and no others."""
+    aws.front.policy = documented(aws.bucket)
+    yield
+    assert aws.front.denied == []
+    aws.front.policy = None
 
 
 @dataclass

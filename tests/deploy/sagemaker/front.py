@@ -21,6 +21,7 @@ from werkzeug.serving import make_server
 
 from .cloud import Cloud
 from .ecr import Ecr
+from .rights import allowed, needed
 from .strict import Refused, validate, validate_member
 
 _INVOKE = re.compile(r"/endpoints/([^/]+)/(async-)?invocations")
@@ -55,6 +56,8 @@ class Front:
         calls: IAM actions, in order.
         bodies: of calls to SageMaker, by operation.
         faults: to come.
+        policy: statements of IAM that the user has; None: may do all.
+        denied: what the policy did not allow.
     """
 
     cloud: Cloud
@@ -64,6 +67,8 @@ class Front:
     calls: list[str] = field(default_factory=list)
     bodies: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
     faults: list[Fault] = field(default_factory=list)
+    policy: list[dict[str, Any]] | None = None
+    denied: list[str] = field(default_factory=list)
 
     def __call__(self, environ: dict[str, Any], start: Any) -> Any:
         length = int(environ.get("CONTENT_LENGTH") or 0)
@@ -77,6 +82,11 @@ class Front:
             return self.moto(environ, start)
         self.calls.append(action)
         fault = self._fault(action)
+        if self.policy is not None:
+            for each, resource in needed(action, environ["PATH_INFO"], body):
+                if not allowed(self.policy, each, resource):
+                    self.denied.append(f"{each} {resource}")
+                    fault = "denied"
         if fault == "drop":
             return _hang_up(environ, start)
         if fault in ("throttle", "expired", "denied"):

@@ -22,6 +22,7 @@ from .conftest import Named
 pytestmark = [pytest.mark.docker, pytest.mark.cloud]
 
 
+@pytest.mark.usefixtures("only_documented_rights")
 def test_the_whole_cycle(named: Named) -> None:
     target = named.target
     plan = target.plan(named.request(env={"VERSION": "1"}))
@@ -94,6 +95,7 @@ def test_only_so_many_versions_are_kept(named: Named) -> None:
     assert named.answer() == 3
 
 
+@pytest.mark.usefixtures("only_documented_rights")
 def test_a_canary_and_its_promotion(named: Named) -> None:
     with pytest.raises(InvalidState, match="mode=replace first"):
         named.target.plan(named.request(mode="canary"))
@@ -156,6 +158,7 @@ def test_the_log_is_followed(named: Named, monkeypatch: pytest.MonkeyPatch) -> N
         assert next(line for line in lines if line == "more")
 
 
+@pytest.mark.usefixtures("only_documented_rights")
 def test_an_asynchronous_endpoint(named: Named) -> None:
     output = f"s3://{named.world.bucket}/{named.name}"
     named.create(async_output=output, async_failures=f"{output}-failed", async_concurrency="4")
@@ -175,6 +178,7 @@ def test_a_multi_model_endpoint(named: Named) -> None:
     assert body["PrimaryContainer"]["Mode"] == "MultiModel"
 
 
+@pytest.mark.usefixtures("only_documented_rights")
 def test_all_that_can_be_set_has_the_form_that_aws_takes(named: Named) -> None:
     bucket = f"s3://{named.world.bucket}"
     named.create(

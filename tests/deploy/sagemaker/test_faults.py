@@ -23,6 +23,7 @@ from mlpack.errors import (
 )
 
 from .conftest import Named
+from .rights import documented
 
 pytestmark = [pytest.mark.docker, pytest.mark.cloud]
 
@@ -252,10 +253,19 @@ def test_roles(named: Named) -> None:
 
 
 def test_what_is_denied_is_named(named: Named) -> None:
-    named.fault("ecr:CreateRepository", "denied")
-    with pytest.raises(DeployFailed, match=r"does not allow CreateRepository(.|\n)*deploy_sagem"):
+    front = named.world.front
+    front.policy = [
+        {
+            **each,
+            "Action": [action for action in each["Action"] if action != "sagemaker:CreateModel"],
+        }
+        for each in documented(named.world.bucket)
+    ]
+    with pytest.raises(DeployFailed, match=r"does not allow CreateModel(.|\n)*deploy_sagemaker"):
         named.create()
-    assert named.left() == []
+    (denied,) = front.denied
+    assert denied.startswith("sagemaker:CreateModel arn:aws:sagemaker:eu-central-1:123456789012:")
+    assert not named.world.names("model", named.name)
 
 
 @pytest.mark.parametrize(

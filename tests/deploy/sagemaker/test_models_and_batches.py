@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import re
 import shutil
 from pathlib import Path
 
@@ -19,19 +18,9 @@ from mlpack.errors import DeployFailed, InvalidInput
 from .conftest import Named
 
 pytestmark = [pytest.mark.docker, pytest.mark.cloud]
-DOCS = Path(__file__).parents[3] / "docs" / "deploy_sagemaker.md"
 
 
-def policy() -> set[str]:
-    """The actions of the policy that the docs recommend for who deploys."""
-    text = DOCS.read_text()
-    (block,) = re.findall(r"<!-- policy -->\n```json\n(.*?)```", text, re.DOTALL)
-    found: set[str] = set()
-    for statement in json.loads(block)["Statement"]:
-        found |= set(statement["Action"])
-    return found
-
-
+@pytest.mark.usefixtures("only_documented_rights")
 def test_a_model_in_its_image_then_a_second_version(
     named: Named, iris_image: object, iris_model: Path, tmp_path: Path
 ) -> None:
@@ -58,10 +47,9 @@ def test_a_model_in_its_image_then_a_second_version(
 
     named.target.delete(named.name)
     assert named.left() == []
-    used = {call for call in named.world.front.calls if not call.startswith("sts:")}
-    assert used <= policy()
 
 
+@pytest.mark.usefixtures("only_documented_rights")
 def test_one_image_for_many_versions(
     named: Named, iris_image: object, iris_model: Path, tmp_path: Path
 ) -> None:
@@ -83,10 +71,9 @@ def test_one_image_for_many_versions(
     assert len(s3.list_objects_v2(Bucket=named.world.bucket, Prefix="models/")["Contents"]) == 2
     named.target.delete(named.name)
     assert "Contents" not in s3.list_objects_v2(Bucket=named.world.bucket, Prefix="models/")
-    used = {call for call in named.world.front.calls if not call.startswith("sts:")}
-    assert used <= policy()
 
 
+@pytest.mark.usefixtures("only_documented_rights")
 def test_a_batch(named: Named, iris_image: object, iris_model: Path) -> None:
     columns = json.loads((iris_model / "serving_input_example.json").read_text())
     header = ",".join(columns["dataframe_split"]["columns"])
