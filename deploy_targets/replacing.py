@@ -33,6 +33,8 @@ from .containers import (
 from .health import is_handover, is_up, port_owner, published_port, wait_healthy
 from .launching import Launch, keep, start_holder, start_server
 
+_GIVEN_UP_SECONDS = 3  # for one that never answered: it has nothing to finish
+
 
 def why_noticed(client: Any, old: Any, launch: Launch) -> str | None:
     """Why requests will fail for a moment during an update; None if they will not."""
@@ -120,7 +122,7 @@ def rollback(client: Any, old: Any, name: str, timeout: float, report: Report) -
     def undo() -> None:
         for suffix in ("", HOLDER):
             if container := named(client, name, suffix):
-                container.stop(timeout=STOP_SECONDS)
+                container.stop(timeout=_GIVEN_UP_SECONDS)
         _move(client, name, "", PREVIOUS)
 
     return _change_over(client, old, name, timeout, start, undo, report)
