@@ -34,7 +34,12 @@ def login_server(arm: Arm, options: AzureMLOptions) -> str:
             f"The workspace {arm.place} has no container registry yet. Name one with -C acr=…, or "
             "attach one: az ml workspace update --container-registry <id>"
         )
-    found = (arm.registry(str(registry)).get("properties") or {}).get("loginServer")
+    try:
+        found = (arm.registry(str(registry)).get("properties") or {}).get("loginServer")
+    except DeployFailed:  # who may push need not be allowed to look at it
+        found = None
+    if not found and arm.cloud.name != "AzureCloud":
+        raise InvalidState(f"The registry {registry} cannot be read. Name it with -C acr=…")
     return str(found or f"{str(registry).rpartition('/')[2].lower()}.azurecr.io")
 
 
@@ -84,8 +89,8 @@ def put_image(
     return published.pinned
 
 
-def login(arm: Arm, server: str) -> Credentials:
-    """A login of the registry.
+def login(arm: Arm, server: str) -> Credentials | None:
+    """A login of the registry; None for one that is not Azure's: Docker's configuration has it.
 
     Raises:
         Unauthenticated: these credentials may not push to it.
@@ -96,6 +101,8 @@ def login(arm: Arm, server: str) -> Credentials:
         f"https://{server}/oauth2/exchange",
         {"grant_type": "access_token", "service": server, "access_token": token},
     )
+    if answer.status_code in (404, 405):
+        return None
     if answer.status_code in (401, 403):
         raise Unauthenticated(
             f"The registry {server} does not let these credentials in. The role AcrPush on it "
@@ -106,7 +113,7 @@ def login(arm: Arm, server: str) -> Credentials:
     return Credentials(_USER, str(answer.json()["refresh_token"]))
 
 
-def _digest_there(wanted: str, credentials: Credentials) -> str | None:
+def _digest_there(wanted: str, credentials: Credentials | None) -> str | None:
     from ...builders.remote.push import remote_digest
 
     return remote_digest(wanted, credentials)

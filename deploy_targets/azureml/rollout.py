@@ -77,12 +77,16 @@ class Rollout:
             say(self.report, f"Making the endpoint {self.name}")
             if found is not None:  # a PUT says all that is to stay
                 wanted["tags"].update(_kept_tags(found))
-                wanted |= {"traffic": dict(found.traffic)} if self.kind != BATCH else {}
+                wanted |= _kept_traffic(found)
             self.sdk.put_endpoint(wanted, self.kind, self.report)
         try:
             self._make_slot(artifact, image, found)
             if self.request.wait:
                 self._change_over()
+        except KeyboardInterrupt:
+            note = "Azure goes on with what was begun, which may cost. Deploy again to finish it, "
+            self.report(Progress("notice", f"{note}or delete it."))
+            raise
         except _REFUSALS as error:
             online = self.kind != BATCH
             log = scoring.end_of_log(self.arm, self.name, self.slot_name) if online else []
@@ -321,6 +325,12 @@ def _settings_of(document: documents.Document) -> str:
 def _kept_tags(found: Endpoint) -> dict[str, str]:
     previous = found.tags.get(documents.PREVIOUS_TAG)
     return {documents.PREVIOUS_TAG: previous} if previous else {}
+
+
+def _kept_traffic(found: Endpoint) -> documents.Document:
+    if found.kind != BATCH:
+        return {"traffic": dict(found.traffic)}
+    return {"defaults": {"deployment_name": found.current.name}} if found.current else {}
 
 
 def _tags_after(found: Endpoint, old: Slot | None, *, keep: bool) -> dict[str, str]:

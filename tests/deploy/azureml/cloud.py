@@ -6,22 +6,17 @@ The target reaches it as it reaches any cloud that is not Microsoft's public one
 
 from __future__ import annotations
 
-import base64
-import http.client
 import itertools
-import json
-import re
-import socket
 import ssl
 import threading
 import time
 import uuid
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from collections.abc import Callable
+from http.server import ThreadingHTTPServer
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs
 
+from mlpack.tests.deploy.azureml.front import ACR_USER, SOON, Answer, Ask, Fault, error, handler
 from mlpack.tests.deploy.azureml.workspace import Problem, Resource, Workspace
 
 TENANT, CLIENT, SECRET = "11111111-2222-3333-4444-555555555555", "client-of-tests", "s3cret-of-them"
@@ -35,34 +30,10 @@ REGISTRY_PATH = (
     f"/subscriptions/{SUBSCRIPTION}/resourceGroups/{GROUP}"
     f"/providers/Microsoft.ContainerRegistry/registries/{REGISTRY}"
 )
-ACR_USER = "00000000-0000-0000-0000-000000000000"
 VERSIONS = {
     "2022-02-01-preview", "2023-04-01-preview", "2023-08-01-preview", "2023-10-01",
     "2024-10-01-preview", "2024-10-01", "2023-07-01", "2024-01-01-preview",
 }  # fmt: skip
-
-
-@dataclass
-class Fault:
-    """What goes wrong with requests that fit.
-
-    Attributes:
-        method: of them.
-        path: a regular expression that is found in their path.
-        times: how many.
-        status: of the answer; 0 closes the connection without one.
-        code: ARM's word for it.
-        message: in the answer.
-        headers: of the answer.
-    """
-
-    method: str
-    path: str
-    times: int = 1
-    status: int = 0
-    code: str = "InternalError"
-    message: str = "injected"
-    headers: dict[str, str] = field(default_factory=dict)
 
 
 class Cloud:
@@ -74,7 +45,7 @@ class Cloud:
         run: Callable[[Cloud, Resource, Any], Any],
         registry_port: int,
     ) -> None:
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self, context))
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), handler(self, context))
         self.server.daemon_threads = True
         self.port = self.server.server_address[1]
         self.url = f"https://localhost:{self.port}"
@@ -120,9 +91,9 @@ class Cloud:
 
     # -- answers -----------------------------------------------------------------------------
 
-    def answer(self, method: str, path: str, query: dict[str, str], ask: _Ask) -> _Answer:
+    def answer(self, method: str, path: str, query: dict[str, str], ask: Ask) -> Answer:
         if path == "/metadata/endpoints":
-            return _Answer(200, self._metadata())
+            return Answer(200, self._metadata())
         if path.startswith(f"/{TENANT}/"):
             return self._entra(path, ask)
         if path.startswith("/inference/"):
@@ -142,10 +113,10 @@ class Cloud:
             }
         ]
 
-    def _entra(self, path: str, ask: _Ask) -> _Answer:
+    def _entra(self, path: str, ask: Ask) -> Answer:
         base = f"{self.url}/{TENANT}"
         if path.endswith("openid-configuration"):
-            return _Answer(
+            return Answer(
                 200,
                 {
                     "token_endpoint": f"{base}/oauth2/v2.0/token",
@@ -156,41 +127,39 @@ class Cloud:
         form = {key: each[0] for key, each in parse_qs(ask.body.decode()).items()}
         if form.get("client_secret") != SECRET or form.get("client_id") != CLIENT:
             said = "AADSTS7000215: Invalid client secret provided."
-            return _Answer(401, {"error": "invalid_client", "error_description": said})
+            return Answer(401, {"error": "invalid_client", "error_description": said})
         token = f"token-{uuid.uuid4().hex}"
         self.tokens[token] = form["scope"]
-        return _Answer(200, {"access_token": token, "expires_in": 3600, "token_type": "Bearer"})
+        return Answer(200, {"access_token": token, "expires_in": 3600, "token_type": "Bearer"})
 
-    def _exchange(self, ask: _Ask) -> _Answer:
+    def _exchange(self, ask: Ask) -> Answer:
         form = {key: each[0] for key, each in parse_qs(ask.body.decode()).items()}
         if form.get("grant_type") != "access_token" or form.get("service") != self.login_server:
-            return _Answer(400, {"errors": [{"code": "BAD_REQUEST"}]})
+            return Answer(400, {"errors": [{"code": "BAD_REQUEST"}]})
         if form.get("access_token") not in self.tokens:
-            return _Answer(401, {"errors": [{"code": "UNAUTHORIZED"}]})
+            return Answer(401, {"errors": [{"code": "UNAUTHORIZED"}]})
         token = f"refresh-{uuid.uuid4().hex}"
         self.acr_tokens.add(token)
-        return _Answer(200, {"refresh_token": token})
+        return Answer(200, {"refresh_token": token})
 
-    def _arm(self, method: str, path: str, query: dict[str, str], ask: _Ask) -> _Answer:
+    def _arm(self, method: str, path: str, query: dict[str, str], ask: Ask) -> Answer:
         scope = self.tokens.get(ask.bearer)
         if scope is None or self.url not in scope:
             challenge = {"WWW-Authenticate": 'Bearer error="invalid_token"'}
-            return _Answer(
-                401, _error("InvalidAuthenticationToken", "The token expired."), challenge
-            )
+            return Answer(401, error("InvalidAuthenticationToken", "The token expired."), challenge)
         if query.get("api-version") not in VERSIONS:
             version = query.get("api-version")
             raise Problem(400, "InvalidApiVersionParameter", f"No api-version {version}.")
         if path.lower() == REGISTRY_PATH.lower():
-            return _Answer(200, {"properties": {"loginServer": self.login_server}})
+            return Answer(200, {"properties": {"loginServer": self.login_server}})
         if not path.lower().startswith(PATH.lower()):
             raise Problem(404, "ResourceNotFound", f"The resource {path} was not found.")
         return self._in_workspace(method, PATH + path[len(PATH) :], ask)
 
-    def _in_workspace(self, method: str, path: str, ask: _Ask) -> _Answer:
+    def _in_workspace(self, method: str, path: str, ask: Ask) -> Answer:
         below = path[len(PATH) :].strip("/").split("/")
         if below == [""]:
-            return _Answer(200, _workspace(REGISTRY_PATH if self.registry_attached else None))
+            return Answer(200, _workspace(REGISTRY_PATH if self.registry_attached else None))
         if below[0] == "operations":
             return self._operation(below[1], "location" in below)
         if below[0] == "datastores":
@@ -201,15 +170,15 @@ class Cloud:
             return self._endpoint(method, path, below, ask)
         raise Problem(404, "ResourceNotFound", f"The resource {path} was not found.")
 
-    def _operation(self, name: str, is_location: bool) -> _Answer:
+    def _operation(self, name: str, is_location: bool) -> Answer:
         told = self.workspace.operations[name]
         if is_location:
-            return _Answer(202 if told["status"] == "InProgress" else 200, None, _SOON)
-        return _Answer(200, told, _SOON)
+            return Answer(202 if told["status"] == "InProgress" else 200, None, SOON)
+        return Answer(200, told, SOON)
 
-    def _datastore(self, method: str, below: list[str]) -> _Answer:
+    def _datastore(self, method: str, below: list[str]) -> Answer:
         if method == "POST":
-            return _Answer(200, {"secretsType": "AccountKey", "key": self.storage.key})
+            return Answer(200, {"secretsType": "AccountKey", "key": self.storage.key})
         store = {
             "id": f"{PATH}/datastores/workspaceblobstore",
             "name": "workspaceblobstore",
@@ -226,48 +195,48 @@ class Cloud:
                 "properties": {},
             },
         }
-        return _Answer(200, store if len(below) > 1 else {"value": [store]})
+        return Answer(200, store if len(below) > 1 else {"value": [store]})
 
-    def _asset(self, method: str, path: str, below: list[str], ask: _Ask) -> _Answer:
+    def _asset(self, method: str, path: str, below: list[str], ask: Ask) -> Answer:
         if len(below) == 4 and method == "PUT":
             made = self.workspace.put_asset(path, below[0], ask.json)
-            return _Answer(201, made.shown())
+            return Answer(201, made.shown())
         if len(below) == 3:
-            return _Answer(200, {"value": [each.shown() for each in self.workspace.below(path)]})
+            return Answer(200, {"value": [each.shown() for each in self.workspace.below(path)]})
         if len(below) == 2:
             if not self.workspace.below(f"{path}/versions"):
                 raise Problem(404, "NotFound", f"No {below[0]} of the name {below[1]}.")
-            return _Answer(200, {"id": path, "name": below[1], "properties": {"properties": {}}})
-        return _Answer(200, self.workspace.need(path).shown())
+            return Answer(200, {"id": path, "name": below[1], "properties": {"properties": {}}})
+        return Answer(200, self.workspace.need(path).shown())
 
-    def _endpoint(self, method: str, path: str, below: list[str], ask: _Ask) -> _Answer:
+    def _endpoint(self, method: str, path: str, below: list[str], ask: Ask) -> Answer:
         kind, space = below[0], self.workspace
         if method == "POST":
             return self._action(path, below, ask)
         if method == "PUT":
             put = space.put_deployment if "deployments" in below else space.put_endpoint
             status, made, operation = put(path, kind, ask.json)
-            return _Answer(status, made.shown(), self._long(operation))
+            return Answer(status, made.shown(), self._long(operation))
         if method == "DELETE":
             gone = space.delete(path)
-            return _Answer(202, None, self._long(gone)) if gone else _Answer(204, None)
+            return Answer(202, None, self._long(gone)) if gone else Answer(204, None)
         if len(below) in (1, 3):
-            return _Answer(200, {"value": [each.shown() for each in space.below(path)]})
-        return _Answer(200, space.need(path).shown())
+            return Answer(200, {"value": [each.shown() for each in space.below(path)]})
+        return Answer(200, space.need(path).shown())
 
-    def _action(self, path: str, below: list[str], ask: _Ask) -> _Answer:
+    def _action(self, path: str, below: list[str], ask: Ask) -> Answer:
         found = self.workspace.need(path.rpartition("/")[0])
         if below[-1] == "listKeys":
             key = self.workspace.keys[found.name]
-            return _Answer(200, {"primaryKey": key, "secondaryKey": f"{key}-2"})
+            return Answer(200, {"primaryKey": key, "secondaryKey": f"{key}-2"})
         if below[-1] == "token":
             token = f"aml-{uuid.uuid4().hex}"
             self.tokens[token] = f"endpoint:{found.name}"
-            return _Answer(200, {"accessToken": token, "expiryTimeUtc": 0, "tokenType": "Bearer"})
+            return Answer(200, {"accessToken": token, "expiryTimeUtc": 0, "tokenType": "Bearer"})
         if below[-1] == "getLogs":
             if found.machine is None:
                 raise Problem(404, "NotFound", "The container has not started.")
-            return _Answer(200, {"content": found.machine.logs(int(ask.json["tail"]))})
+            return Answer(200, {"content": found.machine.logs(int(ask.json["tail"]))})
         raise Problem(404, "NotFound", path)
 
     def _long(self, operation: str) -> dict[str, str]:
@@ -276,16 +245,16 @@ class Cloud:
         return {
             "Azure-AsyncOperation": base + version,
             "Location": f"{base}/location{version}",
-            **_SOON,
+            **SOON,
         }
 
     # -- scoring -----------------------------------------------------------------------------
 
-    def _score(self, path: str, ask: _Ask) -> _Answer:
+    def _score(self, path: str, ask: Ask) -> Answer:
         name = path.split("/")[2]
         endpoint = self.workspace.find(f"{PATH}/onlineEndpoints/{name}")
         if endpoint is None:
-            return _Answer(404, {"message": "Not found"})
+            return Answer(404, {"message": "Not found"})
         mode = endpoint.body["properties"]["authMode"].lower()
         allowed = {
             "key": ask.bearer == self.workspace.keys[name],
@@ -293,11 +262,11 @@ class Cloud:
             "aadtoken": "ml.azure" in self.tokens.get(ask.bearer, ""),
         }[mode]
         if not allowed:
-            return _Answer(401, {"message": "key_auth_access_denied"})
+            return Answer(401, {"message": "key_auth_access_denied"})
         chosen = ask.headers.get("azureml-model-deployment") or self._by_traffic(endpoint)
         found = self.workspace.find(f"{endpoint.id}/deployments/{chosen}")
         if found is None or found.machine is None or found.state != "Succeeded":
-            return _Answer(404, {"message": "No valid deployment to route to."})
+            return Answer(404, {"message": "No valid deployment to route to."})
         for mirror in endpoint.body["properties"].get("mirrorTraffic") or {}:
             self.mirrored.append(mirror)
         status, body, content_type = found.machine.ask(ask.body, ask.headers)
@@ -305,7 +274,7 @@ class Cloud:
         if status != 200:
             headers["ms-azureml-model-error-statuscode"] = str(status)
             status = 424
-        return _Answer(status, body, headers)
+        return Answer(status, body, headers)
 
     def _by_traffic(self, endpoint: Resource) -> str | None:
         """Deployments in turn, each as often of a hundred as its share says."""
@@ -315,34 +284,6 @@ class Cloud:
             if at < 0:
                 return str(name)
         return None
-
-
-@dataclass
-class _Ask:
-    body: bytes
-    headers: Any
-
-    @property
-    def bearer(self) -> str:
-        return str(self.headers.get("Authorization", "")).removeprefix("Bearer ")
-
-    @property
-    def json(self) -> Any:
-        return json.loads(self.body)
-
-
-@dataclass
-class _Answer:
-    status: int
-    body: Any
-    headers: dict[str, str] = field(default_factory=dict)
-
-
-_SOON = {"retry-after-ms": "60"}
-
-
-def _error(code: str, message: str) -> dict[str, Any]:
-    return {"error": {"code": code, "message": message}}
 
 
 def _workspace(registry: str | None) -> dict[str, Any]:
@@ -362,120 +303,6 @@ def _workspace(registry: str | None) -> dict[str, Any]:
             "keyVault": f"/subscriptions/{SUBSCRIPTION}/vault",
         },
     }
-
-
-def _handler(cloud: Cloud, context: ssl.SSLContext) -> type[BaseHTTPRequestHandler]:
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-        timeout = 120
-
-        def setup(self) -> None:
-            self.plain = self.request.recv(1, socket.MSG_PEEK) != b"\x16"
-            if not self.plain:
-                self.request = context.wrap_socket(self.request, server_side=True)
-            super().setup()
-
-        def log_message(self, format: str, *args: Any) -> None:
-            pass
-
-        def _handle(self) -> None:
-            parts = urlsplit(self.path)
-            if self.plain:
-                self._send(_Answer(400, b"The plain HTTP request was sent to HTTPS port"))
-                return
-            if parts.path.startswith("/v2/"):
-                self._registry()
-                return
-            ask = _Ask(b"".join(self._content()), self.headers)
-            query = {key: each[0] for key, each in parse_qs(parts.query).items()}
-            cloud.calls.append((self.command, parts.path))
-            fault = _fault(cloud, self.command, parts.path)
-            if fault and not fault.status:
-                self.close_connection = True
-                self.connection.close()
-                return
-            if fault:
-                told = _error(fault.code, fault.message)
-                self._send(_Answer(fault.status, told, fault.headers))
-                return
-            try:
-                self._send(cloud.answer(self.command, parts.path, query, ask))
-            except Problem as problem:
-                self._send(_Answer(problem.status, _error(problem.code, problem.message)))
-
-        do_GET = do_PUT = do_POST = do_DELETE = do_PATCH = do_HEAD = _handle
-
-        def _send(self, answer: _Answer) -> None:
-            body = answer.body
-            if body is None:
-                body = b""
-            elif not isinstance(body, bytes):
-                body = json.dumps(body).encode()
-            self.send_response(answer.status)
-            for key, value in {"Content-Type": "application/json", **answer.headers}.items():
-                self.send_header(key, value)
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            if self.command != "HEAD":
-                self.wfile.write(body)
-
-        def _content(self) -> Iterator[bytes]:
-            if "chunked" in self.headers.get("Transfer-Encoding", ""):
-                while size := int(self.rfile.readline().split(b";")[0], 16):
-                    yield self.rfile.read(size)
-                    self.rfile.readline()
-                self.rfile.readline()
-                return
-            left = int(self.headers.get("Content-Length", 0))
-            while left:
-                piece = self.rfile.read(min(left, 1 << 20))
-                left -= len(piece)
-                yield piece
-
-        def _registry(self) -> None:
-            """The registry behind the login that an exchange gave."""
-            given = self.headers.get("Authorization", "").removeprefix("Basic ")
-            user, _, password = base64.b64decode(given + "==").decode().partition(":")
-            if user != ACR_USER or password not in cloud.acr_tokens:
-                for _ in self._content():
-                    pass
-                challenge = {"WWW-Authenticate": f'Basic realm="{cloud.login_server}"'}
-                self._send(_Answer(401, {"errors": [{"code": "UNAUTHORIZED"}]}, challenge))
-                return
-            behind = http.client.HTTPConnection("127.0.0.1", cloud.registry_port, timeout=120)
-            passed = {k: v for k, v in self.headers.items() if k.lower() not in _HOP}
-            passed["X-Forwarded-Proto"] = "https"
-            passed["Accept"] = ", ".join(self.headers.get_all("Accept", ["*/*"]))
-            chunked = "Content-Length" not in self.headers
-            body = self._content() if chunked or int(self.headers["Content-Length"]) else None
-            behind.request(
-                self.command, self.path, body, passed, encode_chunked=chunked and body is not None
-            )
-            answer = behind.getresponse()
-            content = answer.read()
-            self.send_response(answer.status)
-            for key, value in answer.getheaders():
-                if key.lower() not in (*_HOP, "content-length"):
-                    self.send_header(key, value)
-            length = answer.getheader("Content-Length") if self.command == "HEAD" else None
-            self.send_header("Content-Length", length or str(len(content)))
-            self.end_headers()
-            if self.command != "HEAD":
-                self.wfile.write(content)
-            behind.close()
-
-    return Handler
-
-
-_HOP = ("connection", "transfer-encoding", "authorization", "keep-alive")
-
-
-def _fault(cloud: Cloud, method: str, path: str) -> Fault | None:
-    for each in cloud.faults:
-        if each.times and each.method == method and re.search(each.path, path):
-            each.times -= 1
-            return each
-    return None
 
 
 def wait_for(what: Callable[[], Any], seconds: float = 60) -> Any:

@@ -79,6 +79,7 @@ class Certificates:
     """An authority of our own, and what it vouches for."""
 
     def __init__(self, folder: Path) -> None:
+        import certifi
         import trustme
 
         authority = trustme.CA()
@@ -86,7 +87,8 @@ class Certificates:
             "localhost", "127.0.0.1", f"{servers.AZURE_ACCOUNT}.blob.core.localhost"
         )
         self.bundle, self.cert, self.key = (folder / n for n in ("ca.pem", "cert.pem", "key.pem"))
-        authority.cert_pem.write_to_path(str(self.bundle))
+        usual = Path(os.environ.get("REQUESTS_CA_BUNDLE") or certifi.where())
+        self.bundle.write_bytes(usual.read_bytes() + b"\n" + authority.cert_pem.bytes())
         self.key.write_bytes(issued.private_key_pem.bytes())
         self.cert.write_bytes(b"".join(each.bytes() for each in issued.cert_chain_pems))
         self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -130,9 +132,26 @@ def registry_port() -> Iterator[int]:
 def storage(
     certificates: Certificates, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Storage]:
-    """Azurite over TLS. Names below .localhost are this machine's, whatever its resolver knows."""
+    """Azurite over TLS."""
     folder = tmp_path_factory.mktemp("azurite")
-    patch = pytest.MonkeyPatch()
+    with servers.azure(folder, certificates.cert, certificates.key) as server:
+        from azure.storage.blob import BlobServiceClient
+
+        suffix = f"core.localhost:{server.url.rpartition(':')[2].partition('/')[0]}"
+        made = Storage(servers.AZURE_ACCOUNT, servers.AZURE_KEY, suffix, "azureml-blobstore")
+        with pytest.MonkeyPatch.context() as patch:
+            resolve_localhost(patch)
+            client: Any = BlobServiceClient(
+                f"https://{made.account}.blob.{suffix}",
+                made.key,
+                connection_verify=str(certificates.bundle),
+            )
+            client.create_container(made.container)
+        yield made
+
+
+def resolve_localhost(patch: pytest.MonkeyPatch) -> None:
+    """Names below .localhost are this machine's, whatever its resolver knows."""
     real = socket.getaddrinfo
 
     def resolve(host: Any, *args: Any, **options: Any) -> Any:
@@ -140,16 +159,6 @@ def storage(
         return real("127.0.0.1" if ours else host, *args, **options)
 
     patch.setattr(socket, "getaddrinfo", resolve)
-    patch.setenv("REQUESTS_CA_BUNDLE", str(certificates.bundle))
-    with servers.azure(folder, certificates.cert, certificates.key) as server:
-        from azure.storage.blob import BlobServiceClient
-
-        suffix = f"core.localhost:{server.url.rpartition(':')[2].partition('/')[0]}"
-        made = Storage(servers.AZURE_ACCOUNT, servers.AZURE_KEY, suffix, "azureml-blobstore")
-        client: Any = BlobServiceClient(f"https://{made.account}.blob.{suffix}", made.key)
-        client.create_container(made.container)
-        yield made
-    patch.undo()
 
 
 @pytest.fixture(scope="session")
@@ -220,8 +229,11 @@ def download(cloud: Cloud, model: Any) -> Path:
 
 
 @pytest.fixture
-def no_code(cloud: Cloud, storage: Storage, peer_python: str) -> Iterator[Cloud]:
+def no_code(
+    cloud: Cloud, storage: Storage, peer_python: str, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Cloud]:
     """A cloud that takes models, and has MLflow to serve them."""
+    resolve_localhost(monkeypatch)
     cloud.storage, cloud.peer_python = storage, peer_python
     yield cloud
     cloud.storage = None
@@ -241,7 +253,6 @@ def lead_to(
     for name, value in {
         "ARM_CLOUD_METADATA_URL": f"{cloud.url}/metadata/endpoints?api-version=2022-09-01",
         "REQUESTS_CA_BUNDLE": str(certificates.bundle),
-        "SSL_CERT_FILE": str(certificates.bundle),
         "AZURE_TENANT_ID": TENANT,
         "AZURE_CLIENT_ID": CLIENT,
         "AZURE_CLIENT_SECRET": SECRET,

@@ -1,6 +1,8 @@
 """The target `azureml` from the first deployment to its deletion, with the real azure-ai-ml."""
 
 import json
+import os
+import ssl
 import threading
 import urllib.request
 
@@ -55,13 +57,14 @@ def test_an_update_under_load_loses_no_request_and_can_be_undone(deploy, cloud):
     assert plan.action == "update"
     assert len(plan.paid) == 2
     key = cloud.workspace.keys[deploy.name]
+    trust = ssl.create_default_context(cafile=os.environ["REQUESTS_CA_BUNDLE"])
     answers, stop = [], threading.Event()
 
     def load():
         headers = {"Authorization": f"Bearer {key}", "Content-Type": "application/json"}
         while not stop.is_set():
             request = urllib.request.Request(made.endpoint, b"{}", headers)
-            with urllib.request.urlopen(request, timeout=30) as answer:
+            with urllib.request.urlopen(request, timeout=30, context=trust) as answer:
                 answers.append(answer.read().decode())
 
     threads = [threading.Thread(target=load) for _ in range(2)]
