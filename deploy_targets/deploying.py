@@ -165,7 +165,7 @@ def _there(target: DeployTarget, request: DeployRequest) -> DeployTarget:
     if not hasattr(target, "at"):
         return target
     options: Any = read_options(target.options, request.options, target.name)
-    named = {each.name for each in fields(options) if each.metadata["place"]}
+    named = {each.name for each in fields(options) if each.metadata.get("place")}
     found = {key: getattr(options, key) for key in sorted(named)}
     placed: DeployTarget = target.at({key: v for key, v in found.items() if v is not None})
     return placed

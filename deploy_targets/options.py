@@ -129,7 +129,7 @@ def read_place(schema: type, given: Mapping[str, Any], target: str) -> dict[str,
         InvalidInput: it has no such setting, or none that says where.
     """
     hints = hints_of(schema)
-    known = {each.name: each for each in fields(schema) if each.metadata["place"]}
+    known = {each.name: each for each in fields(schema) if each.metadata.get("place", False)}
     values = {}
     for key, value in given.items():
         name = str(key).replace("-", "_")
@@ -138,7 +138,7 @@ def read_place(schema: type, given: Mapping[str, Any], target: str) -> dict[str,
             raise InvalidInput(
                 f"The target {target!r} has no option {key!r} that says where. {hint}"
             )
-        rules = known[name].metadata["rules"]
+        rules = rules_of(known[name])
         values[name] = read_value(name, hints[name], value, rules, _read_part)
     return values
 
@@ -153,7 +153,7 @@ def shown(options: Any) -> dict[str, Any]:
         value = getattr(options, each.name)
         if value is None or value in ((), {}):
             continue
-        found[each.name] = _hidden(value) if each.metadata["rules"].secret else _plain(value)
+        found[each.name] = _hidden(value) if rules_of(each).secret else _plain(value)
     return found
 
 
@@ -173,15 +173,13 @@ def _read_fields(schema: type[T], given: Mapping[str, Any], owner: str, path: st
         if name not in known:
             raise InvalidInput(f"{owner} has no option {path + str(key)!r}. {nearest(name, known)}")
         values[name] = read_value(
-            path + name, hints[name], value, known[name].metadata["rules"], _read_part
+            path + name, hints[name], value, rules_of(known[name]), _read_part
         )
     missing = [n for n, each in known.items() if _is_required(each) and n not in values]
     if missing:
-        raise InvalidInput(
-            f"{owner} needs {path}{missing[0]} ({known[missing[0]].metadata['help']})."
-            if path
-            else f"{owner} needs -C {missing[0]}=… ({known[missing[0]].metadata['help']})."
-        )
+        meaning = known[missing[0]].metadata.get("help", "")
+        wanted = f"{path}{missing[0]}" if path else f"-C {missing[0]}=…"
+        raise InvalidInput(f"{owner} needs {wanted}" + (f" ({meaning})." if meaning else "."))
     return schema(**values)
 
 
@@ -202,6 +200,12 @@ def _nested(given: Mapping[str, Any], known: Mapping[str, Field[Any]]) -> dict[s
     return plain
 
 
+def rules_of(each: Field[Any]) -> Rules:
+    """Of a field; one that was not made with `option` has none."""
+    found: Rules = each.metadata.get("rules", Rules())
+    return found
+
+
 def _is_required(each: Field[Any]) -> bool:
     return each.default is MISSING and each.default_factory is MISSING
 
@@ -210,20 +214,20 @@ def _describe(schema: type, path: str, group: str) -> list[OptionHelp]:
     hints = hints_of(schema)
     found = []
     for each in fields(schema):
-        rules: Rules = each.metadata["rules"]
+        rules = rules_of(each)
         text, inner, suffix = word(hints[each.name])
-        within = each.metadata["group"] or group
+        within = each.metadata.get("group", "") or group
         found.append(
             OptionHelp(
                 path + each.name,
                 text,
                 _default(each),
-                each.metadata["help"],
+                each.metadata.get("help", ""),
                 within,
                 choices_of(hints[each.name], rules),
                 _is_required(each),
                 rules.secret,
-                each.metadata["place"],
+                each.metadata.get("place", False),
             )
         )
         if inner is not None:
@@ -260,7 +264,7 @@ def secrets_of(options: Any) -> list[str]:
     found: list[str] = []
     for each in fields(options):
         value = getattr(options, each.name)
-        if each.metadata["rules"].secret:
+        if rules_of(each).secret:
             found += [str(v) for v in (value.values() if isinstance(value, Mapping) else [value])]
         elif is_dataclass(value):
             found += secrets_of(value)

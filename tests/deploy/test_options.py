@@ -225,3 +225,16 @@ def test_every_option_of_the_local_target_is_described() -> None:
     assert [o.name for o in listed][:3] == ["port", "host", "timeout"]
     assert all(o.help and o.type for o in listed)
     assert next(o for o in listed if o.name == "env").type == "name=text, may be repeated"
+
+
+def test_plain_fields_of_a_dataclass_are_options_too() -> None:
+    @dataclass(frozen=True)
+    class Plain:
+        a: int
+        b: str = "x"
+
+    assert read_options(Plain, {"a": "1"}, "plain") == Plain(1)
+    assert [each.required for each in describe_options(Plain)] == [True, False]
+    assert shown(Plain(1)) == {"a": 1, "b": "x"}
+    with pytest.raises(InvalidInput, match="needs -C a="):
+        read_options(Plain, {}, "plain")
