@@ -7,7 +7,7 @@ from ..base import Report, ignore
 from ..oci.spec import Platform
 from ..prepare import Prepared
 from .lock import Lock, lock_for
-from .target import COMMON_GLIBC, Target
+from .target import COMMON_GLIBC, NoWheel, Target
 
 
 def lock_for_engine(
@@ -40,4 +40,5 @@ def lock_for_engine(
     except (BuildFailed, MissingDependency, StorageFailed) as error:
         if spec.locked or (spec.lock is not None and spec.lock.exists()):
             raise
-        return None, (f"Built without a lock, so the next build may differ. {error.message}",)
+        why = error.why if isinstance(error, NoWheel) else error.message
+        return None, (f"Built without a lock, so the next build may differ. {why}",)

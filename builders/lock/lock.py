@@ -144,7 +144,7 @@ def _checked(lock: Lock, wanted: Wanted, spec: BuildSpec, store: LockStore, name
     except MissingDependency:
         return lock  # an engine's build looks at it once more
     except BuildFailed as error:
-        raise type(error)(f"{name} cannot be installed: {error.message}") from None
+        raise BuildFailed(f"{name} cannot be installed: {error.message}") from None
     if missing := sorted(chosen.keys() - lock.versions.keys()):
         raise InvalidState(
             f"{name} lacks {', '.join(missing)}, which something in it needs. --relock makes it "

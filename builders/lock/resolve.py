@@ -143,8 +143,9 @@ def _pin(package: Mapping[str, Any], target: Target) -> Pin:
     hashes = {each["hashes"]["sha256"] for each in wheels if "sha256" in each.get("hashes", {})}
     if not hashes:
         raise NoWheel(
-            f"{name} {version} has no wheel with a SHA-256 for {target}. Build through the engine "
-            "(--builder docker), or take a version from a package index that has one."
+            f"{name} {version} has no wheel with a SHA-256 for {target}.",
+            "Build through the engine (--builder docker), or take a version from a package index "
+            "that has one.",
         )
     sizes = [int(each["size"]) for each in wheels if each.get("size") is not None]
     return Pin(

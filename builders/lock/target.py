@@ -22,7 +22,16 @@ _TEXT = re.compile(r"(\S+), Python (\d+\.\d+), (glibc|musl) (\d+)\.(\d+)")
 
 
 class NoWheel(BuildFailed):
-    """Something has no wheel for the target; an engine could perhaps compile it."""
+    """Something has no wheel for the target; an engine could perhaps compile it.
+
+    Args:
+        why: what has none.
+        advice: what to do about it, where there is no engine.
+    """
+
+    def __init__(self, why: str, advice: str) -> None:
+        super().__init__(f"{why} {advice}")
+        self.why = why
 
 
 @dataclass(frozen=True)
@@ -59,15 +68,16 @@ class Target:
         if self.platform.os != "linux" or processor is None:
             raise NoWheel(
                 f"Wheels for {self.platform} cannot be chosen on this machine, only for "
-                "linux/amd64 and linux/arm64. Build through the engine: --builder docker"
+                "linux/amd64 and linux/arm64.",
+                "Build through the engine: --builder docker",
             )
         if kind == "musl":
             return f"{processor}-unknown-linux-musl"
         fitting = [each for each in _GLIBC if (2, each) <= (major, minor)]
         if not fitting:
             raise NoWheel(
-                f"The base image has glibc {major}.{minor}, for which there are no wheels. "
-                "Take a newer base image, or build through the engine: --builder docker"
+                f"The base image has glibc {major}.{minor}, for which there are no wheels.",
+                "Take a newer base image, or build through the engine: --builder docker",
             )
         return f"{processor}-manylinux_2_{fitting[-1]}"
 

@@ -56,6 +56,8 @@ class Uv:
         left = {k: v for k, v in os.environ.items() if k not in (*_NOT_OURS, *UV_VARIABLES)}
         settings = {**left, **indexes.settings, **spec.build_args}
         settings |= {"UV_NO_PROGRESS": "1", "UV_PYTHON_DOWNLOADS": "never", "NO_COLOR": "1"}
+        if not here:  # an index that this machine does not reach shall not hold the build up
+            settings.setdefault("UV_HTTP_RETRIES", "1")
         secrets = [*indexes.secrets, *(v for v in spec.build_args.values() if len(v) >= 8)]
         for name, value in settings.items():
             if name.startswith("UV_"):
@@ -142,7 +144,8 @@ def _failure(lines: Sequence[str], target: Target) -> MlpackError:
         return StorageFailed("The disk is full; free some space (uv cache prune frees some).")
     if re.search(r"no (usable )?wheels|has no wheels|building from source is disabled", told):
         return NoWheel(
-            f"{told} A wheel for {target} is needed. Build through the engine, which can compile "
-            "(--builder docker), or take another version or platform."
+            f"{told} A wheel for {target} is needed.",
+            "Build through the engine, which can compile (--builder docker), or take another "
+            "version or platform.",
         )
     return BuildFailed(told)

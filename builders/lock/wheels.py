@@ -73,7 +73,7 @@ def dependency_layers(
         report: told what is installed, and when there is nothing to compile it with.
 
     Raises:
-        InvalidInput: there are no wheels for the lock's target.
+        NoWheel: there are no wheels for the lock's target.
     """
     _ = lock.target.uv_platform  # refused at once rather than when a layer is made
     compiler = find_compiler(lock.target.python) if bytecode else None

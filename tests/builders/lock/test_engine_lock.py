@@ -60,6 +60,7 @@ def test_what_cannot_be_locked_is_left_to_the_engine(
     lock, notices = lock_for_engine(prepare(spec))
     assert lock is None
     assert "without a lock" in notices[0]
+    assert "--builder" not in notices[0]
     with pytest.raises(InvalidState, match="no lock"):
         lock_for_engine(prepare(replace(spec, locked=True)))
 
