@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import subprocess
+import sys
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -292,3 +294,11 @@ def test_the_frame_of_the_virtual_environment_is_over_the_base_s_python() -> Non
         "opt/venv/bin/python3": "python",
         "opt/venv/bin/python3.12": "python",
     }
+
+
+def test_nothing_heavy_is_loaded_before_it_is_needed() -> None:
+    """Neither the engine's client nor HTTP: what is in the cache needs neither."""
+    code = "import sys, mlpack.builders.choose, mlpack.builders.oci.build; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    heavy = {"docker", "requests", "urllib3", "uv", "numpy", "sqlalchemy", "zstandard"}
+    assert not heavy & set(done.stdout.split())

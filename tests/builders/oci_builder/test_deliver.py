@@ -16,10 +16,10 @@ from mlpack.builders.oci.archive import read_archive
 from mlpack.builders.oci.build import OciBuilder
 from mlpack.builders.oci.cache import Cache
 from mlpack.builders.oci.spec import Platform
-from mlpack.builders.publish import publish
+from mlpack.builders.publish import Credentials, publish
 from mlpack.builders.remote.pull import read_remote
 from mlpack.builders.remote.referrers import list_referrers
-from mlpack.errors import EngineUnavailable, InvalidInput
+from mlpack.errors import EngineUnavailable, InvalidInput, RegistryFailed
 from mlpack.tests.builders.oci_builder.bases import (
     base_entries,
     built,
@@ -91,6 +91,28 @@ def test_published(spec: BuildSpec, a_registry: Registry, tmp_path: Path, no_eng
     assert (copied.digest, copied.size) == (first.digest, first.size)
     with pytest.raises(InvalidInput):
         publish(spec, f"{a_registry.host}/Capital:1")
+
+
+@pytest.mark.cloud
+def test_credentials_that_were_given(spec: BuildSpec, tmp_path: Path, no_engine: None) -> None:
+    """As targets give those of a cloud's registry; they are nowhere to be seen."""
+    command = ["htpasswd", "-Bbn", "-C", "4", "anna", "h4rdly-secret"]
+    users = subprocess.run(command, capture_output=True, check=True).stdout
+    folder = tmp_path / "registry"
+    folder.mkdir()
+    (folder / "users").write_bytes(users)
+    auth = {"htpasswd": {"realm": "tests", "path": str(folder / "users")}}
+    seen: list[Progress] = []
+    right = Credentials("anna", "h4rdly-secret")
+    with registry(folder, auth=auth) as running:
+        reference = f"{running.host}/d/mine:1"
+        with pytest.raises(RegistryFailed):
+            publish(spec, reference, report=seen.append)
+        done = publish(spec, reference, credentials=right, report=seen.append)
+        assert publish(spec, reference, credentials=right).uploaded == 0
+    told = [*(event.message for event in seen), repr(done), repr(right)]
+    told += [path.read_bytes().decode("latin-1") for path in (folder / "store").rglob("data")]
+    assert not [text for text in told if "h4rdly-secret" in text]
 
 
 @pytest.mark.cloud
