@@ -16,6 +16,7 @@ from ...errors import (
     NotFound,
 )
 from ..base import DeployRequest, Progress, Report, say
+from ..options import secrets_of, without_secrets
 from . import documents, registry, scoring, state
 from .arm import Arm
 from .failures import advice
@@ -88,8 +89,7 @@ class Rollout:
             self.report(Progress("notice", f"{note}or delete it."))
             raise
         except _REFUSALS as error:
-            online = self.kind != BATCH
-            log = scoring.end_of_log(self.arm, self.name, self.slot_name) if online else []
+            log = self._end_of_log(15)
             note = self._take_back(made_endpoint=found is None)
             raise _failure(error, log, note) from error
 
@@ -241,7 +241,14 @@ class Rollout:
         return now
 
     def _last_line(self) -> str:
-        return next(iter(scoring.end_of_log(self.arm, self.name, self.slot_name, 1)), "")
+        return next(iter(self._end_of_log(1)), "")
+
+    def _end_of_log(self, lines: int) -> list[str]:
+        if self.kind == BATCH:
+            return []
+        secrets = secrets_of(self.options)
+        log = scoring.end_of_log(self.arm, self.name, self.slot_name, lines)
+        return [without_secrets(line, secrets) for line in log]
 
     def _take_back(self, made_endpoint: bool) -> str:
         """Leave what was; says what could not be removed."""

@@ -125,7 +125,7 @@ def read_log(arm: Arm, endpoint: str, slot: str, tail: int | None) -> list[str]:
     return lines[-tail:] if tail else lines
 
 
-def end_of_log(arm: Arm, endpoint: str, slot: str, lines: int = 15) -> list[str]:
+def end_of_log(arm: Arm, endpoint: str, slot: str, lines: int) -> list[str]:
     """As `read_log`, but empty when there is none, or none that can be had."""
     try:
         return [without_secrets(line) for line in read_log(arm, endpoint, slot, lines)]

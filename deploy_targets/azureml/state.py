@@ -145,7 +145,7 @@ def check_ours(found: Endpoint, arm: Arm) -> None:
     if not found.ours:
         raise AlreadyExists(
             f"The {found.kind} endpoint {found.name!r} in {arm.place} was not made by mlpack. "
-            "Choose another name, or remove it yourself."
+            "Choose another name, or remove it yourself (or with deployments delete --force)."
         )
 
 

@@ -89,9 +89,11 @@ class AzureMLTarget:
         arm = self._here
         check_name(name)
         with lock(name, self.name):
-            found = state.find(arm, name) if force else state.need(arm, name)
+            found = state.find(arm, name)
             if found is None:
                 raise NotFound(f"There is no endpoint {name!r} in the workspace {arm.place}.")
+            if not force:
+                state.check_ours(found, arm)
             rollout.remove(arm, Sdk(arm), found, report, force)
 
     def list(self) -> Sequence[Deployment]:

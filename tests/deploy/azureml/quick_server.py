@@ -15,6 +15,9 @@ if os.environ.get("CRASH"):
 class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
+    def log_message(self, format, *args):
+        pass
+
     def answer(self, status, body):
         self.send_response(status)
         self.send_header("Content-Type", "application/json")

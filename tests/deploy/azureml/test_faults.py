@@ -65,6 +65,17 @@ def test_the_end_of_the_log_is_told_without_secrets(deploy):
     assert "abcdef0123456789" not in failed.value.message
 
 
+def test_what_azure_does_is_told_without_the_values_of_variables(deploy, monkeypatch):
+    monkeypatch.setattr(sdk, "_TELL_EVERY", 0.1)
+    env = {"SICK": "1", "VERSION": "hunter2"}  # which the server writes into its log
+    with pytest.raises(DeployFailed) as failed:
+        deploy.create(env=env, readiness={"failure_threshold": 20})
+    assert any("Azure is working on the deployment" in line for line in deploy.seen)
+    assert any("starting ***" in line for line in deploy.seen)
+    assert "starting ***" in failed.value.log
+    assert not any("hunter2" in line for line in deploy.seen)
+
+
 def test_an_image_that_may_not_be_pulled(deploy, cloud):
     cloud.acr_pull = False
     with pytest.raises(DeployFailed, match="Image pull failed") as failed:
@@ -212,8 +223,10 @@ def test_an_endpoint_of_somebody_else_is_left_alone(deploy, cloud):
     for act in (deploy.target.plan, deploy.target.create, deploy.target.update):
         with pytest.raises(AlreadyExists, match="not made by mlpack"):
             act(deploy.request())
-    with pytest.raises(NotFound, match="not made by mlpack"):
+    with pytest.raises(AlreadyExists, match="not made by mlpack"):
         deploy.target.delete(deploy.name)
+    with pytest.raises(NotFound, match="not made by mlpack"):
+        deploy.target.get(deploy.name)
     assert deploy.target.list() == []
     deploy.target.delete(deploy.name, force=True)
     assert endpoints(cloud) == []
