@@ -152,7 +152,7 @@ class _Again:
         lock = None if self._spec.lock else _lock_of(image)
         made = self._build(platform, lock, self._spec.base_image)
         before = _base_of(image)
-        if before is None or image.labels[BASE_DIGEST] == made.base.descriptor.digest:
+        if before is None or image.labels[BASE_DIGEST] == made.base.known_as:
             return made
         try:  # a tag may lead elsewhere by now
             return self._build(platform, lock, before)
@@ -173,7 +173,6 @@ class _Again:
                     name=self._spec.name.partition("@")[0],
                     base_image=base,
                     platforms=(str(platform),),
-                    outputs=(),
                     no_cache=True,
                     relock=False,
                     lock=file,
@@ -227,7 +226,7 @@ def _differences(image: Image, built: Image, made: Made) -> Iterator[Difference]
         yield Difference(
             "base",
             "",
-            (f"the image starts from {here}, what was built from {made.base.descriptor.digest}",),
+            (f"the image starts from {here}, what was built from {made.base.known_as}",),
         )
     ours = len(built.diff_ids) - below
     theirs = len(image.diff_ids) - below

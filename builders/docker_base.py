@@ -12,6 +12,7 @@ from .base import Progress, Report
 from .labels import Base, base_name
 from .oci.base_image import check_platform
 from .oci.spec import Platform
+from .remote.reference import digest_among
 
 
 @dataclass(frozen=True)
@@ -63,7 +64,7 @@ def find_base(
             f"The base image {name} has instructions for whoever builds on it (ONBUILD), which "
             "would run in this build. --builder oci leaves them out; or name another base image."
         )
-    digest = _digest(found, plain)
+    digest = digest_among(found.get("RepoDigests") or (), plain)
     repository = plain.partition("@")[0]
     if ":" in repository.rpartition("/")[2]:
         repository = repository.rpartition(":")[0]
@@ -140,18 +141,3 @@ def _tell(line: Mapping[str, Any], report: Report) -> None:
     text = f"{line.get('status', '')} {line.get('id', '')}".strip()
     done, total = int(detail.get("current") or 0), int(detail.get("total") or 0)
     report(Progress("bytes", text, "base", done, total))
-
-
-def _digest(found: Mapping[str, Any], name: str) -> str | None:
-    """Of what the name leads to in its registry."""
-    wanted = base_name(name)
-    for text in found.get("RepoDigests") or ():
-        repository, _, digest = str(text).partition("@")
-        known = base_name(repository)
-        if (
-            wanted
-            and known
-            and known.rpartition(":")[0] == wanted.partition("@")[0].rpartition(":")[0]
-        ):
-            return digest
-    return None

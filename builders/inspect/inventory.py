@@ -265,7 +265,7 @@ def base_of(image: Image, cache: Cache, report: Report = ignore) -> Base:
     known = cache.recall(_BASE, key)
     if known is not None:
         return Base.from_dict(known)
-    base = read_inventory(image, report).base(len(image.layers))
+    base = read_inventory(image, report, check=True).base(len(image.layers))
     cache.remember(_BASE, key, base.to_dict())
     return base
 

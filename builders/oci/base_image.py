@@ -74,7 +74,9 @@ def facts_of(image: Image, cache: Cache, report: Report = ignore) -> BaseFacts:
     Raises:
         InvalidInput: a layer is damaged.
     """
-    known = cache.recall(_KIND, image.descriptor.digest)
+    # the engine's copy has the same one as the registry's
+    key = image.config_descriptor.digest
+    known = cache.recall(_KIND, key)
     if known is not None:
         return _from_dict(known)
 
@@ -87,7 +89,7 @@ def facts_of(image: Image, cache: Cache, report: Report = ignore) -> BaseFacts:
     download(image, lambda progress: report(replace(progress, part="base")))
     tree = read_tree(image, lambda path: bool(_WANTED.fullmatch(path)), advanced)
     facts = _find(tree, image.settings.get("config") or {})
-    cache.remember(_KIND, image.descriptor.digest, asdict(facts))
+    cache.remember(_KIND, key, asdict(facts))
     return facts
 
 

@@ -17,12 +17,12 @@ from ..lock.wheels import dependency_layers
 from ..prepare import Prepared, prepare
 from ..record import record_build
 from .base_image import BaseFacts, check_base, facts_of
+from .base_source import open_base
 from .blob_reader import BlobDamaged
 from .bundle import NewLayer, assemble, make_index
 from .cache import Cache
 from .image import Attachment, Bundle, Image
 from .layers import make_layer
-from .open import open_image
 from .runtime_layer import runtime_layer
 from .sbom_layer import bill_of_materials
 from .spec import Platform, canonical, sha256
@@ -121,7 +121,7 @@ def _make(prepared: Prepared, platform: Platform, cache: Cache, report: Report) 
     spec = prepared.spec
     name = prepared.base_for(platform)
     report(Progress("part", f"{name} for {platform}", "base"))
-    base = open_image(name, platform, cache, pull=spec.pull, report=report)
+    base = open_base(spec, name, platform, cache, report)
     facts = facts_of(base, cache, report)
     notice = check_base(
         facts,
@@ -137,7 +137,7 @@ def _make(prepared: Prepared, platform: Platform, cache: Cache, report: Report) 
     lock = lock_for(spec, Target(facts.python_text, platform, facts.libc), report=report)
     layers = [*_clearing(spec, facts, cache), *_dependencies(spec, lock, cache, report)]
     layers.append(_runtime(spec, facts, cache, report))
-    settings = prepared.settings(Base(base_name(name), base.descriptor.digest))
+    settings = prepared.settings(Base(base_name(name), base.known_as))
     bill = bill_of_materials(prepared, base, layers, lock, settings, cache, report)
     layers.append(_model(prepared, cache, report))
     # names and labels are in it, so it lies on the model, which may be large, not the model on it
@@ -235,7 +235,7 @@ def _result(
         seconds=seconds,
         builder=OciBuilder.name,
         digest=bundle.digest,
-        base_digest=first.base.descriptor.digest,
+        base_digest=first.base.known_as,
         platforms=tuple(str(image.platform) for image in bundle.images),
         lock=first.lock.digest,
         outputs=sent.places,

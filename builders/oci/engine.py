@@ -7,10 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 from ...errors import BuildFailed, EngineUnavailable, NotFound
 from ..base import Compression, Progress, Report, ignore
+from ..remote.reference import Reference, digest_among
 from .archive import archive_stream, own_image, read_archive
 from .cache import Cache
 from .image import Bundle, Image
@@ -52,12 +54,13 @@ def read_engine(
     if found is None:
         raise NotFound(f"The engine has no image {name!r}. `docker pull {name}` fetches one.")
     identity = str(found["Id"])
-    known = _known(cache, identity, compression)
-    if known is not None:
-        return known
-    with cache.making(f"engine {identity}"):
-        known = _known(cache, identity, compression)
-        return known or _save(client, found, name, cache, compression, report)
+    origin = digest_among(found.get("RepoDigests") or (), name)
+    image = _known(cache, identity, compression)
+    if image is None:
+        with cache.making(f"engine {identity}"):
+            known = _known(cache, identity, compression)
+            image = known or _save(client, found, name, cache, compression, report)
+    return replace(image, origin=origin)
 
 
 def load(
@@ -101,6 +104,19 @@ def load(
         for compression in _COMPRESSIONS:
             _remember(cache, identity, image, compression)
     return identity
+
+
+def pinned_in_registry(client: Any, name: str, platform: Platform) -> Reference | None:
+    """An image of the engine, for a platform, as the registry has it that it came from.
+
+    Returns:
+        Its repository with a digest; None when the engine does not have it, or not from a registry.
+    """
+    found = _inspect(client, name)
+    if found is None or not _platform_in(found).serves(platform):
+        return None
+    digest = digest_among(found.get("RepoDigests") or (), name)
+    return Reference.parse(name).pinned(digest) if digest else None
 
 
 def platform_of(client: Any, name: str) -> Platform | None:

@@ -37,12 +37,20 @@ class Image:
         manifest: the manifest's bytes, exactly.
         config: the configuration's bytes, exactly.
         blobs: where the layers come from.
+        origin: what its name led to in its registry, if it came from one: its own digest, or that
+            of an index that it is in.
     """
 
     descriptor: Descriptor
     manifest: bytes
     config: bytes
     blobs: Blobs
+    origin: str | None = None
+
+    @property
+    def known_as(self) -> str:
+        """The digest by which others find it, or its own."""
+        return self.origin or self.descriptor.digest
 
     @cached_property
     def layers(self) -> tuple[Descriptor, ...]:

@@ -74,6 +74,14 @@ def open_image(
     return repacked(read(path, tag, platform), cache, compression, report=report)
 
 
+def is_plain_name(reference: str) -> bool:
+    """Is it the name of an image on an engine or in a registry, whichever has it?"""
+    if _PLACE.fullmatch(reference) or reference.startswith((".", "/", "~")):
+        return False
+    path, _ = _split(reference)
+    return not (is_layout(path) or (path.is_file() and path.suffix in _SUFFIXES))
+
+
 def _anywhere(
     name: str,
     platform: Platform | None,

@@ -71,7 +71,9 @@ def repacked(
             if copy and cache.path(layer.digest, layer.size) is None:
                 with image.blobs.open(layer) as file:
                     cache.add(pieces(file), layer.media_type, layer)
-            remember_layer(cache, diff_id, compression_of(layer.media_type), layer)
+            # of a folder's or file's layers nobody has looked into them, and this would be believed
+            if copy or layer.digest == diff_id:
+                remember_layer(cache, diff_id, compression_of(layer.media_type), layer)
         done += layer.size
         report(Progress("bytes", "Compressing the base image", "base", done, total))
     blobs: Blobs = cache if copy else CachedFirst(cache, image.blobs)

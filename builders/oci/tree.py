@@ -128,10 +128,10 @@ def read_tree(
     """
     tree, budget = Tree(), Budget()
     total, done = sum(layer.size for layer in image.layers), 0
-    for layer in image.layers:
+    for layer, diff_id in zip(image.layers, image.diff_ids, strict=True):
         hidden: list[LayerFile] = []
         found: dict[str, Node] = {}
-        for entry in files_of(image, layer, budget):
+        for entry in files_of(image, layer, budget, diff_id):
             tree.size += entry.size
             if entry.kind in ("whiteout", "opaque"):
                 hidden.append(entry)

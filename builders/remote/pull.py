@@ -153,6 +153,7 @@ def read_remote(
     session = Session(reference, "pull", credentials)
     root = _root(session, cache, report)
     image = image_of(root, RemoteBlobs(session, cache), platform, str(reference))
+    image = replace(image, origin=root.digest)
     memory.note(cache, (layer.digest for layer in image.layers), reference)
     return image
 

@@ -7,6 +7,7 @@ Format: https://github.com/distribution/reference, with Docker's defaults: ``pyt
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from ...errors import InvalidInput
@@ -80,6 +81,25 @@ class Reference:
 def as_reference(reference: Reference | str) -> Reference:
     """Parsed, unless it is already."""
     return reference if isinstance(reference, Reference) else Reference.parse(reference)
+
+
+def digest_among(pinned: Iterable[object], name: str) -> str | None:
+    """The digest by which an engine has an image from the repository of a name.
+
+    Args:
+        pinned: ``RepoDigests``, as the engine lists them.
+        name: of the image; that of an id is in no repository.
+    """
+    wanted = _parse(name)
+    if not isinstance(wanted, Reference):
+        return None
+    known = [_parse(str(each)) for each in pinned]
+    found = [
+        each.digest
+        for each in known
+        if isinstance(each, Reference) and each.name == wanted.name and each.digest
+    ]
+    return wanted.digest if wanted.digest in found else next(iter(found), None)
 
 
 def has_registry(text: str) -> bool:
