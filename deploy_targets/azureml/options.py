@@ -8,9 +8,9 @@ from pathlib import Path
 
 from ...errors import InvalidInput
 from ..options import option
+from .place import GROUP, SUBSCRIPTION, WORKSPACE
 
 _NAME = re.compile(r"[a-zA-Z][a-zA-Z0-9-]{1,30}[a-zA-Z0-9]")
-_SUBSCRIPTION = r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
 _SIZE = r"Standard_[A-Za-z0-9]+(-[0-9]+)?[a-z]*(_[A-Za-z0-9]+)*"
 _IDENTITY = r"/subscriptions/[^/]+/resource[gG]roups/[^/]+/providers/Microsoft\.ManagedIdentity/.+"
 _ROUTE = r"/[A-Za-z0-9_./~-]*"
@@ -37,21 +37,21 @@ class AzureMLOptions:
         None,
         "default: AZURE_SUBSCRIPTION_ID, config.json, the Azure CLI's",
         place=True,
-        pattern=_SUBSCRIPTION,
+        pattern=SUBSCRIPTION,
         like="12345678-1234-1234-1234-123456789abc",
     )
     resource_group: str | None = option(
         None,
         "default: AZURE_RESOURCE_GROUP, config.json, the Azure CLI's default",
         place=True,
-        pattern=r"[\w().-]{0,89}[\w()-]",
+        pattern=GROUP,
         like="my-group",
     )
     workspace: str | None = option(
         None,
         "default: AZUREML_WORKSPACE_NAME, config.json, the Azure CLI's default",
         place=True,
-        pattern=r"[A-Za-z0-9][A-Za-z0-9_-]{1,32}",
+        pattern=WORKSPACE,
         like="my-workspace",
     )
     config_file: Path | None = option(

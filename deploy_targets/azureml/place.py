@@ -5,6 +5,7 @@ from __future__ import annotations
 import configparser
 import json
 import os
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +26,11 @@ _PARTS = {
     ),
 }
 METADATA_URL = "ARM_CLOUD_METADATA_URL"
+# they become parts of addresses
+SUBSCRIPTION = r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
+GROUP = r"[\w().-]{0,89}[\w()-]"
+WORKSPACE = r"[A-Za-z0-9][A-Za-z0-9_-]{1,32}"
+_PATTERNS = {"subscription_id": SUBSCRIPTION, "resource_group": GROUP, "workspace": WORKSPACE}
 
 
 @dataclass(frozen=True)
@@ -64,6 +70,7 @@ class Cloud:
         resource: that tokens for scoring are for.
         portal: of people.
         storage: how names of storage accounts end.
+        registries: how names of container registries end.
     """
 
     name: str
@@ -72,6 +79,7 @@ class Cloud:
     resource: str
     portal: str
     storage: str
+    registries: str
 
     @property
     def scope(self) -> str:
@@ -89,6 +97,7 @@ CLOUDS = {
             "https://ml.azure.com",
             "https://portal.azure.com",
             "core.windows.net",
+            "azurecr.io",
         ),
         Cloud(
             "AzureChinaCloud",
@@ -97,6 +106,7 @@ CLOUDS = {
             "https://ml.azure.cn",
             "https://portal.azure.cn",
             "core.chinacloudapi.cn",
+            "azurecr.cn",
         ),
         Cloud(
             "AzureUSGovernment",
@@ -105,6 +115,7 @@ CLOUDS = {
             "https://ml.azure.us",
             "https://portal.azure.us",
             "core.usgovcloudapi.net",
+            "azurecr.us",
         ),
     )
 }
@@ -133,6 +144,8 @@ def find_place(options: Mapping[str, Any]) -> Place:
                 "let the Azure CLI know: az configure --defaults group=… workspace=…"
             )
         found[part] = str(value)
+        if not re.fullmatch(_PATTERNS[part], found[part]):
+            raise InvalidInput(f"{found[part]!r} cannot be the {part} of an Azure ML workspace.")
     return Place(**found)
 
 
@@ -183,6 +196,7 @@ def _described(told: Any) -> Cloud:
             resource=f"https://ml.azure.{suffix}",
             portal=portal,
             storage=str(told["suffixes"]["storage"]),
+            registries=str(told["suffixes"].get("acrLoginServer") or ""),
         )
     except (KeyError, TypeError) as error:
         raise InvalidInput(f"What {METADATA_URL} leads to lacks {error}.") from None

@@ -71,7 +71,9 @@ def put_image(
         return source.pinned
     assert source.image is not None
     server = login_server(arm, options)
-    credentials = login(arm, server)
+    # a token for all of Azure goes to registries of Azure alone, not to any that an option names
+    azures = not options.acr or server.endswith(f".{arm.cloud.registries or '.'}")
+    credentials = login(arm, server) if azures else None
     wanted = reference(server, name, source, options)
     there = _digest_there(wanted, credentials)
     if there:
@@ -89,8 +91,8 @@ def put_image(
     return published.pinned
 
 
-def login(arm: Arm, server: str) -> Credentials | None:
-    """A login of the registry; None for one that is not Azure's: Docker's configuration has it.
+def login(arm: Arm, server: str) -> Credentials:
+    """A login of the registry.
 
     Raises:
         Unauthenticated: these credentials may not push to it.
@@ -101,8 +103,6 @@ def login(arm: Arm, server: str) -> Credentials | None:
         f"https://{server}/oauth2/exchange",
         {"grant_type": "access_token", "service": server, "access_token": token},
     )
-    if answer.status_code in (404, 405):
-        return None
     if answer.status_code in (401, 403):
         raise Unauthenticated(
             f"The registry {server} does not let these credentials in. The role AcrPush on it "

@@ -16,6 +16,7 @@ from mlpack.errors import (
     InvalidInput,
     InvalidState,
     NotFound,
+    RegistryFailed,
     Unauthenticated,
 )
 from mlpack.tests.deploy.azureml.cloud import PATH, Fault, wait_for
@@ -270,6 +271,12 @@ def test_a_registry_that_lets_nobody_in(deploy, cloud):
     with pytest.raises(Unauthenticated, match="--role AcrPush"):
         deploy.create(deploy.images["1"])
     assert not endpoints(cloud)
+
+
+def test_a_registry_that_is_not_azures_gets_no_token_of_azure(deploy, cloud):
+    with pytest.raises(RegistryFailed):
+        deploy.create(deploy.images["1"], acr=cloud.login_server)
+    assert not [path for _, path in cloud.calls if "oauth2/exchange" in path]
 
 
 def test_a_workspace_that_is_not_there_or_has_no_registry(deploy, cloud):

@@ -71,6 +71,14 @@ def test_a_config_file_that_cannot_be_read(nowhere):
             find_place({"config_file": nowhere / name})
 
 
+def test_names_from_files_cannot_lead_elsewhere(nowhere):
+    for name in ("w/../../x", "w?x=1", "w#x", ".."):
+        with pytest.raises(InvalidInput, match="cannot be the workspace"):
+            find_place({"config_file": config(nowhere / "config.json", name)})
+    with pytest.raises(InvalidInput, match="cannot be the resource_group"):
+        find_place({"config_file": config(nowhere / "config.json", "ws", resource_group="a/b")})
+
+
 def test_clouds(nowhere, monkeypatch):
     assert find_cloud(None) is CLOUDS["AzureCloud"]
     assert find_cloud("AzureChinaCloud").resource == "https://ml.azure.cn"
