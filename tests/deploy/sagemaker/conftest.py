@@ -78,15 +78,24 @@ DOCKERFILE = (
 @pytest.fixture(scope="session")
 def small_image(docker_engine: Any) -> str:
     """An image that answers as SageMaker wants it, without a model."""
+    return _build(docker_engine, "mlpack-test-g/small:1", DOCKERFILE)
+
+
+@pytest.fixture(scope="session")
+def other_image(docker_engine: Any) -> str:
+    """Another one that does the same."""
+    return _build(docker_engine, "mlpack-test-g/small:2", DOCKERFILE + "LABEL version=2\n")
+
+
+def _build(engine: Any, name: str, dockerfile: str) -> str:
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w") as tar:
-        for name, text in (("Dockerfile", DOCKERFILE), ("server.py", SERVER)):
-            info = tarfile.TarInfo(name)
+        for path, text in (("Dockerfile", dockerfile), ("server.py", SERVER)):
+            info = tarfile.TarInfo(path)
             info.size = len(text)
             tar.addfile(info, io.BytesIO(text.encode()))
     buffer.seek(0)
-    name = "mlpack-test-g/small:1"
-    docker_engine.images.build(fileobj=buffer, custom_context=True, tag=name, rm=True)
+    engine.images.build(fileobj=buffer, custom_context=True, tag=name, rm=True)
     return name
 
 
@@ -156,8 +165,8 @@ def world(docker_engine: Any, tmp_path_factory: pytest.TempPathFactory) -> Itera
             all=True, filters={"label": f"{LABEL}={session}"}
         ):
             container.remove(force=True, v=True)
-        for image in docker_engine.images.list():
-            for name in [*image.tags, *(image.attrs.get("RepoDigests") or ())]:
+        for image in docker_engine.api.images():  # others' may go while they are listed
+            for name in [*(image["RepoTags"] or ()), *(image["RepoDigests"] or ())]:
                 if name.startswith(host.host):
                     with suppress(Exception):
                         docker_engine.images.remove(name)

@@ -96,6 +96,18 @@ def test_only_so_many_versions_are_kept(named: Named) -> None:
 
 
 @pytest.mark.usefixtures("only_documented_rights")
+def test_images_that_no_kept_version_uses_are_removed(named: Named, other_image: str) -> None:
+    named.create(keep="1")
+    (first,) = named.world.ecr.digests(f"mlpack/{named.name}")
+    named.update(other_image, keep="1")
+    assert len(named.world.ecr.digests(f"mlpack/{named.name}")) == 2
+    named.update(other_image, env={"VERSION": "2"}, keep="1")
+    (left,) = named.world.ecr.digests(f"mlpack/{named.name}")
+    assert left != first
+    assert named.answer() == 2
+
+
+@pytest.mark.usefixtures("only_documented_rights")
 def test_a_canary_and_its_promotion(named: Named) -> None:
     with pytest.raises(InvalidState, match="mode=replace first"):
         named.target.plan(named.request(mode="canary"))
