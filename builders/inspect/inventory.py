@@ -21,6 +21,7 @@ from .contents import Base, Distribution, Package, System
 from .databases import read_apk, read_dpkg, read_metadata, read_os_release
 from .installed import sizes_of
 from .layer_files import Budget, LayerFile, files_of
+from .through_links import Links
 
 MODEL = "opt/ml/model"
 RUNTIME = "opt/mlpack/runtime"
@@ -41,6 +42,7 @@ _HEADER = re.compile(r"include/python3\.\d+/patchlevel\.h$")
 _INTERPRETER = re.compile(r"(?:^|/)bin/python(3\.\d+)$")
 _LARGEST = 64 << 20  # a database of packages
 _MOST_DISTRIBUTIONS = 10_000
+_FEW = 10
 _MOST_FOUND = 500_000  # files of interest, which stay in memory
 
 
@@ -78,7 +80,8 @@ class LayerFacts:
         files: how many.
         folders: bytes by folder of the second level (below ``opt`` of the third).
         places: bytes by what of ours it holds.
-        hides: files of layers below that it hides or replaces, the first few of interest.
+        hides: files of layers below that it hides or replaces, those of interest.
+        astray: entries that links lead into the model, the first few.
     """
 
     digest: str
@@ -88,6 +91,7 @@ class LayerFacts:
     folders: dict[str, int] = field(default_factory=dict)
     places: dict[str, int] = field(default_factory=dict)
     hides: list[str] = field(default_factory=list)
+    astray: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -197,14 +201,14 @@ def read_inventory(image: Image, report: Report = ignore, *, check: bool = False
     """
     found: dict[str, Found] = {}
     layers = []
-    budget = Budget()
+    budget, links = Budget(), Links()
     total = sum(layer.size for layer in image.layers)
     for number, layer in enumerate(image.layers):
         done = sum(each.size for each in image.layers[:number])
         report(Progress("bytes", "Reading layers", None, done, total))
         facts = LayerFacts(layer.digest, layer.size)
         diff_id = image.diff_ids[number] if check and number < len(image.diff_ids) else None
-        _read_layer(files_of(image, layer, budget, diff_id), number, facts, found, budget)
+        _read_layer(files_of(image, layer, budget, diff_id), number, facts, found, budget, links)
         layers.append(facts)
     report(Progress("bytes", "Reading layers", None, total, total))
     settings = image.settings.get("config") or {}
@@ -218,18 +222,25 @@ def _read_layer(
     facts: LayerFacts,
     found: dict[str, Found],
     budget: Budget,
+    links: Links,
 ) -> None:
     """Add a layer to what was found below it."""
     above = _ancestors(found)
     here: dict[str, Found] = {}
     hidden: set[str] = set()  # paths of the layers below, with all that is under them
     emptied: set[str] = set()  # folders whose content in the layers below is gone
+    taken: set[str] = set()  # whiteouts
     for entry in entries:
+        if links.lands(entry.path) != entry.path and len(facts.astray) < _FEW:
+            facts.astray += _astray(links.lands(entry.path), entry)
+        if entry.kind == "symlink":
+            links.add(entry.path, entry.target)
         if entry.kind == "opaque":
             emptied.add(entry.path)
             continue
         if entry.kind == "whiteout":
             hidden.add(entry.path)
+            taken.add(entry.path)
             continue
         if entry.path in found or (entry.kind != "folder" and entry.path in above):
             replaced = entry.kind != "folder" or found[entry.path].kind != "folder"
@@ -243,6 +254,9 @@ def _read_layer(
                     f"The image has more than {_MOST_FOUND:,} files of Python packages and of the "
                     "model; it is not read further."
                 )
+    for path, each in here.items() if taken else ():
+        if path.startswith(MODEL) and _is_hidden(path, taken, set()):
+            each.kind = "whiteout"  # here and gone at once: engines differ in what comes of it
     for path in (_DPKG, *_APK):
         if path in here and path in found:
             here[path].below = found[path]
@@ -332,6 +346,13 @@ def _keep(entry: LayerFile, number: int, budget: Budget) -> Found:
         budget.keep(entry.size)
         made.content = entry.read(_LARGEST)
     return made
+
+
+def _astray(lands: str, entry: LayerFile) -> Iterator[str]:
+    """An entry that is one of the model's, or takes its folder's place, where it lands."""
+    above = entry.kind != "folder" and MODEL.startswith(f"{lands}/")
+    if above or lands == MODEL or lands.startswith(f"{MODEL}/"):
+        yield entry.path
 
 
 def _weigh(entry: LayerFile, facts: LayerFacts) -> None:

@@ -12,6 +12,7 @@ from __future__ import annotations
 import hashlib
 import io
 import posixpath
+import re
 import tarfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -29,6 +30,8 @@ _LARGEST_HEADER = 1 << 20
 _PIECE = 1 << 20
 _MOST_KEPT = 512 << 20
 _WHITEOUT, _OPAQUE = ".wh.", ".wh..wh..opq"
+
+_OVERLAY = re.compile(r"xattr\.(trusted|user)\.overlay\.", re.IGNORECASE)
 
 Kind = Literal["file", "folder", "symlink", "hardlink", "special", "whiteout", "opaque"]
 
@@ -143,7 +146,14 @@ def _entries(stream: _Forward, budget: Budget) -> Iterator[LayerFile]:
 def _entry(member: tarfile.TarInfo, tar: tarfile.TarFile) -> LayerFile | None:
     path = plain_path(member.name)
     if path is None:
+        if _leads_out(member.name):  # some engines look where it comes in again
+            raise InvalidInput("A layer has a path with '..' in it; the image is not read further.")
         return None
+    if any(_OVERLAY.search(key) for key in member.pax_headers):
+        raise InvalidInput(
+            f"A layer has {path} show another folder's content (an attribute of overlay file "
+            "systems); the image is not read further."
+        )
     folder, name = posixpath.split(path)
     kind = _kind(member)
     if name == _OPAQUE:
@@ -162,7 +172,11 @@ def _entry(member: tarfile.TarInfo, tar: tarfile.TarFile) -> LayerFile | None:
 def plain_path(name: str) -> str | None:
     """A path below the root; None for the root itself and for what leads out of it."""
     path = posixpath.normpath("/" + name.lstrip("/")).lstrip("/")
-    return None if not path or ".." in name.split("/") or "\0" in name else path
+    return None if not path or _leads_out(name) else path
+
+
+def _leads_out(name: str) -> bool:
+    return ".." in name.split("/") or "\0" in name
 
 
 def _kind(member: tarfile.TarInfo) -> Kind:

@@ -17,7 +17,8 @@ from ..base import Report, ignore
 from ..labels import MODEL_DIGEST
 from ..oci.image import Image
 from ..oci.spec import sha256
-from .inventory import MODEL, Found, Inventory, read_inventory
+from ..settings import BINARIES
+from .inventory import MODEL, RUNTIME, Found, Inventory, read_inventory
 
 OWN_LABEL = "the image's own label"
 _ENTRYPOINT = ["python", "-m", "mlpack.serve"]
@@ -102,7 +103,7 @@ def verify_image(
     if not files:
         problems.append(f"there is no model in /{MODEL}" + _because(inventory, MODEL))
         return _result(image, name, None, files, (), problems, notices)
-    problems += _not_files(inventory)
+    problems += [*_not_files(inventory), *_changed_unseen(inventory)]
     found = digest(files)
     own = image.labels.get(MODEL_DIGEST)
     label = [Record(OWN_LABEL, own)] if own else []
@@ -176,11 +177,24 @@ def _content(found: Found | None) -> bytes:
 def _not_files(inventory: Inventory) -> Iterator[str]:
     """Links and other things that lead a container elsewhere."""
     for path, each in sorted(inventory.found.items()):
-        if MODEL.startswith(f"{path}/") or path == MODEL:
+        if each.kind == "whiteout":
+            yield f"/{path} is hidden by the very layer that holds it"
+        elif MODEL.startswith(f"{path}/") or path == MODEL:
             if each.kind != "folder":
                 yield f"/{path} is a {each.kind}{_leads(each)}, not a folder"
         elif path.startswith(f"{MODEL}/") and each.kind not in ("file", "folder"):
             yield f"{path.removeprefix(f'{MODEL}/')} is a {each.kind}{_leads(each)}"
+
+
+def _changed_unseen(inventory: Inventory) -> Iterator[str]:
+    """What changes the model by another path, and the server that would check it."""
+    for number, layer in enumerate(inventory.layers, 1):
+        for path in layer.astray:
+            yield f"layer {number} has {path}, which links lead into the model"
+        for path in layer.hides:
+            if path.startswith(f"{RUNTIME}/"):
+                yield f"layer {number} hides or replaces a file of mlpack's server, {path}"
+                break
 
 
 def _leads(found: Found) -> str:
@@ -247,7 +261,11 @@ def _served(image: Image, own: str | None) -> Iterator[str]:
     """Whether a container would serve that folder, and check it as the label says."""
     settings = image.settings.get("config") or {}
     pairs = (str(each).partition("=") for each in settings.get("Env") or ())
-    environment = {name: value for name, _, value in pairs}
+    environment: dict[str, str] = {}
+    for name, _, value in pairs:
+        if environment.get(name, value) != value and name.startswith(("MLPACK_", "PYTHON", "PATH")):
+            yield f"the variable {name} is set twice, and engines differ in which one counts"
+        environment[name] = value
     served = environment.get("MLPACK_MODEL_PATH", f"/{MODEL}").rstrip("/")
     if served != f"/{MODEL}":
         yield f"a container would serve {served}, not /{MODEL}"
@@ -261,9 +279,24 @@ def _served(image: Image, own: str | None) -> Iterator[str]:
         yield "a container would not compare the model with the digest of the label"
     if environment.get("MLPACK_TRUST_MODEL", "0") not in ("", "0"):
         yield "a container would load the model without any check (MLPACK_TRUST_MODEL)"
+    yield from _runs(settings, environment)
     entry = [str(each) for each in _as_list(settings.get("Entrypoint"))]
     if entry != _ENTRYPOINT:
         yield f"a container would start {' '.join(entry) or 'something else'}, not mlpack's server"
+
+
+def _runs(settings: Mapping[str, Any], environment: Mapping[str, str]) -> Iterator[str]:
+    """Arguments and variables by which other code, or another model, would come first."""
+    command = [str(each) for each in _as_list(settings.get("Cmd"))]
+    if any(each.startswith("--mo") for each in command):  # options may be shortened
+        yield f"a container would serve what its arguments say ({' '.join(command)})"
+    path = environment.get("PATH", "").partition(":")[0]
+    if path != BINARIES:
+        yield f"a container would take Python from {path or 'somewhere else'}, not {BINARIES}"
+    if not environment.get("PYTHONSAFEPATH"):
+        yield "a container would import from its working folder (PYTHONSAFEPATH is not set)"
+    if environment.get("PYTHONHOME"):
+        yield f"a container would take Python's library from {environment['PYTHONHOME']}"
 
 
 def _as_list(value: object) -> Iterable[object]:

@@ -1,10 +1,12 @@
 """A model in an image against what is on record of it; and the ways in which it may be another."""
 
+import io
+import tarfile
 from dataclasses import replace
 
 import pytest
 
-from mlpack.builders.inspect.verify import Record, verify_image
+from mlpack.builders.inspect.verify import Record, _served, verify_image
 from mlpack.builders.oci.spec import sha256
 from mlpack.flavors.integrity import digest
 from mlpack.tests.builders.inspect.small_images import DEBIAN, Link, make_image
@@ -21,10 +23,22 @@ def image(*above, label=DIGEST, env=(), layer=LAYER, **config):
     labels = {"mlpack.model.digest": label} if label else {}
     environment = [f"MLPACK_MODEL_DIGEST={label}"] if label else []
     config = {"Entrypoint": ["python", "-m", "mlpack.serve"], **config}
-    return make_image([DEBIAN, layer, *above], labels=labels, Env=[*environment, *env], **config)
+    env = [*environment, "PATH=/opt/venv/bin:/bin", "PYTHONSAFEPATH=1", *env]
+    return make_image([DEBIAN, layer, *above], labels=labels, Env=env, **config)
 
 
 RECORD = Record("the registry", DIGEST, FILES)
+
+
+def overlaid(attribute):
+    """A layer whose folder of the model tells overlay file systems to show something else."""
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w", format=tarfile.PAX_FORMAT) as tar:
+        folder = tarfile.TarInfo("opt/ml/model")
+        folder.type = tarfile.DIRTYPE
+        folder.pax_headers = {f"SCHILY.xattr.{attribute}": "/evil"}
+        tar.addfile(folder)
+    return buffer.getvalue()
 
 
 def test_the_model_that_was_recorded_is_good():
@@ -51,6 +65,16 @@ def test_only_the_own_label_is_said_to_be_little():
         ({"opt/ml": Link("/evil")}, "there is no model"),
         ({"opt/ml/model/weights": Link("/evil")}, "weights is a symlink to /evil"),
         ({"opt/ml/model/weights": Link("etc/passwd", hard=True)}, "weights is a hardlink"),
+        ({"opt/ml/model/../model/weights": b"evil"}, "a path with '..' in it"),
+        ({"srv": Link("/opt/ml"), "srv/model/weights": b"evil"}, "links lead into the model"),
+        ({"a": Link("b"), "b": Link("opt/x/.."), "a/ml/model/.wh.weights": ""}, "links lead into"),
+        ({"srv": Link("opt"), "srv/ml": Link("/evil")}, "links lead into the model"),
+        (
+            {"opt/ml/model/weights": MODEL["weights"], "opt/ml/model/.wh.weights": ""},
+            "hidden by the very layer that holds it",
+        ),
+        (overlaid("trusted.overlay.redirect"), "another folder's content"),
+        (overlaid("trusted.overlay.opaque"), "another folder's content"),
     ],
 )
 def test_a_later_layer_cannot_change_the_model_unseen(above, says):
@@ -86,11 +110,24 @@ def test_a_record_without_files_still_says_which_as_the_descriptor_knows():
         ({"env": ["MLPACK_TRUST_MODEL=1"]}, "without any check"),
         ({"Volumes": {"/opt/ml": {}}}, "the volume /opt/ml would hide"),
         ({"Entrypoint": ["sh"]}, "would start sh"),
+        ({"Cmd": ["serve", "--mode=/evil"]}, "what its arguments say"),
+        ({"env": ["MLPACK_MODEL_PATH=/evil", "MLPACK_MODEL_PATH=/opt/ml/model"]}, "set twice"),
+        ({"env": ["PYTHONHOME=/evil"]}, "Python's library from /evil"),
+        ({"env": ["PATH=/evil:/opt/venv/bin"]}, "set twice"),
     ],
 )
 def test_a_container_that_would_serve_something_else_is_no_good(config, says):
     found = verify_image(image(**config), "churn", [RECORD])
     assert any(says in each for each in found.problems), found.problems
+
+
+def test_code_that_would_come_before_the_servers():
+    problems = [*_served(make_image([LAYER], Env=["PATH=/evil"]), None)]
+    assert any("Python from /evil" in each for each in problems)
+    assert any("working folder" in each for each in problems)
+    server = {"opt/mlpack/runtime/mlpack/serve/app.py": b"good"}
+    found = verify_image(image(server, {**server, "srv/x": b""}), "churn", [RECORD])
+    assert any("layer 4 hides or replaces a file of mlpack's server" in p for p in found.problems)
 
 
 def test_an_unvouched_model_is_only_good_when_that_is_asked_for():
