@@ -24,6 +24,7 @@ _IN_ECR = re.compile(
     r"(?P<account>\d{12})\.dkr\.ecr\.(?P<region>[a-z0-9-]+)\.amazonaws\.com(?:\.cn)?/"
     r"(?P<repository>[^:@]+)(?::(?P<tag>[\w.-]+))?(?P<digest>@sha256:[0-9a-f]{64})?"
 )
+_OUR_TAG = re.compile(r"[0-9a-f]{32}")
 _SERVERLESS_LIMIT = 10 * 10**9
 # of a build: what does not change the image, or what must not be hashed where it can be guessed
 _NOT_CONTENT = {
@@ -162,9 +163,12 @@ def prune_images(aws: Aws, name: str, kept: set[str]) -> None:
             return
         pages = client.get_paginator("list_images").paginate(repositoryName=repository)
         old = {
-            each["imageDigest"] for page in pages for each in page["imageIds"]
-            if each["imageDigest"] not in kept
-        }  # fmt: skip
+            each["imageDigest"]
+            for page in pages
+            for each in page["imageIds"]
+            # other tags, and none, are of what belongs to an image: its bill of materials
+            if _OUR_TAG.fullmatch(each.get("imageTag", "")) and each["imageDigest"] not in kept
+        }
         for digest in sorted(old):
             client.batch_delete_image(repositoryName=repository, imageIds=[{"imageDigest": digest}])
     except ClientError as error:

@@ -100,7 +100,8 @@ class Ecr:
 
     def list_images(self, body: dict[str, Any]) -> dict[str, Any]:
         name = self._need(body["repositoryName"])
-        return {"imageIds": [{"imageDigest": each} for each in self._digests(name)]}
+        found = [(tag, self._manifest(name, tag)) for tag in self._tags(name)]
+        return {"imageIds": [{"imageTag": t, "imageDigest": m[0]} for t, m in found if m]}
 
     def batch_delete_image(self, body: dict[str, Any]) -> dict[str, Any]:
         name = self._need(body["repositoryName"])
@@ -109,8 +110,9 @@ class Ecr:
         return {"imageIds": body["imageIds"], "failures": []}
 
     def digests(self, name: str) -> list[str]:
-        """Of the images in a repository."""
-        return self._digests(name)
+        """Of the images in a repository, without what belongs to them."""
+        tags = [each for each in self._tags(name) if not each.startswith("sha256-")]
+        return sorted({found[0] for each in tags if (found := self._manifest(name, each))})
 
     def _need(self, name: str) -> str:
         if name not in self.repositories:
@@ -124,12 +126,15 @@ class Ecr:
         hidden = ("tags", "asked")
         return {k: v for k, v in self.repositories[name].items() if k not in hidden}
 
-    def _digests(self, name: str) -> list[str]:
+    def _tags(self, name: str) -> list[str]:
         try:
-            tags = json.loads(self._ask(f"{name}/tags/list").read()).get("tags") or []
+            found: list[str] = json.loads(self._ask(f"{name}/tags/list").read()).get("tags") or []
         except urllib.error.HTTPError:
             return []
-        found = [self._manifest(name, tag) for tag in tags]
+        return found
+
+    def _digests(self, name: str) -> list[str]:
+        found = [self._manifest(name, tag) for tag in self._tags(name)]
         return sorted({each[0] for each in found if each})
 
     def _delete(self, name: str, digest: str) -> None:
