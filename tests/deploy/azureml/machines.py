@@ -34,7 +34,8 @@ class Machine:
     Attributes:
         port: on the loopback.
         scoring: path of requests.
-        requests: how many it got.
+        pulled: the image, if it came from the registry.
+        requests: that it got.
     """
 
     port: int
@@ -42,6 +43,7 @@ class Machine:
     container: Any = None
     process: subprocess.Popen[bytes] | None = None
     log_file: Path | None = None
+    pulled: str | None = None
     requests: list[str] = field(default_factory=list)
 
     def logs(self, tail: int) -> str:
@@ -54,6 +56,8 @@ class Machine:
         if self.container is not None:
             with contextlib.suppress(Exception):
                 self.container.remove(force=True, v=True)
+                if self.pulled:
+                    self.container.client.images.remove(self.pulled)
         if self.process is not None:
             self.process.kill()
             self.process.wait()
@@ -110,6 +114,7 @@ def run_image(
     container.reload()
     host = int(container.ports[f"{port}/tcp"][0]["HostPort"])
     machine = Machine(host, routes["scoringRoute"]["path"], container)
+    machine.pulled = None if there else image
     started(machine)
     _wait(machine, routes["readinessRoute"]["path"], deployment["readinessProbe"])
     return machine
