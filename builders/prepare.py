@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..errors import InvalidInput
+from ..errors import BadModel, InvalidInput
 from .base import BuildSpec
 from .indexes import Indexes, find_indexes, secret_parts
 from .labels import Base, environment_of, labels_of
@@ -102,6 +102,7 @@ def prepare(spec: BuildSpec, *, here: bool = False) -> Prepared:
     digest, files = _vouched_digest(spec)
     model = Model.read(spec.model)
     verify(spec.model, model, files)
+    _check_names(files)
     requirements = read_requirements(spec.model, spec.requirements, keep_mlflow=spec.keep_mlflow)
     indexes = find_indexes(spec.index_url, spec.extra_index_urls, here=here)
     python, notice = python_for(model)
@@ -117,6 +118,16 @@ def prepare(spec: BuildSpec, *, here: bool = False) -> Prepared:
         notices=(*notice, *trust, *requirements.notices, *indexes.notices),
         secrets=_secrets(indexes, spec),
     )
+
+
+def _check_names(files: Iterable[str]) -> None:
+    """Refuse what an engine takes for the order to hide another file."""
+    for name in files:
+        if any(part.startswith(".wh.") for part in name.split("/")):
+            raise BadModel(
+                f"The model has a file {name!r}. In an image a name that begins with .wh. hides "
+                "another file; rename it."
+            )
 
 
 def check_spec(spec: BuildSpec) -> None:

@@ -185,18 +185,32 @@ def _checksum_if_there(path: Path) -> str | None:
         raise StorageFailed(f"Cannot read {path}: {error.strerror}.") from error
 
 
-def _files(folder: Path, below: str = "") -> Iterator[str]:
-    with os.scandir(folder / below) as entries:
-        for entry in entries:
-            name = f"{below}{entry.name}"
-            mode = entry.stat(follow_symlinks=False).st_mode
-            if stat.S_ISDIR(mode):
-                yield from _files(folder, f"{name}/")
-            elif stat.S_ISREG(mode):
-                yield name
-            else:
-                what = "symbolic link" if stat.S_ISLNK(mode) else "special file"
-                raise BadModel(f"{folder / name} is a {what}; a model's files must be its own.")
+def _files(folder: Path) -> Iterator[str]:
+    folders = [""]  # not one call in the other: they may be as deep as paths are long
+    while folders:
+        below = folders.pop()
+        with os.scandir(folder / below) as entries:
+            for entry in entries:
+                name = f"{below}{entry.name}"
+                mode = entry.stat(follow_symlinks=False).st_mode
+                if stat.S_ISDIR(mode):
+                    folders.append(f"{name}/")
+                elif stat.S_ISREG(mode):
+                    yield _as_text(name, folder)
+                else:
+                    what = "symbolic link" if stat.S_ISLNK(mode) else "special file"
+                    raise BadModel(f"{folder / name} is a {what}; a model's files must be its own.")
+
+
+def _as_text(name: str, folder: Path) -> str:
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        shown = os.fsencode(name).decode(errors="backslashreplace")
+        raise BadModel(
+            f"The name of {shown!r} in {folder} is not UTF-8. Rename the file."
+        ) from None
+    return name
 
 
 def listed(problems: list[str]) -> str:

@@ -76,7 +76,8 @@ def read_installed(prefix: Path, python: str) -> list[Distribution]:
         python: minor version of the image, which the path of site-packages there depends on.
 
     Raises:
-        BuildFailed: one of them does not list its files, or names some outside of the prefix.
+        BuildFailed: one of them does not list its files, names some outside of the prefix, or has
+            names that hide others in an image.
     """
     found = [
         _read(record, prefix, python)
@@ -106,6 +107,11 @@ def _read(record: Path, prefix: Path, python: str) -> Distribution:
         file = Path(os.path.normpath(site / row[0]))
         if not file.is_relative_to(prefix) or file.is_symlink():
             raise BuildFailed(f"The wheel of {name} names a file outside of its folder: {row[0]!r}")
+        if any(part.startswith(".wh.") for part in file.parts):
+            raise BuildFailed(
+                f"The wheel of {name} has a file {row[0]!r}. In an image a name that begins with "
+                ".wh. hides another file."
+            )
         path = _in_image(file, site, root, python)
         if path is None or not file.is_file() or _is_noise(file, record.parent):
             continue

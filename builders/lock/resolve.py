@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tempfile
 import tomllib
 from collections.abc import Mapping
@@ -18,6 +19,8 @@ from ..runtime_wheel import runtime_requirements
 from .lockfile import FORMAT, Lock, Pin, parse_requirement
 from .target import NoWheel, Target
 from .uv import Uv
+
+_REPOSITORY = re.compile(r"(?:^|@)\s*(?:git|hg|svn|bzr)\+", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -90,6 +93,12 @@ def resolve(wanted: Wanted, uv: Uv) -> Lock:
         NoWheel: something has no wheel for the target.
         BuildFailed: no choice satisfies the requirements, or an index does not answer.
     """
+    for line in wanted.lines:
+        if _REPOSITORY.search(line):  # not even fetched: whose it is the model alone says
+            raise NoWheel(
+                f"{without_credentials(line)} is built from a repository, which has no wheel.",
+                "Publish it as a wheel, or build through the engine (--builder docker).",
+            )
     with tempfile.TemporaryDirectory(prefix="mlpack-lock-") as name:
         folder = Path(name)
         _write(folder / "requirements.txt", wanted.requirements.lines)

@@ -15,7 +15,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ...errors import BuildFailed, MissingDependency, MlpackError, StorageFailed
+from ...errors import BuildFailed, InvalidInput, MissingDependency, MlpackError, StorageFailed
 from ..base import BuildSpec, Progress, Report, ignore
 from ..indexes import UV_VARIABLES, find_indexes, secret_parts
 from ..install import reason, scrub
@@ -23,6 +23,7 @@ from .target import NoWheel, Target
 
 # Settings of the user's own that would change where or how things are installed here.
 _NOT_OURS = ("UV_COMPILE_BYTECODE", "UV_REQUIRE_HASHES", "UV_NO_DEPS", "UV_OUTPUT_FILE")
+_VARIABLE = re.compile(r"\$\{(\w+)\}")
 _SECRET = re.compile(r"^UV_INDEX_\w+_(USERNAME|PASSWORD)$")
 
 
@@ -34,11 +35,13 @@ class Uv:
         path: the program.
         environment: its environment; secret.
         secrets: what must not be seen of it.
+        given: variables that requirements may name: those that the user gave for this build.
     """
 
     path: str
     environment: Mapping[str, str] = field(repr=False)
     secrets: tuple[str, ...] = field(repr=False)
+    given: frozenset[str] = frozenset()
 
     @classmethod
     def for_build(cls, spec: BuildSpec, *, here: bool = True) -> Uv:
@@ -62,7 +65,8 @@ class Uv:
         for name, value in settings.items():
             if name.startswith("UV_"):
                 secrets += [value] if _SECRET.match(name) else secret_parts(value)
-        return cls(find_uv(), settings, tuple(dict.fromkeys(filter(None, secrets))))
+        secrets = list(dict.fromkeys(filter(None, secrets)))
+        return cls(find_uv(), settings, tuple(secrets), frozenset(spec.build_args))
 
     def pip(
         self,
@@ -84,10 +88,12 @@ class Uv:
             report: told what uv says.
 
         Raises:
+            InvalidInput: a requirement names a variable of this machine.
             NoWheel: something has no wheel for the target.
             StorageFailed: a disk is full.
             BuildFailed: says why in one line.
         """
+        self._check_variables(folder)
         told = [self.path, "pip", command, "--python", sys.executable, "--only-binary", ":all:"]
         told += ["--python-version", target.python, "--python-platform", target.uv_platform]
         told += [*(["--offline"] if offline else []), *arguments]
@@ -112,6 +118,16 @@ class Uv:
             raise BuildFailed(f"uv was ended by signal {-process.returncode}.")
         if process.returncode:
             raise _failure(lines, target)
+
+    def _check_variables(self, folder: Path) -> None:
+        """Whoever wrote the model shall not have this machine's variables sent to their server."""
+        for file in sorted(folder.glob("*.txt")):
+            for name in _VARIABLE.findall(file.read_text(encoding="utf-8")):
+                if name not in self.given:
+                    raise InvalidInput(
+                        f"The model's requirements name the variable ${{{name}}}. It is filled in "
+                        f"only when it is given for this build: --build-arg {name}=…"
+                    )
 
     def scrub(self, text: str) -> str:
         """A text without secrets."""

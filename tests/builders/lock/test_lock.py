@@ -228,6 +228,36 @@ def test_an_address_stays_as_the_user_wrote_it(
     assert "t0ps3cret" not in lock.text
 
 
+@pytest.mark.parametrize("place", ["requirements.txt", "requirements.lock"])
+def test_variables_of_this_machine_are_not_sent_to_whom_the_model_names(
+    place: str,
+    index: PackageIndex,
+    spec: BuildSpec,
+    store: LockStore,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("SOME_SECRET", "t0ps3cret")
+    option = f"--extra-index-url http://{index.address}/${{SOME_SECRET}}/simple\n"
+    ask(spec, "top==1.0")
+    if place == "requirements.lock":
+        (spec.model / place).write_text(option + lock_for(spec, TARGET, store=store).text)
+    else:
+        (spec.model / place).write_text(option + "top==1.0\n")
+    index.asked.clear()
+    with pytest.raises(InvalidInput, match=r"--build-arg SOME_SECRET"):
+        lock_for(spec, TARGET, store=LockStore(store.folder / "empty"))
+    assert not any("t0ps3cret" in path for path in index.asked)
+
+
+@pytest.mark.parametrize("line", ["git+https://127.0.0.1:9/x", "x @ git+ssh://127.0.0.1/x"])
+def test_repositories_have_no_wheels(
+    line: str, index: PackageIndex, spec: BuildSpec, store: LockStore
+) -> None:
+    ask(spec, line)
+    with pytest.raises(NoWheel, match="built from a repository"):
+        lock_for(spec, TARGET, store=store)
+
+
 def test_the_models_own_lock(index: PackageIndex, spec: BuildSpec, store: LockStore) -> None:
     index.add("base", "3.0")
     made = lock_for(spec, TARGET, store=store)

@@ -19,7 +19,7 @@ from mlpack.builders.oci.build import OciBuilder
 from mlpack.builders.oci.cache import Cache
 from mlpack.builders.oci.tree import read_tree
 from mlpack.builders.oci.venv import venv_entries
-from mlpack.errors import BuildFailed, InvalidInput, ModelChanged
+from mlpack.errors import BadModel, BuildFailed, InvalidInput, ModelChanged
 from mlpack.flavors.integrity import manifest
 from mlpack.tests.builders.oci_builder.bases import (
     base_entries,
@@ -184,6 +184,34 @@ def test_names_of_files_that_nobody_would_choose(spec: BuildSpec) -> None:
     assert {path.removeprefix("opt/ml/model/") for path in files} == set(manifest(spec.model))
     for name in names:
         assert files[f"opt/ml/model/{name}"] == name.encode()
+
+
+@pytest.mark.parametrize("name", [b".wh.MLmodel", b"a/.wh..wh..opq", b"a/.wh.b/c", b"\xff\xfe"])
+def test_names_that_hide_others_or_are_no_text(spec: BuildSpec, name: bytes) -> None:
+    path = os.fsencode(spec.model) + b"/" + name
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    with open(path, "wb"):
+        pass
+    with pytest.raises(BadModel, match=r"\.wh\.|is not UTF-8"):
+        OciBuilder().build(spec)
+
+
+def test_a_wheel_that_hides_other_files(spec: BuildSpec, index: PackageIndex) -> None:
+    index.add("evil", "1.0", files={"evil/.wh.pickle.py": b""})
+    (spec.model / "requirements.txt").write_text("evil==1.0\n")
+    with pytest.raises(BuildFailed, match=r"\.wh\. hides"):
+        OciBuilder().build(spec)
+
+
+def test_folders_as_deep_as_paths_are_long(spec: BuildSpec) -> None:
+    here = os.open(spec.model, os.O_RDONLY)
+    for _ in range(1500):
+        os.mkdir("d", dir_fd=here)
+        here, before = os.open("d", os.O_RDONLY, dir_fd=here), here
+        os.close(before)
+    os.close(here)
+    OciBuilder().build(spec)
+    subprocess.run(["rm", "-r", spec.model / "d"], check=True)  # too deep for pytest's own cleaning
 
 
 def test_several_platforms_are_one_index(spec: BuildSpec, tmp_path: Path) -> None:
