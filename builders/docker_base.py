@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from ..errors import BuildFailed, EngineUnavailable
@@ -13,6 +13,7 @@ from .labels import Base, base_name
 from .oci.base_image import check_platform
 from .oci.spec import Platform
 from .remote.reference import digest_among
+from .settings import hiding_volumes, not_inherited
 
 
 @dataclass(frozen=True)
@@ -23,16 +24,18 @@ class EngineBase:
         name: for people.
         pinned: by which the Dockerfile names it: with its digest, if it came from a registry.
         digest: of its manifest, if it came from a registry.
+        config: its ``Config``.
     """
 
     name: str
     pinned: str
     digest: str | None = None
+    config: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def labels(self) -> Base:
         """What the labels of the image say of it."""
-        return Base(base_name(self.name), self.digest)
+        return Base(base_name(self.name), self.digest, *not_inherited(self.config))
 
 
 def find_base(
@@ -64,11 +67,17 @@ def find_base(
             f"The base image {name} has instructions for whoever builds on it (ONBUILD), which "
             "would run in this build. --builder oci leaves them out; or name another base image."
         )
+    config = found.get("Config") or {}
+    if hiding := hiding_volumes(config):
+        raise BuildFailed(
+            f"The base image {name} has a volume at {hiding[0]}, in which an engine would lose "
+            "what the build puts there. --builder oci leaves it out; or name another base image."
+        )
     digest = digest_among(found.get("RepoDigests") or (), plain)
     repository = plain.partition("@")[0]
     if ":" in repository.rpartition("/")[2]:
         repository = repository.rpartition(":")[0]
-    return EngineBase(name, f"{repository}@{digest}" if digest else plain, digest)
+    return EngineBase(name, f"{repository}@{digest}" if digest else plain, digest, config)
 
 
 def _inspect(client: Any, name: str) -> Mapping[str, Any] | None:

@@ -33,10 +33,14 @@ class Base:
     Attributes:
         name: as others can find it; None for a folder or file of one machine.
         digest: of its manifest (or index), where it has one.
+        undone: variables of its that an engine has to be told to set to nothing.
+        unsaid: labels of its, likewise.
     """
 
     name: str | None = None
     digest: str | None = None
+    undone: tuple[str, ...] = ()
+    unsaid: tuple[str, ...] = ()
 
 
 def labels_of(

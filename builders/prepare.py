@@ -78,9 +78,12 @@ class Prepared:
 
     def settings(self, base: Base | None = None) -> ImageSettings:
         """How a container of it runs, and what its image says of itself."""
-        spec = self.spec
+        spec, base = self.spec, base or Base()
+        environment = environment_of(spec, self.digest)
+        labels = labels_of(spec, self.model, self.digest, base)
         return ImageSettings(
-            environment_of(spec, self.digest), labels_of(spec, self.model, self.digest, base)
+            {**dict.fromkeys(base.undone, ""), **environment},
+            {**dict.fromkeys(base.unsaid, ""), **labels},
         )
 
 

@@ -6,6 +6,7 @@ in that standard; Docker writes it into the same object and reads it there.
 
 from __future__ import annotations
 
+import posixpath
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -24,6 +25,12 @@ RUNTIME_ENVIRONMENT = {
     "PYTHONDONTWRITEBYTECODE": "1",
     "PYTHONSAFEPATH": "1",
 }
+# of a base image they would speak of another model, or lead Python away from ours
+_NOT_INHERITED = frozenset(
+    {"MLPACK_MODEL_PATH", "MLPACK_MODEL_DIGEST", "MLPACK_MODEL_NAME", "MLPACK_TRUST_MODEL"}
+    | {"PYTHONHOME"}
+)
+_PLACES = ("/opt/venv", "/opt/mlpack", "/opt/ml/model")
 # what an engine takes when an image says nothing
 _DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
@@ -74,9 +81,14 @@ class ImageSettings:
         """The ``config`` object of an image, over the one of its base.
 
         Entry point, command, user, folder and triggers of the base do not count; its environment,
-        ports, volumes and labels stay where ours say nothing, as in a build from a Dockerfile.
+        ports, volumes and labels stay where ours say nothing, as in a build from a Dockerfile. What
+        it says of another model does not, nor does a volume that would hide what is ours.
         """
         environment = dict(_pairs(base.get("Env") or ()))
+        labels = dict(base.get("Labels") or {})
+        variables, names = not_inherited(base)
+        environment = {k: v for k, v in environment.items() if k not in variables}
+        labels = {k: v for k, v in labels.items() if k not in names}
         path = environment.get("PATH") or _DEFAULT_PATH
         environment |= {"PATH": f"{BINARIES}:{path}", **RUNTIME_ENVIRONMENT}
         environment |= _cleaned(self.environment)
@@ -94,12 +106,31 @@ class ImageSettings:
                 "Test": ["CMD", *check.command],
                 "Timeout": check.timeout * seconds,
             },
-            "Labels": {**(base.get("Labels") or {}), **self.clean_labels},
+            "Labels": {**labels, **self.clean_labels},
             "StopSignal": STOP_SIGNAL,
             "User": f"{USER}:{USER}",
             "WorkingDir": FOLDER,
         }
-        return found | ({"Volumes": base["Volumes"]} if base.get("Volumes") else {})
+        hiding = hiding_volumes(base)
+        volumes = {k: v for k, v in (base.get("Volumes") or {}).items() if k not in hiding}
+        return found | ({"Volumes": volumes} if volumes else {})
+
+
+def not_inherited(base: Mapping[str, Any]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The variables and labels of a base's ``config`` that must not reach an image on it."""
+    variables = [name for name, _ in _pairs(base.get("Env") or ()) if name in _NOT_INHERITED]
+    labels = [name for name in base.get("Labels") or () if str(name).startswith("mlpack.")]
+    return tuple(variables), tuple(labels)
+
+
+def hiding_volumes(base: Mapping[str, Any]) -> tuple[str, ...]:
+    """The volumes of a base's ``config`` at, above or in places of ours."""
+    found = []
+    for volume in base.get("Volumes") or ():
+        path = posixpath.normpath(f"/{volume}").replace("//", "/").rstrip("/") + "/"
+        if any(f"{each}/".startswith(path) or path.startswith(f"{each}/") for each in _PLACES):
+            found.append(str(volume))
+    return tuple(found)
 
 
 def plain(text: str) -> str:

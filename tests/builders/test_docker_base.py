@@ -206,7 +206,7 @@ def test_system_packages_in_a_layer_of_their_own_and_out_of_the_engine(
     )
     made = DockerBuilder().build(spec)
     try:
-        parts = ["base", "system", "dependencies", "runtime", "model"]
+        parts = ["base", "system", "dependencies", "runtime", "model", "model"]
         assert [layer.part for layer in made.layers] == parts
         code = (
             "import os; print(open('/asked').read(), os.listdir('/var/lib/apt/lists'), os.getcwd())"
@@ -230,3 +230,30 @@ def test_system_packages_in_a_layer_of_their_own_and_out_of_the_engine(
             )
     finally:
         docker_engine.images.remove(name, force=True)
+
+
+def test_a_base_that_speaks_of_another_model(tmp_path: Path) -> None:
+    here = image(
+        Env=["MLPACK_MODEL_DIGEST=sha256:0", "PYTHONHOME=/x", "A=1"],
+        Labels={"mlpack.model.name": "other", "team": "a"},
+    )
+    base = find_base(Api({"base:1": here}), "base:1", None, pull=False, report=ignore)
+    (tmp_path / "MLmodel").write_text(MLMODEL)
+    context = make_context(BuildSpec(tmp_path, "x", base_image="base:1"), base.labels)
+    [dockerfile] = [e.content for e in context.entries if e.path == "Dockerfile"]
+    assert isinstance(dockerfile, bytes)
+    text = dockerfile.decode()
+    assert 'MLPACK_MODEL_DIGEST=""' in text and 'PYTHONHOME=""' in text and "A=" not in text
+    assert 'mlpack.model.name=""' in text and "team" not in text
+
+
+@pytest.mark.parametrize("volume", ["/opt", "/opt/venv/lib", "opt/ml/model/", "//opt/mlpack", "/"])
+def test_a_base_with_a_volume_where_ours_goes(volume: str) -> None:
+    here = {"base:1": image(Volumes={volume: {}})}
+    with pytest.raises(BuildFailed, match="has a volume at"):
+        find_base(Api(here), "base:1", None, pull=False, report=ignore)
+
+
+def test_volumes_elsewhere_are_no_matter() -> None:
+    here = {"base:1": image(Volumes={"/data": {}, "/opt/other": {}, "/opt/ml/input": {}})}
+    find_base(Api(here), "base:1", None, pull=False, report=ignore)

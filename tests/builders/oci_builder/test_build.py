@@ -281,6 +281,33 @@ def test_a_base_that_has_something_where_ours_goes(spec: BuildSpec, tmp_path: Pa
         OciBuilder().build(replace(spec, base_image=write_base(tmp_path / "link", crooked)))
 
 
+def test_a_base_that_speaks_of_another_model(spec: BuildSpec, tmp_path: Path) -> None:
+    config = {
+        "Env": [
+            "PATH=/usr/bin",
+            "MLPACK_MODEL_DIGEST=sha256:0",
+            "MLPACK_MODEL_PATH=/evil",
+            "MLPACK_TRUST_MODEL=1",
+            "MLPACK_WORKERS=3",
+            "PYTHONHOME=/evil",
+        ],
+        "Labels": {"mlpack.model.digest": "sha256:0", "mlpack.model.name": "other", "team": "a"},
+        "Volumes": {"/opt/ml": {}, "/opt/venv/lib/": {}, "/": {}, "/data": {}},
+        "OnBuild": ["RUN evil"],
+    }
+    image = make_base(base_entries(), cache=Cache(tmp_path / "base-cache"), config=config)
+    base = write_base(tmp_path / "other", image)
+    OciBuilder().build(replace(spec, base_image=base, trust=False))
+    found = built(spec).settings["config"]
+    assert [each for each in found["Env"] if each.startswith(("MLPACK_", "PYTHONHOME"))] == [
+        "MLPACK_WORKERS=3",
+        "MLPACK_MODEL_NAME=x",
+    ]
+    assert found["Labels"].items() >= {"team": "a"}.items()
+    assert not found["Labels"].keys() & config["Labels"].keys() - {"team"}
+    assert found["Volumes"] == {"/data": {}} and "OnBuild" not in found
+
+
 def test_a_model_that_changes_while_it_is_packed(spec: BuildSpec) -> None:
     (spec.model / "m.skops").write_bytes(b"never packed before")
 
