@@ -21,6 +21,8 @@ from ..errors import InvalidInput
 
 UV_VARIABLES = ("UV_DEFAULT_INDEX", "UV_INDEX_URL", "UV_INDEX", "UV_EXTRA_INDEX_URL")
 _NAMED = re.compile(r"^[A-Za-z0-9][\w.-]*=")  # name=https://…
+# a slash in a password that should have been %2F is seen by what is before it, which is no port
+_PAIR = re.compile(r"//([^/@\s]+|[^/@\s:]+:[^/@\s]*[^/@\s\d][^@\s]*)@")
 _LOOPBACK = re.compile(r"^(localhost|127\.[\d.]+|::1|\[::1\])$")
 
 
@@ -60,9 +62,7 @@ def find_indexes(
     """
     notices: list[str] = []
     for url in [*([index_url] if index_url else []), *extra_index_urls]:
-        if urlsplit(url).scheme not in ("http", "https") or not urlsplit(url).hostname:
-            shown = without_credentials(url)
-            raise InvalidInput(f"The package index {shown!r} is not an http(s) address.")
+        _check_address(url)
     configured = _configured(environment)
 
     def usable(urls: list[str]) -> list[str]:
@@ -91,14 +91,29 @@ def find_indexes(
     return Indexes(settings, tuple(dict.fromkeys(secrets)), tuple(notices))
 
 
+def _check_address(url: str) -> None:
+    shown = without_credentials(url)
+    try:
+        parts = urlsplit(url)
+        usable = parts.scheme in ("http", "https") and bool(parts.hostname)
+        _ = parts.port
+    except ValueError:
+        raise InvalidInput(
+            f"The package index {shown!r} has no valid host or port. In a password / is written "
+            "%2F, @ %40 and : %3A."
+        ) from None
+    if not usable:
+        raise InvalidInput(f"The package index {shown!r} is not an http(s) address.")
+
+
 def without_credentials(text: str) -> str:
     """A text with the user names and passwords of its addresses blotted out."""
-    return re.sub(r"//[^/@\s]+@", "//***@", text)
+    return _PAIR.sub("//***@", text)
 
 
 def secret_parts(text: str) -> Iterator[str]:
     """User names and passwords in a text's addresses, as written and together."""
-    for pair in re.findall(r"//([^/@\s]+)@", text):
+    for pair in _PAIR.findall(text):
         parts = [pair, *pair.split(":", 1)]
         yield from (part for part in [*parts, *map(unquote, parts)] if len(part) > 2)
 

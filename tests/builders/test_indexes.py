@@ -5,7 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from mlpack.builders.indexes import find_indexes, proxies, without_credentials
+from mlpack.builders.indexes import (
+    find_indexes,
+    proxies,
+    secret_parts,
+    without_credentials,
+)
 from mlpack.errors import InvalidInput
 
 NOWHERE = {"PIP_CONFIG_FILE": os.devnull}
@@ -123,3 +128,14 @@ def test_here_a_place_on_this_machine_counts() -> None:
         "UV_INDEX": "https://two/simple",
     }
     assert found.notices == ()
+
+
+def test_a_slash_in_a_password_is_no_reason_to_show_it() -> None:
+    url = "https://user7:a/Secret/b@host/simple"
+    assert without_credentials(url) == "https://***@host/simple"
+    assert {"user7", "a/Secret/b"} <= set(secret_parts(url))
+    with pytest.raises(InvalidInput, match="%2F") as told:
+        find_indexes(url, environment={})
+    assert "Secret" not in told.value.message
+    for plain in ("git+https://github.com/a/b@v1", "https://host:8080/a/b@v1"):
+        assert without_credentials(plain) == plain
