@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import hashlib
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,8 +14,13 @@ from .base import check_name
 
 
 @contextmanager
-def lock(name: str, target: str = "local") -> Iterator[None]:
+def lock(name: str, target: str = "local", place: str = "") -> Iterator[None]:
     """Hold the deployment ``name`` on a target; a killed holder lets go by dying.
+
+    Args:
+        name: of the deployment.
+        target: of which it is.
+        place: tells apart those of one name on one target (a namespace of a cluster).
 
     Raises:
         InvalidInput: ``name`` cannot name a deployment, and might lead out of the folder.
@@ -26,7 +32,8 @@ def lock(name: str, target: str = "local") -> Iterator[None]:
     folder = (Path(cache) if cache else Path.home() / ".cache") / "mlpack" / "deployments"
     try:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        file = (folder / f"{target}.{name}.lock").open("w")
+        within = f".{hashlib.sha256(place.encode()).hexdigest()[:12]}" if place else ""
+        file = (folder / f"{target}.{name}{within}.lock").open("w")
     except OSError as error:
         raise StorageFailed(f"Cannot write {folder}: {error.strerror or error}.") from error
     with file:

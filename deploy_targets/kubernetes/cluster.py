@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,6 +16,7 @@ from ...errors import (
     Conflict,
     EngineUnavailable,
     InvalidInput,
+    InvalidState,
     MissingDependency,
     MlpackError,
     NotFound,
@@ -23,10 +25,11 @@ from ...errors import (
 )
 from .common import MANAGED, OURS, Manifest
 from .options import ClusterOptions
+from .owned import MANAGER
 
-MANAGER = "mlpack"
 _TIMEOUT = 30
 _SCORING_TIMEOUT = 70
+_GONE_SECONDS = 120
 # kind: (group and version, plural); discovery would be half a dozen requests more each time
 _KINDS = {
     "Deployment": ("apps/v1", "deployments"),
@@ -77,6 +80,11 @@ class Cluster:
         """The one that options name."""
         return cls(options.kubeconfig, options.context, options.namespace)
 
+    @property
+    def place(self) -> str:
+        """The same for all who mean this namespace, whatever they call the context."""
+        return f"{self.host}/{self.namespace}"
+
     def close(self) -> None:
         """Let go of the connections."""
         self._api.rest_client.pool_manager.clear()
@@ -102,21 +110,6 @@ class Cluster:
                 serialize=False,
                 _request_timeout=_TIMEOUT,
                 **({"dry_run": "All"} if dry_run else {}),
-            )
-            return _object(found)
-
-    def patch(self, kind: str, name: str, operations: list[Manifest]) -> Manifest:
-        """A JSON patch (RFC 6902)."""
-        with _errors(kind, name, self.namespace):
-            found = self._dynamic.patch(
-                self._resource(kind),
-                body=operations,
-                name=name,
-                namespace=self.namespace,
-                content_type="application/json-patch+json",
-                field_manager=MANAGER,
-                serialize=False,
-                _request_timeout=_TIMEOUT,
             )
             return _object(found)
 
@@ -149,19 +142,38 @@ class Cluster:
             return list(_object(found).get("items") or [])
 
     def delete(self, kind: str, name: str) -> None:
-        """Remove an object and what it owns; gone already is well."""
+        """Remove an object, and wait until it is gone; gone already is well.
+
+        What it owns, its pods, ends afterwards and in its own time, as with kubectl.
+
+        Raises:
+            InvalidState: something holds it back (a finalizer whose controller does not answer).
+        """
+        found = self.find(kind, name)
+        if found is None:
+            return
+        uid = found["metadata"].get("uid")
         try:
             with _errors(kind, name, self.namespace):
                 self._dynamic.delete(
                     self._resource(kind),
                     name=name,
                     namespace=self.namespace,
-                    body={"propagationPolicy": "Foreground"},
+                    body={"propagationPolicy": "Background", "preconditions": {"uid": uid}},
                     serialize=False,
                     _request_timeout=_TIMEOUT,
                 )
         except NotFound:
             return
+        deadline, pause = time.monotonic() + _GONE_SECONDS, 0.05
+        while (left := self.find(kind, name)) and left["metadata"].get("uid") == uid:
+            if time.monotonic() > deadline:
+                holding = ", ".join(left["metadata"].get("finalizers") or ["nothing that it says"])
+                raise InvalidState(
+                    f"The {kind} {name} is still being deleted; what holds it back: {holding}."
+                )
+            time.sleep(pause)
+            pause = min(pause * 1.5, 2.0)
 
     def log(self, pod: str, container: str, tail: int | None, follow: bool) -> Iterator[str]:
         """A container's log, line by line."""

@@ -25,6 +25,7 @@ IMAGE = "mlpack.dev/image"
 WANTED = "mlpack.dev/wanted"
 CREATED = "mlpack.dev/deployed"
 PREVIOUS = "mlpack.dev/previous"
+FAILED = "mlpack.dev/failed"  # what was put back from: nothing to go back to
 
 Manifest = dict[str, Any]
 _PROBE_SECONDS = 5
@@ -168,6 +169,9 @@ def hidden(manifest: Manifest) -> Manifest:
     """As it is shown: the values of variables may be secret."""
     copied: Manifest = json.loads(json.dumps(manifest))
     _hide(copied)
+    annotations = (copied.get("metadata") or {}).get("annotations") or {}
+    if PREVIOUS in annotations:  # the variables of the version before are in it
+        annotations[PREVIOUS] = "***"
     return copied
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any, Generic, TypeVar
 
-from ...errors import AlreadyExists, InvalidState, MlpackError, NotFound
+from ...errors import AlreadyExists, Conflict, InvalidState, MlpackError, NotFound
 from ..base import Deployment, DeployRequest, Plan, Report, ignore, say
 from ..lock import lock
 from ..options import read_options
@@ -17,6 +17,7 @@ from .cluster import Cluster, is_ours
 from .common import MANAGED, Manifest, Notes, hidden
 from .logs import log_lines
 from .options import ClusterOptions
+from .owned import owned
 from .source import Source
 
 Options = TypeVar("Options", bound=ClusterOptions)
@@ -53,14 +54,19 @@ class ClusterTarget(ABC, Generic[Options]):
         if options.output is not None:
             return self._plan_files(request, options, found)
         with self._cluster(options) as cluster:
-            current = self._current(cluster, request.name)
+            there = self._there(cluster, request.name)
+            current = there.get(self.kind)
             wanted = self._wanted(request, options, found)
             manifests = self._manifests(request, options, found.reference, wanted, current)
-            for each in manifests:
-                cluster.apply(each, dry_run=True)
-            is_so = current is not None and self._noted(current) == wanted
-            if is_so and self._describe(cluster, current or {}).status == "healthy":
-                return Plan("none", [], self._details(cluster, manifests))
+            tried = [cluster.apply(each, dry_run=True) for each in manifests]
+            if current is not None and self._noted(current) == wanted:
+                # of an image that is yet to be built the main object cannot be compared
+                known = found.spec is None or found.is_pinned
+                left_out = () if known else (self.kind,)
+                # a deployment of no pods is stopped, and so it was asked for
+                well = self._describe(cluster, current).status in ("healthy", "stopped")
+                if well and _same(there, tried, left_out):
+                    return Plan("none", [], self._details(cluster, manifests))
             steps = [
                 *self._image_steps(found),
                 *(f"apply the {each['kind']} {each['metadata']['name']}" for each in manifests),
@@ -80,21 +86,24 @@ class ClusterTarget(ABC, Generic[Options]):
 
     def rollback(self, name: str, report: Report = ignore) -> Deployment:
         """See `DeployTarget.rollback`."""
-        with lock(name, self.name), self._cluster() as cluster:
+        with self._cluster() as cluster, lock(name, self.name, cluster.place):
             current = self._need(cluster, name)
             say(report, "Putting back what ran before")
             applied = self._put_back(cluster, current)
             try:
                 self._wait(cluster, applied, self.options(), report)
-            except MlpackError:
+            except Conflict:
+                raise  # it is somebody else's now
+            except BaseException:
                 say(report, "It does not answer; what ran goes on")
-                self._put_back(cluster, self._need(cluster, name))
+                with suppress(MlpackError):
+                    cluster.apply(owned(current))
                 raise
             return self.get(name)
 
     def delete(self, name: str, report: Report = ignore, *, force: bool = False) -> None:
         """See `DeployTarget.delete`."""
-        with lock(name, self.name), self._cluster() as cluster:
+        with self._cluster() as cluster, lock(name, self.name, cluster.place):
             if not force:
                 self._need(cluster, name)
             elif cluster.find(self.kind, name) is None:
@@ -179,8 +188,9 @@ class ClusterTarget(ABC, Generic[Options]):
         found = self._source(request, options)
         if options.output is not None:
             return self._write(request, options, found, report)
-        with lock(request.name, self.name), self._cluster(options) as cluster:
-            current = self._current(cluster, request.name)
+        with self._cluster(options) as cluster, lock(request.name, self.name, cluster.place):
+            there = self._there(cluster, request.name)
+            current = there.get(self.kind)
             if current is None and must_exist:
                 raise self._missing(cluster, request.name)
             if current is not None and not must_exist:
@@ -188,12 +198,12 @@ class ClusterTarget(ABC, Generic[Options]):
             image = source.publish(found, request, options, report)
             wanted = self._wanted(request, options, found)
             manifests = self._manifests(request, options, image, wanted, current)
-            self._apply(cluster, request, options, manifests, wanted, current, report)
+            self._apply(cluster, request, options, manifests, wanted, there, report)
             return self._describe(cluster, self._need(cluster, request.name))
 
     def _apply(
         self, cluster: Cluster, request: DeployRequest, options: Options,
-        manifests: Sequence[Manifest], wanted: str, current: Manifest | None, report: Report,
+        manifests: Sequence[Manifest], wanted: str, before: Mapping[str, Manifest], report: Report,
     ) -> None:  # fmt: skip
         """Apply and watch; what fails is undone."""
         try:
@@ -205,7 +215,7 @@ class ClusterTarget(ABC, Generic[Options]):
             if request.wait:
                 self._wait(cluster, main, options, report)
         except BaseException:
-            self._undo(cluster, request.name, wanted, current, report)
+            self._undo(cluster, request.name, wanted, before, report)
             raise
         for kind in set(self.others) - {each["kind"] for each in manifests}:
             left = cluster.find(kind, request.name)
@@ -214,22 +224,27 @@ class ClusterTarget(ABC, Generic[Options]):
                 cluster.delete(kind, request.name)
 
     def _undo(
-        self, cluster: Cluster, name: str, wanted: str, before: Manifest | None, report: Report
-    ) -> None:
+        self, cluster: Cluster, name: str, wanted: str, before: Mapping[str, Manifest],
+        report: Report,
+    ) -> None:  # fmt: skip
         """Put back what was before, unless somebody else has changed it since we did."""
+        former = before.get(self.kind)
+        noted = self._noted(former) if former else None
         with suppress(MlpackError):  # the first error is the one to tell
             now = cluster.find(self.kind, name)
-            if now is not None and self._noted(now) != wanted:
+            if now is not None and self._noted(now) not in (wanted, noted):
                 return
-            if before is None:
-                say(report, "Removing what was made")
-                for kind in (*reversed(self.others), self.kind):
-                    found = cluster.find(kind, name)
-                    if found is not None and is_ours(found):
-                        cluster.delete(kind, name)
-            elif now is not None and self._noted(before) != wanted:
-                say(report, "Putting back what ran before")
-                self._put_back(cluster, now)
+            say(report, "Putting back what ran before" if former else "Removing what was made")
+            for kind in (*reversed(self.others), self.kind):
+                if former is not None and kind in before:
+                    manifest = owned(before[kind])
+                    if kind == self.kind and noted != wanted:
+                        manifest["metadata"].setdefault("annotations", {})[common.FAILED] = wanted
+                    cluster.apply(manifest)
+                    continue
+                found = cluster.find(kind, name)
+                if found is not None and is_ours(found):
+                    cluster.delete(kind, name)
 
     def _read(self, request: DeployRequest) -> Options:
         options = read_options(self.options, {**self._place, **request.options}, self.name)
@@ -249,16 +264,24 @@ class ClusterTarget(ABC, Generic[Options]):
         manifests = self._manifests(request, options, found.key, "", None)
         return source.wanted(found, manifests)
 
-    def _current(self, cluster: Cluster, name: str) -> Manifest | None:
-        """The object as it is; none of the kinds may be somebody else's."""
+    def _there(self, cluster: Cluster, name: str) -> dict[str, Manifest]:
+        """The objects by kind as they are; none may be somebody else's, or about to go."""
+        there = {}
         for kind in (self.kind, *self.others):
             found = cluster.find(kind, name)
-            if found is not None and not is_ours(found):
+            if found is None:
+                continue
+            if not is_ours(found):
                 raise AlreadyExists(
                     f"The {kind} {name!r} in the namespace {cluster.namespace!r} was not made by "
                     "mlpack. Choose another name or namespace, or delete it yourself."
                 )
-        return cluster.find(self.kind, name)
+            if found["metadata"].get("deletionTimestamp"):
+                raise InvalidState(
+                    f"The {kind} {name!r} is being deleted. Try again when it is gone."
+                )
+            there[kind] = found
+        return there
 
     def _need(self, cluster: Cluster, name: str) -> Manifest:
         found = cluster.find(self.kind, name)
@@ -276,6 +299,8 @@ class ClusterTarget(ABC, Generic[Options]):
     def _describe(self, cluster: Cluster, found: Manifest) -> Deployment:
         notes = self._annotations(found)
         status, endpoint, details = self._status(cluster, found)
+        if found["metadata"].get("deletionTimestamp"):
+            status = "deleting"
         image = notes.get(common.IMAGE, "")
         told = {
             "model_id": notes.get(common.MODEL_ID),
@@ -346,3 +371,21 @@ class ClusterTarget(ABC, Generic[Options]):
                 "label": f"{common.NAME}={request.name}",
             },
         )
+
+
+def _same(
+    there: Mapping[str, Manifest], tried: Sequence[Manifest], left_out: Sequence[str]
+) -> bool:
+    """Whether applying what was tried would change nothing."""
+    if set(there) != {each["kind"] for each in tried}:
+        return False
+    return all(
+        _told(there[each["kind"]]) == _told(each) for each in tried if each["kind"] not in left_out
+    )
+
+
+def _told(found: Manifest) -> Any:
+    about = found["metadata"]
+    annotations = dict(about.get("annotations") or {})
+    annotations.pop(common.FAILED, None)
+    return found.get("spec"), about.get("labels") or {}, annotations

@@ -9,13 +9,14 @@ from dataclasses import replace
 from typing import Any
 
 from ...errors import Conflict, InvalidInput, InvalidState
-from ..asking import answer_of, ask
+from ..asking import answer_of, ask_server, authorization
 from ..base import DeployRequest, Prediction, Report, say
 from .cluster import Cluster
-from .common import PREVIOUS, URI, WANTED, Manifest
+from .common import FAILED, PREVIOUS, URI, WANTED, Manifest
 from .flow import ClusterTarget
 from .inference import inference_service
 from .options import ClusterOptions, KServeOptions
+from .owned import owned
 from .rollout import Trouble, failed, trouble_of
 from .source import Source
 
@@ -40,13 +41,13 @@ class KServeTarget(ClusterTarget[KServeOptions]):
             found = self._need(cluster, name)
             own_server = "model" in found["spec"]["predictor"]
             path = _path(name, body) if own_server else "/invocations"
-            if _is_raw(found):
+            if _is_raw(found) and not authorization():
                 answer: Any = cluster.ask(f"{name}-predictor", 80, path, body, content_type)
                 return answer_of(answer, f"The deployment {name!r}")
             url = (found.get("status") or {}).get("url")
             if not url:
                 raise InvalidState(f"The deployment {name!r} has no address yet.")
-            return ask(f"{url}{path}", body, content_type)
+            return ask_server(f"{url}{path}", body, content_type)
 
     def _read(self, request: DeployRequest) -> KServeOptions:
         options = super()._read(request)
@@ -127,20 +128,9 @@ class KServeTarget(ClusterTarget[KServeOptions]):
                 f"The deployment {name!r} has had no version before this one."
             ) from None
         predictor.pop("canaryTrafficPercent", None)  # all of it comes back
-        kept = {k: v for k, v in current["metadata"]["labels"].items() if v is not None}
-        return cluster.apply(
-            {
-                "apiVersion": current["apiVersion"],
-                "kind": self.kind,
-                "metadata": {
-                    "name": name,
-                    "namespace": cluster.namespace,
-                    "labels": kept,
-                    "annotations": {**annotations, PREVIOUS: _remembered(current)},
-                },
-                "spec": {"predictor": predictor},
-            }
-        )
+        manifest = owned(current)
+        manifest["metadata"]["annotations"] = {**annotations, PREVIOUS: _remembered(current)}
+        return cluster.apply({**manifest, "spec": {"predictor": predictor}})
 
     def _status(self, cluster: Cluster, found: Manifest) -> tuple[Any, str | None, dict[str, Any]]:
         status = found.get("status") or {}
@@ -177,10 +167,13 @@ class KServeTarget(ClusterTarget[KServeOptions]):
 
 def _remembered(current: Manifest) -> str:
     """What a rollback puts back."""
-    annotations = dict(current["metadata"].get("annotations") or {})
-    notes = {key: value for key, value in annotations.items() if key != PREVIOUS}
-    notes.pop("kubectl.kubernetes.io/last-applied-configuration", None)
-    what = {"annotations": notes, "predictor": current["spec"]["predictor"]}
+    ours = owned(current)
+    notes = {
+        key: value
+        for key, value in ours["metadata"].get("annotations", {}).items()
+        if key not in (PREVIOUS, FAILED)
+    }
+    what = {"annotations": notes, "predictor": ours["spec"]["predictor"]}
     return json.dumps(what, sort_keys=True)
 
 

@@ -42,7 +42,9 @@ class ClusterOptions:
         pattern=r"(secret|configmap)/[a-z0-9]([a-z0-9.-]*[a-z0-9])?",
         like="secret/tokens",
     )
-    workers: int | None = option(None, "processes; one a CPU by default", minimum=1)
+    workers: int | None = option(
+        None, "processes; one a CPU by default", group="Container", minimum=1
+    )
     cpu: str = option("250m", "CPU to reserve", group="Container", pattern=_QUANTITY, like="500m")
     cpu_limit: str | None = option(
         None, "CPU at most; none by default", group="Container", pattern=_QUANTITY, like="2"

@@ -6,13 +6,14 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ...errors import InvalidState
-from ..asking import answer_of
+from ..asking import TOKEN, answer_of, ask_server, authorization
 from ..base import DeployRequest, Prediction, Report
 from .cluster import Cluster
-from .common import IMAGE, URI, WANTED, Manifest, selector
+from .common import FAILED, IMAGE, URI, WANTED, Manifest, selector
 from .flow import ClusterTarget
 from .manifests import manifests
 from .options import ClusterOptions, KubernetesOptions
+from .owned import owned
 from .rollout import wait_for_deployment
 
 _REVISION = "deployment.kubernetes.io/revision"
@@ -29,9 +30,15 @@ class KubernetesTarget(ClusterTarget[KubernetesOptions]):
     container = "model"
 
     def predict(self, name: str, body: bytes, content_type: str) -> Prediction:
-        """See `DeployTarget.predict`; the request goes through the cluster's own proxy."""
+        """See `DeployTarget.predict`.
+
+        The request goes through the cluster's own proxy, unless there is a token to send along:
+        the proxy takes a token for one of the cluster's.
+        """
         with self._cluster() as cluster:
             self._need(cluster, name)
+            if authorization():
+                return ask_server(f"{_outside(cluster, name)}/invocations", body, content_type)
             service = cluster.find("Service", name) or {}
             ports = (service.get("spec") or {}).get("ports") or [{}]
             port = int(ports[0].get("port") or 80)
@@ -71,9 +78,9 @@ class KubernetesTarget(ClusterTarget[KubernetesOptions]):
         template = _previous_template(cluster, current)
         if template is None:
             raise InvalidState(f"The deployment {name!r} has had no version before this one.")
-        return cluster.patch(
-            self.kind, name, [{"op": "replace", "path": "/spec/template", "value": template}]
-        )
+        manifest = owned(current)
+        manifest["spec"] = {**manifest["spec"], "template": template}
+        return cluster.apply(manifest)
 
     def _status(self, cluster: Cluster, found: Manifest) -> tuple[Any, str | None, dict[str, Any]]:
         name, status = found["metadata"]["name"], found.get("status") or {}
@@ -114,21 +121,37 @@ class KubernetesTarget(ClusterTarget[KubernetesOptions]):
 
 
 def _previous_template(cluster: Cluster, deployment: Manifest) -> Manifest | None:
-    """Of the newest ReplicaSet before the current one."""
+    """Of the newest ReplicaSet before the current one that did not fail."""
     name = deployment["metadata"]["name"]
     now = int((deployment["metadata"].get("annotations") or {}).get(_REVISION) or 0)
+    failed = (deployment["metadata"].get("annotations") or {}).get(FAILED)
     older: list[tuple[int, Manifest]] = []
     for each in cluster.all_of("ReplicaSet", selector(name)):
         owners = each["metadata"].get("ownerReferences") or []
         number = int((each["metadata"].get("annotations") or {}).get(_REVISION) or 0)
-        if number < now and any(o.get("uid") == deployment["metadata"].get("uid") for o in owners):
+        noted = (each["spec"]["template"]["metadata"].get("annotations") or {}).get(WANTED)
+        if number >= now or (failed and noted == failed):
+            continue
+        if any(o.get("uid") == deployment["metadata"].get("uid") for o in owners):
             older.append((number, each))
     if not older:
         return None
     template: Manifest = max(older, key=lambda pair: pair[0])[1]["spec"]["template"]
     about = template.get("metadata") or {}
     labels = {key: value for key, value in (about.get("labels") or {}).items() if key != _HASH}
-    return {**template, "metadata": {**about, "labels": labels}}
+    notes = dict(about.get("annotations") or {})
+    return {**template, "metadata": {"labels": labels, "annotations": notes}}
+
+
+def _outside(cluster: Cluster, name: str) -> str:
+    endpoint = _endpoint(cluster, name)
+    if endpoint is None or endpoint.partition("://")[2].startswith(f"{name}.{cluster.namespace}."):
+        raise InvalidState(
+            f"A request with a token ({TOKEN}) cannot go through the cluster's proxy, and "
+            f"{name!r} has no address outside. Use: kubectl port-forward service/{name} 8080:http "
+            "-n " + cluster.namespace
+        )
+    return endpoint
 
 
 def _endpoint(cluster: Cluster, name: str) -> str | None:

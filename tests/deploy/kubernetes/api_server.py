@@ -1,8 +1,9 @@
 """An API server of our own, as strict as the real one about what the targets send.
 
 Every object is checked against the published schemas (kubernetes-validate; KServe's by its own
-models, in another environment), server-side apply wants its field manager, dry runs keep nothing,
-selectors must match their templates, names their rules. What runs is the affair of a `Runtime`.
+models, in another environment), server-side apply merges by who manages what (`merging`), dry runs
+keep nothing, defaults are filled in, selectors must match their templates and never change, what
+has finalizers lingers. What runs is the affair of a `Runtime`.
 """
 
 from __future__ import annotations
@@ -19,6 +20,8 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import kubernetes_validate
+
+from mlpack.tests.deploy.kubernetes import merging
 
 TOKEN, VIEWER = "token-of-a-user", "token-of-a-viewer"
 VERSION = "1.33"
@@ -64,6 +67,7 @@ class ApiServer:
     ) -> None:
         self.lock = threading.RLock()
         self.objects: dict[tuple[str, str, str], dict[str, Any]] = {}
+        self.owners: dict[str, merging.Owners] = {}  # by the uid of an object
         self.namespaces = namespaces
         self.requests: list[tuple[str, str]] = []
         self.faults: list[Callable[[str, str], None]] = []
@@ -147,7 +151,7 @@ class ApiServer:
         if method == "GET":
             return self._need(kind, plural, space, name)
         if method == "DELETE":
-            return self._delete(kind, plural, space, name)
+            return self._delete(kind, plural, space, name, json.loads(body or b"{}"))
         if method == "PATCH":
             return self._patch(kind, plural, space, name, query, headers, body)
         raise Refused(405, f"the server does not allow {method} here")
@@ -168,37 +172,74 @@ class ApiServer:
             raise Refused(404, f'{plural} "{name}" not found', "NotFound")
         return found
 
-    def _delete(self, kind: str, plural: str, space: str, name: str) -> dict[str, Any]:
-        found = self._need(kind, plural, space, name)
-        self.remove(found)
+    def _delete(
+        self, kind: str, plural: str, space: str, name: str, options: dict[str, Any]
+    ) -> dict[str, Any]:
+        with self.lock:
+            found = self._need(kind, plural, space, name)
+            about = found["metadata"]
+            uid = (options.get("preconditions") or {}).get("uid", about["uid"])
+            if uid != about["uid"]:
+                raise Refused(
+                    409, f"the UID in the precondition ({uid}) does not match", "Conflict"
+                )
+            waits = options.get("propagationPolicy") == "Foreground" or about.get("finalizers")
+            if waits and about.get("deletionTimestamp"):
+                return found
+            if waits:
+                about["deletionTimestamp"] = datetime.now(UTC).isoformat()
+                about.setdefault("finalizers", ["foregroundDeletion"])
+            else:
+                self.remove(found)
+        threading.Thread(target=self._end, args=(found, waits), daemon=True).start()
+        return found if waits else {"kind": "Status", "status": "Success"}
+
+    def _end(self, found: dict[str, Any], waits: Any) -> None:
+        """What belongs to it goes in its own time; with finalizers, it itself goes then."""
         self.on_delete(found)
-        return {"kind": "Status", "status": "Success"}
+        if waits:
+            self.remove(found)
+
+    def update(self, kind: str, space: str, name: str, manager: str, spec: dict[str, Any]) -> None:
+        """What others change, as kubectl edit or an autoscaler does."""
+        with self.lock:
+            found = self.objects[kind, space, name]
+            before = json.loads(json.dumps(found))
+            found["spec"] |= spec
+            found["metadata"]["generation"] += 1
+            owners = self.owners.setdefault(found["metadata"]["uid"], {})
+            merging.changed(before, found, owners, manager)
+            self.put(found)
 
     def _patch(
         self, kind: str, plural: str, space: str, name: str, query: dict[str, str],
         headers: Any, body: bytes,
     ) -> dict[str, Any]:  # fmt: skip
         way, sent = headers.get("Content-Type", ""), json.loads(body)
+        if way != "application/apply-patch+yaml":
+            raise Refused(415, f"the body of the request was in an unknown format: {way}")
+        if not query.get("fieldManager"):
+            raise Refused(400, "fieldManager is required for apply patch", "BadRequest")
         with self.lock:
             existing = self.find(kind, space, name)
-            if way == "application/apply-patch+yaml":
-                if not query.get("fieldManager"):
-                    raise Refused(400, "fieldManager is required for apply patch", "BadRequest")
-                made = self._applied(kind, space, name, sent, existing, query)
-            elif way == "application/json-patch+json":
-                current = self._need(kind, plural, space, name)
-                made = json.loads(json.dumps(current))
-                for step in sent:
-                    assert (step["op"], step["path"]) == ("replace", "/spec/template"), step
-                    made["spec"]["template"] = step["value"]
-            else:
-                raise Refused(415, f"the body of the request was in an unknown format: {way}")
+            uid = (existing or {"metadata": {"uid": str(uuid.uuid4())}})["metadata"]["uid"]
+            owners = {who: set(paths) for who, paths in self.owners.get(uid, {}).items()}
+            made = self._applied(kind, space, name, sent, existing, query, owners)
             self._check(kind, made)
+            _fill_in(kind, made)
             changed = existing is None or existing["spec"] != made["spec"]
-            generation = (existing or {"metadata": {}})["metadata"].get("generation", 0)
-            made["metadata"]["generation"] = generation + changed
+            about = made["metadata"]
+            about["uid"] = uid
+            if kind not in ("Service", "HorizontalPodAutoscaler"):  # these count no generations
+                about["generation"] = about.get("generation", 0) + changed
+            about["managedFields"] = merging.managed_fields(owners)
             if query.get("dryRun") == "All":
                 return made
+            if existing is not None:  # the runtime holds on to it
+                existing.clear()
+                existing.update(made)
+                made = existing
+            self.owners[uid] = owners
             self.put(made)
         if changed:
             self.on_change(made)
@@ -206,34 +247,37 @@ class ApiServer:
 
     def _applied(
         self, kind: str, space: str, name: str, sent: dict[str, Any],
-        existing: dict[str, Any] | None, query: dict[str, str],
+        existing: dict[str, Any] | None, query: dict[str, str], owners: merging.Owners,
     ) -> dict[str, Any]:  # fmt: skip
-        if sent["metadata"].get("name") != name:
+        about = sent["metadata"]
+        if about.get("name") != name:
             raise Refused(400, f"the name of the object does not match the URL ({name})")
-        if sent["metadata"].get("namespace", space) != space:
+        if about.get("namespace", space) != space:
             raise Refused(400, "the namespace of the object does not match the URL")
-        manager, force = query["fieldManager"], query.get("force", "").lower() == "true"
-        if existing and existing.get("_manager", manager) != manager and not force:
-            raise Refused(409, "Apply failed with 1 conflict", "Conflict")
-        made = json.loads(json.dumps(sent))
+        if about.get("managedFields"):
+            raise Refused(400, "metadata.managedFields must be nil", "BadRequest")
+        if about.get("uid") and (existing is None or about["uid"] != existing["metadata"]["uid"]):
+            raise Refused(409, "the object has been modified: uid mismatch", "Conflict")
+        expected, now = about.get("resourceVersion"), (existing or {}).get("metadata", {})
+        if expected and expected != now.get("resourceVersion"):
+            raise Refused(
+                409, "the object has been modified; please apply your changes", "Conflict"
+            )
+        force = query.get("force", "").lower() == "true"
+        try:
+            made = merging.apply(existing, sent, owners, query["fieldManager"], force)
+        except merging.Conflicts as error:
+            raise Refused(409, str(error), "Conflict") from None
         made["metadata"]["namespace"] = space
-        if existing:
-            for key in ("uid", "creationTimestamp"):
-                made["metadata"][key] = existing["metadata"][key]
-            if "status" in existing:
-                made["status"] = existing["status"]
-            if kind == "Deployment":
-                kept = existing["metadata"].get("annotations", {})
-                made["metadata"]["annotations"] = {
-                    **kept, **made["metadata"].get("annotations", {})
-                }  # fmt: skip
-        if kind == "Deployment":
-            made["spec"].setdefault("replicas", 1)
-        return made
+        if existing and kind == "Deployment":
+            old, new = (each["spec"]["selector"] for each in (existing, made))
+            if old != new:
+                raise Refused(422, f'{kind} "{name}" is invalid: spec.selector: field is immutable')
+        return dict(made)
 
     def _check(self, kind: str, made: dict[str, Any]) -> None:
         """What the real one refuses with 422."""
-        plain = {key: value for key, value in made.items() if key not in ("status", "_manager")}
+        plain = {key: value for key, value in made.items() if key != "status"}
         if kind == "InferenceService":
             assert self._check_inference_service is not None
             wrong = self._check_inference_service(plain)
@@ -283,8 +327,9 @@ class ApiServer:
                 if isinstance(found, Refused):
                     self.send(found.status, _status(found))
                 elif isinstance(found, dict):
-                    shown = {key: value for key, value in found.items() if key != "_manager"}
-                    self.send(200, json.dumps(shown).encode())
+                    with server.lock:
+                        text = json.dumps(found)
+                    self.send(200, text.encode())
                 elif isinstance(found, tuple):
                     self.send(*found)
                 else:
@@ -312,6 +357,22 @@ class ApiServer:
             def log_message(self, *_: Any) -> None: ...
 
         return Handler
+
+
+def _fill_in(kind: str, made: dict[str, Any]) -> None:
+    """Some of the defaults of the real one."""
+    spec = made["spec"]
+    if kind == "Service":
+        spec.setdefault("clusterIP", "10.0.0.7")
+        spec.setdefault("sessionAffinity", "None")
+    if kind == "Deployment":
+        spec.setdefault("replicas", 1)
+        pod = spec["template"]["spec"]
+        for key, value in (("restartPolicy", "Always"), ("dnsPolicy", "ClusterFirst")):
+            pod.setdefault(key, value)
+        for each in pod["containers"]:
+            each.setdefault("imagePullPolicy", "IfNotPresent")
+            each.setdefault("terminationMessagePath", "/dev/termination-log")
 
 
 def _status(error: Refused) -> bytes:

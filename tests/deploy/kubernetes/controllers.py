@@ -51,7 +51,15 @@ class Scripted:
         return 200, text.encode()
 
     def log(self, pod: dict[str, Any], query: dict[str, str]) -> Iterator[Any]:
+        state = self.state(pod)
+        if "waiting" in state and state["waiting"]["reason"] != "CrashLoopBackOff":
+            name, why = pod["metadata"]["name"], state["waiting"]["reason"]
+            said = f'container "model" in pod "{name}" is waiting to start: {why}'
+            raise Refused(400, said, "BadRequest")
         tail = int(query.get("tailLines", 0))
+        return self._lines(tail)
+
+    def _lines(self, tail: int) -> Iterator[Any]:
         yield from self.logs[-tail:] if tail else self.logs
 
 
@@ -145,10 +153,10 @@ class Controllers:
     def _run(self) -> None:
         while not self._stop.wait(0.02):
             for space in self.api.namespaces:
-                for deployment in self.api.of_kind("Deployment", space):
-                    self._roll(deployment)
-                for service in self.api.of_kind("InferenceService", space):
-                    self._infer(service)
+                for kind, act in (("Deployment", self._roll), ("InferenceService", self._infer)):
+                    for each in self.api.of_kind(kind, space):
+                        if not each["metadata"].get("deletionTimestamp"):
+                            act(each)
 
     # --- Deployments ----------------------------------------------------------------------------
 
@@ -251,7 +259,9 @@ class Controllers:
     # --- pods -----------------------------------------------------------------------------------
 
     def _pods(self, owner: dict[str, Any], labels: dict[str, str]) -> list[dict[str, Any]]:
-        return self.api.of_kind("Pod", owner["metadata"]["namespace"], labels)
+        about = owner["metadata"]
+        found = self.api.of_kind("Pod", about["namespace"], labels)
+        return [each for each in found if each["metadata"]["owner"] == about["uid"]]
 
     def _make_pod(self, owner: dict[str, Any], template: dict[str, Any], revision: str) -> None:
         self._turn += 1
@@ -262,6 +272,7 @@ class Controllers:
                 "name": f"{owner['metadata']['name']}-{self._turn}",
                 "namespace": owner["metadata"]["namespace"],
                 "revision": revision,
+                "owner": owner["metadata"]["uid"],
             },
             "spec": template["spec"],
             "status": {},
@@ -301,8 +312,12 @@ class Controllers:
             labels = {ISVC: about["name"]}
         else:
             return
+        for each in self.api.of_kind("ReplicaSet", about["namespace"]):
+            if each["metadata"]["ownerReferences"][0]["uid"] == about["uid"]:
+                self.api.remove(each)
         for pod in self.api.of_kind("Pod", about["namespace"], labels):
-            self._end_pod(pod)
+            if pod["metadata"]["owner"] == about["uid"]:
+                self._end_pod(pod)
 
     def _forward(
         self, space: str, service: str, port: int, path: str, body: bytes, kind: str

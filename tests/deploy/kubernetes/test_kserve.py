@@ -68,6 +68,14 @@ def test_an_update_that_fails_is_put_back(cluster: Cluster) -> None:
     with pytest.raises(DeployFailed, match="denied"):
         TARGET.update(request(SECOND))
     assert TARGET.get("churn").image == IMAGE
+    with pytest.raises(InvalidState, match="no version before"):  # what failed is none
+        TARGET.rollback("churn")
+
+
+def test_a_plan_shows_no_variables_of_the_version_before(cluster: Cluster) -> None:
+    TARGET.create(request(env={"TOKEN": "hunter22"}))
+    shown = json.dumps(TARGET.plan(request(SECOND)).to_dict())
+    assert "mlpack.dev/previous" in shown and "hunter22" not in shown
 
 
 def test_a_cluster_without_kserve(bare_cluster: Cluster) -> None:

@@ -94,9 +94,12 @@ def test_objects_that_are_no_longer_asked_for_go(cluster: Cluster) -> None:
 
 def test_the_autoscalers_number_is_kept(cluster: Cluster) -> None:
     TARGET.create(request(max_replicas=6))
-    cluster.find("Deployment")["spec"]["replicas"] = 4
+    cluster.api.update("Deployment", "models", "churn", "autoscaler", {"replicas": 4})
     TARGET.update(request(SECOND, max_replicas=6))
     assert cluster.find("Deployment")["spec"]["replicas"] == 4
+    cluster.api.update("Deployment", "models", "churn", "autoscaler", {"replicas": 5})
+    assert TARGET.rollback("churn").image == IMAGE
+    assert cluster.find("Deployment")["spec"]["replicas"] == 5
 
 
 @pytest.mark.parametrize(
@@ -120,7 +123,8 @@ def test_why_it_failed(cluster: Cluster, trouble: dict[str, Any], told: tuple[st
         TARGET.create(request())
     assert told[0] in caught.value.reason
     assert told[1] in caught.value.advice
-    assert caught.value.log[-1] == "Traceback: no such file"
+    has_run = "waiting" not in trouble or trouble["waiting"]["reason"] == "CrashLoopBackOff"
+    assert list(caught.value.log[-1:]) == (["Traceback: no such file"] if has_run else [])
     assert not cluster.find("Deployment") and not cluster.find("Service")  # nothing is left
 
 
@@ -140,6 +144,79 @@ def test_an_update_that_fails_is_put_back(cluster: Cluster) -> None:
         TARGET.update(request(SECOND))
     assert TARGET.get("churn").image == IMAGE
     assert json.loads(TARGET.predict("churn", b"1", "text/csv").body)["predictions"] == [1]
+
+
+def test_what_failed_is_nothing_to_go_back_to(cluster: Cluster) -> None:
+    first, broken = IMAGE.replace("churn@", "first@"), SECOND
+    TARGET.create(request(first))
+    TARGET.update(request(IMAGE))
+    cluster.runtime.troubles[broken] = {"ready": False, "waiting": {"reason": "CrashLoopBackOff"}}
+    with pytest.raises(DeployFailed):
+        TARGET.update(request(broken))
+    assert TARGET.get("churn").details["previous_image"] == first
+    assert TARGET.rollback("churn").image == first
+    assert TARGET.rollback("churn").image == IMAGE
+
+
+def test_a_rollback_leaves_nothing_behind_for_the_next_version(cluster: Cluster) -> None:
+    """What a rollback brings back is managed by us as what was applied, so it can go again."""
+    TARGET.create(request(env={"A": "1"}, labels={"team": "risk"}))
+    TARGET.update(request(SECOND))
+    deployment = cluster.find("Deployment")
+    deployment["metadata"]["labels"]["theirs"] = "stays"
+    assert TARGET.rollback("churn").image == IMAGE
+    (container,) = deployment["spec"]["template"]["spec"]["containers"]
+    assert container["env"] == [{"name": "A", "value": "1"}]
+    TARGET.update(request(SECOND, memory="1Gi"))
+    (container,) = deployment["spec"]["template"]["spec"]["containers"]
+    assert not container.get("env")
+    assert deployment["metadata"]["labels"]["theirs"] == "stays"
+    about = deployment["spec"]["template"]["metadata"]
+    assert "team" not in about["labels"]
+
+
+def test_a_failed_update_puts_back_all_objects(cluster: Cluster) -> None:
+    TARGET.create(request())
+    cluster.runtime.troubles[SECOND] = {"ready": False, "waiting": {"reason": "CrashLoopBackOff"}}
+    with pytest.raises(DeployFailed):
+        TARGET.update(request(SECOND, service_port=90, host="churn.example.com"))
+    assert cluster.find("Service")["spec"]["ports"][0]["port"] == 80
+    assert not cluster.find("Ingress")
+    while TARGET.get("churn").status != "healthy":
+        pass  # its pods are being put back
+    assert TARGET.plan(request()).action == "none"
+
+
+def test_what_others_changed_is_put_right_by_the_same_again(cluster: Cluster) -> None:
+    TARGET.create(request())
+    TARGET.update(request(SECOND, service_port=90))
+    TARGET.rollback("churn")  # of the pods; the Service is as the second wanted it
+    assert TARGET.plan(request()).action == "update"
+    TARGET.update(request())
+    assert cluster.find("Service")["spec"]["ports"][0]["port"] == 80
+    assert TARGET.plan(request()).action == "none"
+    cluster.api.update("Deployment", "models", "churn", "kubectl-edit", {"replicas": 7})
+    assert TARGET.plan(request()).action == "update"
+
+
+def test_none_at_all_is_nothing_to_do_either(cluster: Cluster) -> None:
+    assert TARGET.create(request(replicas=0)).status == "stopped"
+    assert TARGET.plan(request(replicas=0)).action == "none"
+
+
+def test_what_is_being_deleted(cluster: Cluster) -> None:
+    TARGET.create(request())
+    about = cluster.find("Deployment")["metadata"]
+    about["deletionTimestamp"] = "2026-01-01T00:00:00Z"
+    with pytest.raises(InvalidState, match="is being deleted"):
+        TARGET.plan(request(SECOND))
+    assert TARGET.get("churn").status == "deleting"
+    del about["deletionTimestamp"]
+    about["finalizers"] = ["example.com/slow"]
+    cluster.api.find("Deployment", "models", "churn")
+    TARGET.delete("churn")  # waits until the controllers are done with it
+    assert not cluster.find("Deployment")
+    assert TARGET.create(request()).status == "healthy"
 
 
 def test_there_is_nothing_before_the_first(cluster: Cluster) -> None:
@@ -255,6 +332,26 @@ def test_places(cluster: Cluster, tmp_path: Path) -> None:
     assert TARGET.list() == []
     done = deploying.deploy(TARGET, request(namespace="default"))
     assert done.plan.action == "none"
+
+
+def test_a_token_does_not_go_through_the_clusters_proxy(
+    cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    TARGET.create(request())
+    monkeypatch.setenv("MLPACK_DEPLOYMENT_TOKEN", "hunter2222222222")
+    with pytest.raises(InvalidState, match="kubectl port-forward service/churn 8080:http"):
+        TARGET.predict("churn", b"{}", "application/json")
+
+
+def test_one_name_in_two_namespaces_can_be_changed_at_once(cluster: Cluster) -> None:
+    other: list[Any] = []
+
+    def meanwhile(event: Progress) -> None:
+        if not other:
+            other.append(KubernetesTarget({"namespace": "default"}).create(request()))
+
+    assert TARGET.create(request(), meanwhile).details["place"] == "test/models"
+    assert other[0].details["place"] == "test/default"
 
 
 def test_logs_of_several_pods_together(cluster: Cluster) -> None:
