@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import platform
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from ..builders.base import BuildSpec
-from ..builders.engine import connect
+from ..builders.engine import connect, published_host
 from ..errors import AlreadyExists, InvalidState, NotFound
 from . import containers, health, launching, networks, replacing
-from .asking import ask
+from .asking import ask_server
 from .base import (
     Deployment,
     DeployRequest,
@@ -159,7 +160,7 @@ class LocalTarget:
                 f"The local deployment {name!r} is {deployment.status}. "
                 f"Its log: mlpack deployments logs --target local -n {name}"
             )
-        return ask(f"{deployment.endpoint}/invocations", body, content_type)
+        return ask_server(f"{deployment.endpoint}/invocations", body, content_type)
 
     def logs(self, name: str, tail: int | None = None, follow: bool = False) -> Iterator[str]:
         """See `DeployTarget.logs`. Without ``tail``, that of the version before comes first."""
@@ -308,12 +309,19 @@ def _describe(container: Any) -> Deployment:
         created=str(container.attrs["Created"]),
         details={
             **_model(labels),
+            "place": _place(),
             "container": container.name,
             "container_id": container.id,
             "image_digest": container.attrs["Image"],
             **({"previous": _version(before)} if before is not None else {}),
         },
     )
+
+
+def _place() -> str:
+    """Which machine: records of several may be in one store."""
+    host = published_host()
+    return platform.node() if host == launching.LOOPBACK else host
 
 
 def _model(labels: dict[str, str]) -> dict[str, str]:

@@ -68,7 +68,7 @@ def _told(deployment: Deployment) -> Model | None:
     if model_id or (name and version.isdecimal()):
         return Model(model_id, name, int(version) if version.isdecimal() else None)
     try:
-        return deployed_as(deployment.target, deployment.name)
+        return deployed_as(deployment.target, deployment.name, details.get("place"))
     except MlpackError:
         return None  # what cannot be asked cannot be noted either, which will be told
 

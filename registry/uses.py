@@ -88,13 +88,14 @@ def record_deployment(
     *,
     tracking_uri: str | Path | None = None,
 ) -> bool:
-    """Note that a model was deployed, changed or deleted; one name on one target has one note.
+    """Note that a model was deployed, changed or deleted; one name in one place has one note.
 
     Args:
         model: which; of a plain folder nothing is recorded.
         target: where it was deployed.
         name: of the deployment.
-        use: what to tell of it (endpoint, image, status); JSON-like, no secrets.
+        use: what to tell of it (endpoint, image, status); JSON-like, no secrets. Its ``place``,
+            if it has one, tells apart deployments of one name on one target.
         tracking_uri: the store; default: the one in use.
 
     Returns:
@@ -104,10 +105,12 @@ def record_deployment(
         MlpackError: the store refused, or does not answer.
     """
     noted = {"target": target, "name": name, **use}
-    return _record(model, DEPLOYMENT, f"{target}/{name}", noted, tracking_uri)
+    return _record(model, DEPLOYMENT, _key(target, name, use.get("place")), noted, tracking_uri)
 
 
-def deployed_as(target: str, name: str, *, tracking_uri: str | Path | None = None) -> Model | None:
+def deployed_as(
+    target: str, name: str, place: str | None = None, *, tracking_uri: str | Path | None = None
+) -> Model | None:
     """Which model is on record as what a deployment runs; None if none is.
 
     Raises:
@@ -115,7 +118,7 @@ def deployed_as(target: str, name: str, *, tracking_uri: str | Path | None = Non
     """
     from .client import MlpackClient
 
-    client, tag = MlpackClient(tracking_uri), _tag(DEPLOYMENT, f"{target}/{name}")
+    client, tag = MlpackClient(tracking_uri), _tag(DEPLOYMENT, _key(target, name, place))
     text = f"tags.`{tag}` LIKE '%'"
     found = [
         *(
@@ -174,6 +177,10 @@ def _record(
     noted |= {**of, "when": datetime.now(UTC).isoformat(timespec="seconds"), "by": user()}
     tag = _tag(kind, key)
     return _Place.of(client, model).put(kind, tag, _bounded(noted))
+
+
+def _key(target: str, name: str, place: str | None) -> str:
+    return f"{target}/{place}/{name}" if place else f"{target}/{name}"
 
 
 def _tag(kind: str, key: str) -> str:

@@ -6,8 +6,10 @@ import pty
 import socket
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +20,18 @@ from click.testing import CliRunner, Result
 import mlpack
 from mlpack.cli.main import cli
 from mlpack.deploy_targets import discovery
+from mlpack.deploy_targets.asking import ask_server
 from mlpack.deploy_targets.base import Deployment, DeployRequest, Plan, Prediction, say
 from mlpack.deploy_targets.discovery import get_target, split_uri, target_names
 from mlpack.deploy_targets.options import REQUIRED, option, read_options
-from mlpack.errors import AlreadyExists, DeployFailed, InvalidInput, NotFound, StorageFailed
+from mlpack.errors import (
+    AlreadyExists,
+    DeployFailed,
+    InvalidInput,
+    NotFound,
+    StorageFailed,
+    Unauthenticated,
+)
 from mlpack.registry.client import MlpackClient
 from mlpack.registry.lineage import lineage
 
@@ -65,7 +75,7 @@ class Cloud:
         say(report, "Making it")
         if self.fault:
             raise DeployFailed(self.fault, [f"log of {self.fault}"], "Try -C size=2.")
-        told = {"image_digest": "sha256:1"}
+        told = {"image_digest": "sha256:1", "place": self.regions[-1]}
         if self.tells:
             told["model_name"] = request.registered_name
             told["model_version"] = request.registered_version
@@ -222,6 +232,13 @@ def test_the_life_of_a_deployment_is_on_record(cloud: Cloud, churn: str, tells: 
     }
 
 
+def test_one_name_in_two_places_has_two_notes(cloud: Cloud, churn: str) -> None:
+    for region in ("here-1", "there-1"):
+        assert deploy(churn, "--yes", "-C", f"region={region}").exit_code == 0
+        cloud.there.clear()  # each region has its own
+    assert sorted(note["place"] for note in notes("churn/1")) == ["here-1", "there-1"]
+
+
 def test_a_record_that_cannot_be_made_is_a_notice(
     cloud: Cloud, churn: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -308,6 +325,31 @@ def test_predictions_of_files_and_of_the_example(cloud: Cloud, churn: str, tmp_p
     assert isinstance(odd.exception, InvalidInput)
     assert "text/x" in run(*where, "-i", str(tmp_path / "a.txt"), "-c", "text/x").stdout
     assert run(*where).exit_code == 2
+
+
+def test_a_token_reaches_a_server_that_asks_for_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            known = self.headers.get("Authorization") == "Bearer hunter2222222222"
+            body = b'{"predictions": [1]}' if known else b'{"message": "A token is needed."}'
+            self.send_response(200 if known else 401)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: Any) -> None: ...
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        url = f"http://127.0.0.1:{server.server_address[1]}/invocations"
+        with pytest.raises(Unauthenticated, match=r"is needed\..*MLPACK_DEPLOYMENT_TOKEN"):
+            ask_server(url, b"{}", "application/json")
+        monkeypatch.setenv("MLPACK_DEPLOYMENT_TOKEN", "hunter2222222222\n")
+        assert ask_server(url, b"{}", "application/json").body == b'{"predictions": [1]}'
+        monkeypatch.setenv("MLPACK_DEPLOYMENT_TOKEN", "a\r\nHost: x")
+        with pytest.raises(InvalidInput, match="no token can have"):
+            ask_server(url, b"{}", "application/json")
+        server.shutdown()
 
 
 def test_settings_from_yaml(cloud: Cloud, churn: str, tmp_path: Path) -> None:
