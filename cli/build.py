@@ -153,10 +153,15 @@ def parse_output(text: str) -> Output:
         return Output("engine")
     if colon and kind in ("layout", "archive") and path:
         return Output("layout" if kind == "layout" else "archive", Path(path))
-    if not text or (colon and kind in ("layout", "archive", "engine")):
-        raise click.BadParameter(
-            f"{text!r} is not engine, layout:DIR, archive:FILE or a path.", param_hint="'--output'"
-        )
+    told = ""
+    if not text or kind in ("layout", "archive", "engine"):
+        told = f"{text!r} is not engine, layout:DIR, archive:FILE or a path."
+    elif text == "registry":
+        told = "--push puts it into the registry that its name begins with."
+    elif text.endswith((".tar.gz", ".tgz", ".tar.zst")):
+        told = f"{text!r} is no *.tar; layers in an archive are compressed already."
+    if told:
+        raise click.BadParameter(told, param_hint="'--output'")
     return Output("archive" if text.endswith(".tar") else "layout", Path(text))
 
 

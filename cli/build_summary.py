@@ -35,13 +35,13 @@ def summarize(image: BuiltImage, spec: BuildSpec) -> None:
     print_fields(
         [
             ("image", image.name),
-            ("size", megabytes(image.size)),
+            ("size", _sizes(image)),
             ("digest", image.digest),
             ("id", image.id if image.id != image.digest else None),
             ("platforms", ", ".join(image.platforms)),
             ("base", image.base_image),
             ("model", image.model_digest),
-            ("lock", image.lock),
+            ("lock", None if several else image.lock),
             ("where", ", ".join(image.outputs)),
         ]
     )
@@ -71,8 +71,21 @@ def how_to_run(image: BuiltImage, spec: BuildSpec) -> list[str]:
 
 
 def megabytes(size: int | None) -> str | None:
-    """For people; None stays None."""
-    return None if size is None else f"{size / 1e6:.1f} MB"
+    """For people, who compare them: small ones in kB, all others in MB; None stays None."""
+    if size is None:
+        return None
+    return f"{size / 1e6:.1f} MB" if size >= 50_000 else f"{size / 1e3:.1f} kB"
+
+
+def _sizes(image: BuiltImage) -> str | None:
+    """Of each of several platforms."""
+    if len(image.platforms) < 2:
+        return megabytes(image.size)
+    return ", ".join(
+        f"{megabytes(sum(layer.size for layer in image.layers if layer.platform == platform))} "
+        f"({platform})"
+        for platform in image.platforms
+    )
 
 
 def _sent(layer: Layer) -> str | None:

@@ -192,10 +192,17 @@ def test_where_an_image_goes(text, output):
     assert parse_output(text) == output
 
 
-@pytest.mark.parametrize("text", ["", "layout:", "archive:", "engine:x"])
-def test_where_it_cannot_go(text):
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        *((text, "is not engine, layout:DIR") for text in ("", "layout:", "archive", "engine:x")),
+        ("registry", "--push"),
+        ("churn.tar.gz", "compressed already"),
+    ],
+)
+def test_where_it_cannot_go(text, says):
     done = run("build-docker", "-m", ".", "-n", "x", "--output", text, code=2)
-    assert "is not engine, layout:DIR, archive:FILE or a path" in done.output
+    assert says in done.output
 
 
 def test_a_push_needs_a_registry_in_the_name():
@@ -260,6 +267,7 @@ def test_the_summary_tells_layers_digest_and_how_to_run_it(builder, model):
     shown = run("build-docker", "-m", model, "-n", "registry.example/churn:2", "--push").stdout
     assert "PLATFORM" in shown  # there are two
     assert "the model" in shown and "had it" in shown and BUILT.digest in shown
+    assert "1.0 kB" in shown  # not 0.0 MB
     assert f"docker run --rm -p 8080:8080 registry.example/churn@{BUILT.digest}" in shown
 
 
