@@ -100,6 +100,8 @@ def _anywhere(
             return repacked(read_archive(path, tag, platform), cache, compression, report=report)
     if as_path:
         raise NotFound(f"There is no image layout and no archive at {name}. {_HELP}")
+    if path.suffix in _SUFFIXES and ":" not in path.name:
+        raise NotFound(f"There is no file {path}. {_HELP}")
     wrong: InvalidInput | None = None
     tried = ""
     if not pull:

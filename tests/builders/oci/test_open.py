@@ -76,7 +76,9 @@ def test_a_path_with_a_colon(places: Image, cache: Cache) -> None:
         assert open_image(reference, None, cache).descriptor == places.descriptor
 
 
-@pytest.mark.parametrize("reference", ["layout:none", "archive:none.tar", "./none", "/none:1"])
+@pytest.mark.parametrize(
+    "reference", ["layout:none", "archive:none.tar", "none.tar", "./none", "/none:1"]
+)
 def test_places_where_nothing_is(reference: str, places: Image, cache: Cache) -> None:
     with pytest.raises(NotFound, match="There is no"):
         open_image(reference, None, cache)
