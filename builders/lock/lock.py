@@ -58,7 +58,7 @@ def lock_for(
     if not spec.relock and (found := _found(spec, wanted, key, file, store, report)):
         return replace(found, options=(*wanted.options, *found.options))
     if spec.locked:
-        raise InvalidState(_why_none(wanted, store))
+        raise InvalidState(_why_none(wanted, store, file))
     report(Progress("part", f"Choosing versions for {target}", "dependencies"))
     made = resolve(wanted, Uv.for_build(spec, here=here))
     lock = store.put(key, made, replace=spec.relock)
@@ -85,8 +85,15 @@ def _found(
 ) -> Lock | None:
     """A lock that is there already and fits."""
     if file is not None:
-        # one that is named and missing is made, not taken from elsewhere unseen
-        return _given(spec, file, wanted, store, report) if file.exists() else None
+        if file.exists():
+            return _given(spec, file, wanted, store, report)
+        if spec.locked:
+            return None
+        # a first file says what images of this machine have been built from
+        kept = store.get(key, wanted.target)
+        if kept is not None:
+            write_file(file, kept.text.encode())
+        return kept
     with_model = spec.model / MODEL_LOCK
     if with_model.is_file():
         lock = Lock.read(with_model, wanted.target)
@@ -167,8 +174,10 @@ def _narrowed(pin: Pin, found: Pin, name: str) -> Pin:
     return replace(found, hashes=hashes)
 
 
-def _why_none(wanted: Wanted, store: LockStore) -> str:
+def _why_none(wanted: Wanted, store: LockStore, file: Path | None) -> str:
     """What to say when a lock is demanded and there is none, with what is nearest to it."""
+    if file is not None:
+        return f"There is no lock file {file}. Build once without --locked to make it, and keep it."
     near: list[list[str]] = []
     for lock in store.select(lambda target, _: target == wanted.target):
         told = differences(lock, wanted.lines, wanted.requirements.constraints)

@@ -21,6 +21,9 @@ from ..indexes import UV_VARIABLES, find_indexes, secret_parts
 from ..install import reason, scrub
 from .target import NoWheel, Target
 
+_NO_NETWORK = re.compile(
+    r"failed to lookup address|dns error|error trying to connect|connection refused", re.IGNORECASE
+)
 # Settings of the user's own that would change where or how things are installed here.
 _NOT_OURS = ("UV_COMPILE_BYTECODE", "UV_REQUIRE_HASHES", "UV_NO_DEPS", "UV_OUTPUT_FILE")
 _VARIABLE = re.compile(r"\$\{(\w+)\}")
@@ -164,4 +167,9 @@ def _failure(lines: Sequence[str], target: Target) -> MlpackError:
             "Build through the engine, which can compile (--builder docker), or take another "
             "version or platform.",
         )
-    return BuildFailed(told)
+    if _NO_NETWORK.search(told):
+        return BuildFailed(
+            f"A package index cannot be reached: {told.rstrip('.')}. Without a network, a lock "
+            "(--lock FILE) and the wheels in uv's cache do."
+        )
+    return BuildFailed(re.sub(r"^the ", "The ", told))

@@ -116,7 +116,7 @@ def test_an_index_that_is_down(index: PackageIndex, spec: BuildSpec, store: Lock
     index.down = True
     with pytest.raises(BuildFailed, match="503"):
         lock_for(spec, TARGET, store=store)
-    with pytest.raises(BuildFailed, match="onnect"):
+    with pytest.raises(BuildFailed, match=r"cannot be reached.*127\.0\.0\.1:1.*--lock FILE"):
         lock_for(replace(spec, index_url="http://127.0.0.1:1/simple"), TARGET, store=store)
 
 
@@ -149,10 +149,16 @@ def test_a_file_of_ones_own(
     own = replace(spec, lock=file)
     made = lock_for(own, TARGET, store=store)
     assert file.read_text() == made.text  # written, because it was missing
-    index.down = True
     elsewhere = LockStore(tmp_path / "another machine")
-    index.down = False
     assert lock_for(own, TARGET, store=elsewhere) == made
+
+    index.down = True
+    second = replace(spec, lock=tmp_path / "second.lock")
+    with pytest.raises(InvalidState, match=r"no lock file .*second\.lock.*without --locked"):
+        lock_for(replace(second, locked=True), TARGET, store=store)
+    assert lock_for(second, TARGET, store=store) == made  # what was built from before
+    assert (tmp_path / "second.lock").read_text() == made.text
+    index.down = False
 
     index.add("top", "1.1")
     ask(spec, "top==1.1")
