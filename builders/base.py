@@ -166,7 +166,7 @@ class BuiltImage:
         platforms: that it runs on.
         lock: digest of the lock that the dependencies came from.
         outputs: where it went, in words: ``docker engine``, ``registry.example/churn:2``, a path.
-        sboms: the bill of materials for each platform, where the builder made one.
+        sboms: the bill of materials for each platform.
     """
 
     name: str

@@ -11,6 +11,7 @@ from .base import Part, Progress, Report
 
 _STEP = re.compile(r"^Step (\d+)/(\d+) : (.*)$")
 _IMAGE = re.compile(r"^ ---> ([0-9a-f]{12,64})$")
+_BUILT = re.compile(r"^Successfully built ([0-9a-f]{12,64})$")
 _NOISE = re.compile(r"^( ---> |Removing intermediate container |Successfully (built|tagged) |\s*$)")
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")  # the engine paints what a step writes to stderr
 _STARTS: dict[str, Part] = {
@@ -19,6 +20,7 @@ _STARTS: dict[str, Part] = {
     "COPY install/": "dependencies",
     "COPY runtime/": "runtime",
     "COPY model/": "model",
+    "COPY sbom": "model",
 }
 _WORK: dict[Part, str] = {
     "system": "install the system packages",
@@ -99,6 +101,8 @@ class BuildLog:
             if not self._cached and self._part != "base":
                 self.made.append(image[1])
                 self.built.add(self._part)
+        elif built := _BUILT.match(line):
+            self.image_id = self.image_id or built[1]
         elif line.startswith("mlpack-error: "):
             self.error = line.removeprefix("mlpack-error: ")
         elif line.startswith("mlpack-notice: "):

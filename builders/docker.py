@@ -8,20 +8,23 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from ..errors import BuildFailed, EngineUnavailable
-from .base import PARTS, BuildSpec, BuiltImage, Layer, Progress, Report, ignore
+from ..errors import BuildFailed
+from .base import PARTS, BuildSpec, BuiltImage, Layer, Part, Progress, Report, ignore
 from .build_log import BuildLog
 from .context import Context, check_for_engine, context_of, engine_name
 from .deliver import Delivered, Delivery
 from .docker_base import find_base
+from .docker_sbom import Finished, finish
 from .engine import connect
+from .engine_build import remove_remains, run_build
 from .indexes import proxies, secret_parts
 from .labels import tagged
 from .lock.engine import lock_for_engine
+from .oci.engine import explained
 from .oci.spec import Platform
 from .prepare import prepare
 from .record import record_build
@@ -72,29 +75,38 @@ class DockerBuilder:
             for notice in told:
                 report(Progress("notice", notice))
             log, secrets, notices = self._build(client, spec, context, report)
-            image = client.images.get(log.image_id or spec.name)
-            _assert_clean(client, image, log, secrets)
-            bundle, sent = self._deliver(client, spec, image.id, credentials, report)
+            try:
+                with explained():
+                    inner = client.images.get(log.image_id)
+                    history = inner.history()
+                _assert_clean(client, inner, history, secrets)
+                platform = Platform.from_dict(
+                    {"os": inner.attrs.get("Os"), "architecture": inner.attrs.get("Architecture")}
+                )
+                finished = finish(client, inner.id, prepared, base.labels, lock, platform)
+                with explained():
+                    image = client.images.get(finished.id)
+            except BaseException:
+                remove_remains(client, log)
+                raise
+            bundle, sent = self._deliver(client, spec, finished, credentials, report)
         finally:
             client.close()
-        platform = Platform.from_dict(
-            {"os": image.attrs.get("Os"), "architecture": image.attrs.get("Architecture")}
-        )
         return BuiltImage(
             name=tagged(spec.name),
             id=image.id,
             size=int(image.attrs["Size"]),
             base_image=context.base_image,
-            layers=_layers(image, log),
+            layers=_layers(history, log, spec, finished),
             model_digest=context.model_digest,
             notices=(*context.notices, *told, *notices, *log.notices),
             seconds=time.monotonic() - started,
             digest=bundle.digest if bundle else None,
             base_digest=base.digest,
             platforms=(str(platform),),
-            lock=lock.digest if lock else None,
+            lock=lock.digest if lock and finished.locked else None,
             outputs=("docker engine", *sent.places),
-            sboms=tuple(each.content for each in bundle.attachments) if bundle else (),
+            sboms=(finished.bill,),
         )
 
     def _build(
@@ -107,14 +119,21 @@ class DockerBuilder:
         secrets = (*context.secrets, *hidden)
         base = context.base_image + (f" for {spec.platform}" if spec.platform else "")
         log = BuildLog(report, secrets, base)
-        _run(client, spec, context, {**proxy, **context.build_args}, log, report)
+        run_build(
+            client,
+            _counted(context, report),
+            log,
+            platform=spec.platform,
+            arguments={**proxy, **context.build_args},
+            no_cache=spec.no_cache,
+        )
         return log, secrets, notices
 
     def _deliver(
         self,
         client: Any,
         spec: BuildSpec,
-        identity: str,
+        finished: Finished,
         credentials: Credentials | None,
         report: Report,
     ) -> tuple[Bundle | None, Delivered]:
@@ -126,59 +145,8 @@ class DockerBuilder:
         from .oci.cache import Cache
 
         with Cache.of_user().hold() as cache:
-            bundle = bundle_of_engine(client, identity, spec, cache, report)
+            bundle = bundle_of_engine(client, finished.id, finished.bill, spec, cache, report)
             return bundle, Delivery(outputs, credentials).send(bundle, report, cache)
-
-
-def _run(
-    client: Any,
-    spec: BuildSpec,
-    context: Context,
-    arguments: dict[str, str],
-    log: BuildLog,
-    report: Report,
-) -> None:
-    """Send the context, follow the output; after a failure or Ctrl-C nothing stays behind."""
-    from docker.errors import APIError, DockerException
-    from requests.exceptions import RequestException
-    from urllib3.exceptions import HTTPError  # docker lets it through when a stream breaks
-
-    broken = (RequestException, HTTPError, DockerException, OSError)
-    responses: list[Any] = []
-    client.api.hooks["response"].append(lambda response, **_: responses.append(response))
-    try:
-        output = client.api.build(
-            fileobj=_counted(context, report),
-            custom_context=True,
-            tag=spec.name,
-            buildargs=arguments,
-            use_config_proxy=True,
-            platform=spec.platform,
-            nocache=spec.no_cache,
-            rm=True,
-            forcerm=True,
-            decode=True,
-            timeout=None,  # an installation may be silent for minutes
-        )
-        for message in output:
-            log.feed(message)
-        log.finish()
-    except BaseException as error:
-        for response in responses:
-            response.close()  # the engine stops when nobody listens
-        _remove_remains(client, log)
-        if isinstance(error, APIError):
-            # its text holds the request's address, and that the build arguments
-            raise BuildFailed(
-                f"The engine refused the build: {log.scrub(str(error.explanation))}"
-            ) from None
-        if isinstance(error, broken):
-            raise EngineUnavailable(
-                "The connection to the Docker engine broke during the build. Is it still running?"
-            ) from None
-        raise
-    finally:
-        client.api.hooks["response"].clear()
 
 
 def _counted(context: Context, report: Report) -> Iterator[bytes]:
@@ -193,28 +161,14 @@ def _counted(context: Context, report: Report) -> Iterator[bytes]:
             report(Progress("bytes", "Sending the model to the engine", None, sent, total))
 
 
-def _remove_remains(client: Any, log: BuildLog) -> None:
-    """Take away the half-made image; the engine itself removes the container it was working in."""
-    from docker.errors import APIError, ImageNotFound
-
-    log_made = log.made[-1:]
-    deadline = time.monotonic() + 10
-    while log_made and time.monotonic() < deadline:
-        try:
-            # with its parents, up to the first that something else uses
-            client.api.remove_image(log_made[0])
-            return
-        except ImageNotFound:
-            return
-        except APIError:  # still in use by the container that is being stopped
-            time.sleep(0.2)
-        except Exception:
-            return  # the engine is gone; the first error says so
-
-
-def _assert_clean(client: Any, image: Any, log: BuildLog, secrets: tuple[str, ...]) -> None:
+def _assert_clean(
+    client: Any,
+    image: Any,
+    history: Sequence[Mapping[str, Any]],
+    secrets: tuple[str, ...],
+) -> None:
     """No credential in the history or configuration; not every engine is Docker's own."""
-    seen = json.dumps([image.attrs, image.history()])
+    seen = json.dumps([image.attrs, history])
     if any(secret in seen or json.dumps(secret)[1:-1] in seen for secret in secrets):
         with suppress(Exception):
             client.images.remove(image.id, force=True)
@@ -225,13 +179,25 @@ def _assert_clean(client: Any, image: Any, log: BuildLog, secrets: tuple[str, ..
         )
 
 
-def _layers(image: Any, log: BuildLog) -> tuple[Layer, ...]:
+def _layers(
+    history: Sequence[Mapping[str, Any]], log: BuildLog, spec: BuildSpec, finished: Finished
+) -> tuple[Layer, ...]:
     """Sizes by part: the newest entries of the history are our steps, FROM left out."""
     steps = log.steps[1:]
-    history = image.history()
     present = [part for part in PARTS if part == "base" or part in steps]
     sizes = dict.fromkeys(present, 0)
     for entry, part in zip(history, reversed(steps), strict=False):
         sizes[part] += int(entry["Size"])
     sizes["base"] += sum(int(entry["Size"]) for entry in history[len(steps) :])
-    return tuple(Layer(part, sizes[part], part not in log.built) for part in present)
+    content: dict[Part, str] = {
+        "base": finished.system,
+        "system": ", ".join(spec.system_packages),
+        "dependencies": finished.dependencies,
+        "runtime": "mlpack's scoring runtime",
+        "model": "the model",
+    }
+    layers = [
+        Layer(part, sizes[part], part not in log.built, content=content[part]) for part in present
+    ]
+    bill = Layer("model", len(finished.bill), finished.cached, content="the bill of materials")
+    return (*layers, bill)

@@ -31,6 +31,7 @@ RUNTIME = "/opt/mlpack/runtime"
 MODEL = "/opt/ml/model"
 HERE = Path(__file__).resolve().parent
 LOCK = HERE.parent / "lock" / "requirements.lock"
+NOTE_PATH = "opt/mlpack/install/contents.json"
 OLDEST = (3, 11)
 # A third of these is their own tests, which nothing imports, and headers for compilers.
 TESTS_NOT_NEEDED = ("matplotlib", "numpy", "pandas", "pyarrow", "scipy", "sklearn", "statsmodels")
@@ -39,6 +40,10 @@ FOLDERS_NOT_NEEDED = ("tests", "include")
 NOT_NEEDED = (".pyx", ".pxd", ".pyx.in", ".pxd.in", ".pyx.tp", ".pxd.tp", ".a")
 # What makes uv and pip trust the certificates that the base image trusts.
 CERTIFICATES = ("/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt")
+
+# of a distribution's METADATA, what a bill of materials tells
+TOLD = ("name:", "version:", "requires-dist:", "license-expression:", "license:", "classifier:")
+NOT_FILES = ("/proc", "/sys", "/dev")
 
 NO_WHEEL = (
     ". There is no ready-made wheel of it for this Python and processor, and it could not be "
@@ -155,6 +160,8 @@ def install(secrets: list[str], locked: bool) -> None:
     # the runtime has a layer of its own, so that a new mlpack does not reinstall everything
     (site / "mlpack.pth").write_text(RUNTIME + "\n")
     compile_folder(f"{VENV}/lib")
+    note = json.dumps(contents(Path("/")), sort_keys=True)
+    Path("/", NOTE_PATH).write_text(note, encoding="ascii")
 
 
 def what_to_install(locked: bool) -> list[str]:
@@ -296,6 +303,57 @@ def drop_what_is_not_needed(site: Path) -> None:
                 (inside / name).unlink()
         if not any(inside.iterdir()):
             inside.rmdir()
+
+
+def contents(root: Path) -> dict[str, object]:
+    """What is installed, the base image's own included, for the bill of materials.
+
+    The builder reads it from the finished image, which it then need not search.
+    """
+    found = []
+    for folder, below, names in os.walk(str(root)):
+        inside = Path(folder)
+        below[:] = sorted(name for name in below if str(inside / name) not in NOT_FILES)
+        if not re.search(r"/(site|dist)-packages(/|$)", folder):
+            continue
+        for name in sorted(names):
+            path = inside / name
+            in_folder = path.match("*.dist-info/METADATA") or path.match("*.egg-info/PKG-INFO")
+            if (in_folder or name.endswith(".egg-info")) and not path.is_symlink():
+                place = inside.parent if in_folder else inside
+                found.append(
+                    {
+                        "place": place.relative_to(root).as_posix(),
+                        "metadata": told_by(path.read_bytes()),
+                        "size": recorded_size(inside / "RECORD") if in_folder else 0,
+                    }
+                )
+    return {"python": platform.python_version(), "locked": LOCK.exists(), "distributions": found}
+
+
+def told_by(metadata: bytes) -> str:
+    """The few fields of a METADATA that matter here; licences in full are left out."""
+    text = metadata.decode("utf-8", "surrogateescape")
+    head = re.split(r"\r?\n\r?\n", text, maxsplit=1)[0]
+    fields = []
+    for field in re.split(r"\r?\n(?![ \t])", head):
+        low = field.lower()
+        if low.startswith("license:") and "\n" in field:
+            continue
+        if low.startswith("classifier:") and "license ::" not in low:
+            continue
+        if low.startswith(TOLD):
+            fields.append(field)
+    return "\n".join(fields) + "\n"
+
+
+def recorded_size(record: Path) -> int:
+    """Bytes of a distribution's files, as they were installed."""
+    if not record.is_file():
+        return 0
+    lines = record.read_text(encoding="utf-8", errors="replace").splitlines()
+    sizes = (line.rpartition(",")[2] for line in lines)
+    return sum(int(size) for size in sizes if size.isdecimal())
 
 
 def compile_folder(folder: str) -> None:

@@ -122,7 +122,7 @@ def _built(
     made = DockerBuilder().make(replace(spec, outputs=()), report)
     client = connect()
     try:
-        return "docker", bundle_of_engine(client, made.id, spec, cache, report)
+        return "docker", bundle_of_engine(client, made.id, made.sboms[0], spec, cache, report)
     finally:
         client.close()
 

@@ -11,7 +11,7 @@ from .inventory import MODEL, RUNTIME, Inventory, LayerFacts
 
 # what the history says of a step: ours without an engine, then a Dockerfile's
 _STEPS = (
-    ("model", re.compile(r"^mlpack: model|/opt/ml/model/")),
+    ("model", re.compile(r"^mlpack: model|/opt/ml/model/|/opt/mlpack/sbom")),
     ("runtime", re.compile(r"^mlpack: runtime|/opt/mlpack/runtime/|install\.py\W+runtime")),
     ("system", re.compile(r"^mlpack: system|/opt/mlpack/system|system\.py")),
     (

@@ -88,7 +88,7 @@ def load(
     name = familiar_name(bundle.name)
     here = _inspect(client, image.config_descriptor.digest)
     if here is not None:
-        with _explained():
+        with explained():
             client.api.tag(here["Id"], *name.rsplit(":", 1))
     else:
         count = _present(client, image.diff_ids, name)
@@ -131,7 +131,7 @@ def _platform_in(found: dict[str, Any]) -> Platform:
 
 
 def _platform(client: Any) -> Platform:
-    with _explained():
+    with explained():
         version = client.api.version()
     return Platform.from_dict({"os": version.get("Os"), "architecture": version.get("Arch")})
 
@@ -139,7 +139,7 @@ def _platform(client: Any) -> Platform:
 def _inspect(client: Any, name: str) -> dict[str, Any] | None:
     from docker.errors import ImageNotFound
 
-    with _explained():
+    with explained():
         try:
             return dict(client.api.inspect_image(name))
         except ImageNotFound:
@@ -183,7 +183,7 @@ def _save(
 
 def _saved(client: Any, found: dict[str, Any], name: str, report: Report) -> Iterator[bytes]:
     total, done, told = int(found.get("Size") or 0), 0, 0
-    with _explained(), _patient(client):
+    with explained(), _patient(client):
         for piece in client.api.get_image(found["Id"]):
             yield piece
             done += len(piece)
@@ -196,7 +196,7 @@ def _saved(client: Any, found: dict[str, Any], name: str, report: Report) -> Ite
 def _present(client: Any, diff_ids: Sequence[str], name: str) -> int:
     """How many layers, from the base up, the engine has on top of each other."""
     repository = name.rpartition(":")[0]
-    with _explained():
+    with explained():
         if "containerd.snapshotter" in str(client.api.info().get("DriverStatus")):
             return 0  # kept by their compressed bytes, and wanted whole
         images = client.api.images()
@@ -236,7 +236,7 @@ def _send(
     client: Any, bundle: Bundle, image: Image, without: Sequence[str] | set[str], report: Report
 ) -> None:
     stream = archive_stream(bundle, image=image, without=without, for_engine=True, report=report)
-    with _explained(), _patient(client):
+    with explained(), _patient(client):
         for line in client.api.load_image(_whole(stream), quiet=True):
             error = (line.get("errorDetail") or {}).get("message") or line.get("error")
             if error:
@@ -260,7 +260,8 @@ def _patient(client: Any) -> Iterator[None]:
 
 
 @contextmanager
-def _explained() -> Iterator[None]:
+def explained() -> Iterator[None]:
+    """What an engine says or does wrong as errors of ours."""
     from docker.errors import APIError, DockerException
     from requests.exceptions import RequestException
     from urllib3.exceptions import HTTPError

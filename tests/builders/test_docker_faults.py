@@ -20,6 +20,7 @@ from typing import Any
 import pytest
 
 import mlpack.builders.docker as docker_builder
+import mlpack.builders.docker_sbom as docker_sbom
 from mlpack.builders.base import BuildSpec, Progress
 from mlpack.builders.context import Context, context_of
 from mlpack.builders.docker import DockerBuilder
@@ -49,7 +50,7 @@ class Base:
 
     def __init__(self, engine: Any) -> None:
         self.engine = engine
-        self.mark = f"mlpack.test={uuid.uuid4().hex}"
+        self.mark = f"test.mlpack={uuid.uuid4().hex}"
         text = f"FROM python:3.11-slim\nLABEL {self.mark}\n"
         self.name = f"mlpack-test/base:{self.mark[-32:]}"
         file = io.BytesIO(text.encode())
@@ -95,6 +96,31 @@ def test_stopped_by_the_user_midway(model: Path, base: Base) -> None:
     with pytest.raises(KeyboardInterrupt):
         DockerBuilder().build(BuildSpec(model, "mlpack-test/bad", base_image=base.name), stop)
     assert (base.descendants(), base.containers()) == ([], [])
+
+
+@pytest.mark.docker
+@pytest.mark.parametrize("where", ["read_contents", "tar_stream", "run_build"])
+def test_stopped_before_the_bill_of_materials_is_in(
+    model: Path, base: Base, monkeypatch: pytest.MonkeyPatch, where: str
+) -> None:
+    """The image has no name yet, and gets none."""
+    real = getattr(docker_sbom, where)
+
+    def stop(*arguments: Any, **more: Any) -> None:
+        if where == "read_contents":
+            real(*arguments, **more)
+        if where == "run_build":
+            real(*arguments, **{**more, "name": None})
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(docker_sbom, where, stop)
+    name = f"mlpack-test/bad:{base.mark[-32:]}"
+    with pytest.raises(KeyboardInterrupt):
+        DockerBuilder().build(BuildSpec(model, name, base_image=base.name))
+    if where != "run_build":  # else it is whole, and a mere cache
+        assert (base.descendants(), base.containers()) == ([], [])
+    assert not base.engine.images.list(name)
+    assert not base.engine.containers.list(all=True, filters={"name": "mlpack-look-"})
 
 
 @pytest.mark.docker
