@@ -102,6 +102,8 @@ def tree(found: Lineage) -> Node:
         _add_use(root, f"image: {image.get('reference')}", image, "digest", "platforms")
     for one in found.deployments:
         title = f"deployment: {one.get('target')}/{one.get('name')}"
+        if one.get("place"):
+            title += f" in {one['place']}"
         _add_use(root, title, one, "status", "endpoint")
     return root
 

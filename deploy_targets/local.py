@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
 from ..builders.base import BuildSpec
-from ..builders.engine import connect, published_host
+from ..builders.engine import published_host
 from ..errors import AlreadyExists, InvalidState, NotFound
 from . import containers, health, launching, networks, replacing
 from .asking import ask_server
@@ -143,8 +144,13 @@ class LocalTarget:
 
     def list(self) -> Sequence[Deployment]:
         """See `DeployTarget.list`."""
+        from docker.errors import NotFound as Missing
+
+        found = []
         with containers.engine() as client:
-            found = [_describe(each) for each in containers.find_all(client)]
+            for container in containers.find_all(client):
+                with suppress(Missing):  # it went away meanwhile
+                    found.append(_describe(container))
         return sorted(found, key=lambda each: each.name)
 
     def get(self, name: str) -> Deployment:
@@ -164,16 +170,13 @@ class LocalTarget:
 
     def logs(self, name: str, tail: int | None = None, follow: bool = False) -> Iterator[str]:
         """See `DeployTarget.logs`. Without ``tail``, that of the version before comes first."""
-        client = connect()
-        try:
+        with containers.engine() as client:
             container = containers.need(client, name)
             before = containers.named(client, name, containers.PREVIOUS)
             if before is not None and tail is None:
                 yield from containers.log_lines(before, None)
                 yield f"--- from here on: {container.labels.get(containers.URI_LABEL, '')} ---"
             yield from containers.log_lines(container, tail, follow)
-        finally:
-            client.close()
 
     def _check(self, request: DeployRequest) -> LocalOptions:
         check_name(request.name)

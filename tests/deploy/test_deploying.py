@@ -3,13 +3,10 @@
 import json
 import os
 import pty
-import socket
 import subprocess
 import sys
-import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +17,8 @@ from click.testing import CliRunner, Result
 import mlpack
 from mlpack.cli.main import cli
 from mlpack.deploy_targets import discovery
-from mlpack.deploy_targets.asking import ask_server
 from mlpack.deploy_targets.base import Deployment, DeployRequest, Plan, Prediction, say
-from mlpack.deploy_targets.discovery import get_target, split_uri, target_names
+from mlpack.deploy_targets.discovery import split_uri, target_names
 from mlpack.deploy_targets.options import REQUIRED, option, read_options
 from mlpack.errors import (
     AlreadyExists,
@@ -30,12 +26,9 @@ from mlpack.errors import (
     InvalidInput,
     NotFound,
     StorageFailed,
-    Unauthenticated,
 )
 from mlpack.registry.client import MlpackClient
 from mlpack.registry.lineage import lineage
-
-EXAMPLE = Path(mlpack.__file__).parent / "examples" / "process_target"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -327,31 +320,6 @@ def test_predictions_of_files_and_of_the_example(cloud: Cloud, churn: str, tmp_p
     assert run(*where).exit_code == 2
 
 
-def test_a_token_reaches_a_server_that_asks_for_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            known = self.headers.get("Authorization") == "Bearer hunter2222222222"
-            body = b'{"predictions": [1]}' if known else b'{"message": "A token is needed."}'
-            self.send_response(200 if known else 401)
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, *_: Any) -> None: ...
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        url = f"http://127.0.0.1:{server.server_address[1]}/invocations"
-        with pytest.raises(Unauthenticated, match=r"is needed\..*MLPACK_DEPLOYMENT_TOKEN"):
-            ask_server(url, b"{}", "application/json")
-        monkeypatch.setenv("MLPACK_DEPLOYMENT_TOKEN", "hunter2222222222\n")
-        assert ask_server(url, b"{}", "application/json").body == b'{"predictions": [1]}'
-        monkeypatch.setenv("MLPACK_DEPLOYMENT_TOKEN", "a\r\nHost: x")
-        with pytest.raises(InvalidInput, match="no token can have"):
-            ask_server(url, b"{}", "application/json")
-        server.shutdown()
-
-
 def test_settings_from_yaml(cloud: Cloud, churn: str, tmp_path: Path) -> None:
     file = tmp_path / "c.yaml"
     file.write_text("size: none\nregion: there\n")
@@ -404,38 +372,3 @@ def test_what_mlflows_users_type(cloud: Cloud, churn: str) -> None:
     client.delete_deployment("c")  # as often as one likes
     with pytest.raises(InvalidInput, match="leave `endpoint` out"):
         client.list_deployments(endpoint="e")
-
-
-@pytest.mark.server
-def test_the_example_of_a_target_works(
-    mlruns: Path, iris_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    import tomllib
-
-    project = tomllib.loads((EXAMPLE / "pyproject.toml").read_text())["project"]
-    info = tmp_path / "site" / "mlpack_process-0.1.0.dist-info"
-    info.mkdir(parents=True)
-    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: mlpack-process\nVersion: 0.1.0\n")
-    (entries,) = project["entry-points"].items()
-    lines = [f"{name} = {value}" for name, value in entries[1].items()]
-    (info / "entry_points.txt").write_text(f"[{entries[0]}]\n" + "\n".join(lines) + "\n")
-    for folder in (EXAMPLE, tmp_path / "site"):
-        monkeypatch.syspath_prepend(str(folder))
-    monkeypatch.setenv("HOME", str(tmp_path))
-    assert "process" in target_names()
-    lines = (EXAMPLE / "mlpack_process.py").read_text().splitlines()
-    assert len([line for line in lines if line]) < 80
-
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    where = ("-t", "process", "-n", "iris")
-    made = run("deploy", "-m", str(iris_model), *where, "-C", f"port={port}", "--trust", "--json")
-    assert made.exit_code == 0, made.output
-    try:
-        answer = run("deployments", "predict", *where, "--example")
-        assert json.loads(answer.stdout) == {"predictions": [0, 0]}
-        assert "mlpack is serving" in run("deployments", "logs", *where).stdout
-    finally:
-        assert run("deployments", "delete", *where).exit_code == 0
-    assert get_target("process").list() == []
