@@ -24,6 +24,7 @@ SCRIPTS = (
     "integrity",
     "install_size",
     "image",
+    "deploy",
 )
 
 
