@@ -250,7 +250,7 @@ def build_docker(
         return
     image = build(spec, quiet=as_json, builder=builder)
     if sbom is not None:
-        write_sboms(image, spec, sbom, quiet=as_json)
+        write_sboms(image, sbom)
     if as_json:
         print_json(image.to_dict())
     else:
@@ -266,29 +266,19 @@ def build(spec: BuildSpec, *, quiet: bool, builder: str = "auto") -> BuiltImage:
         return get_builder(builder, spec).build(spec, progress.report)
 
 
-def write_sboms(image: BuiltImage, spec: BuildSpec, file: Path, *, quiet: bool) -> None:
+def write_sboms(image: BuiltImage, file: Path) -> None:
     """Write the bill of materials; those of several platforms into a file each.
 
     ``churn.cdx.json`` becomes ``churn.linux-arm64.cdx.json`` and so on.
     """
     from ..flavors.staging import write_file
 
-    contents = image.sboms or (_sbom_of_engine(image, quiet),)
-    if len(contents) == 1:
-        write_file(file, contents[0])
+    if len(image.sboms) == 1:
+        write_file(file, image.sboms[0])
         return
     stem, dot, rest = file.name.partition(".")
-    for platform, content in zip(image.platforms, contents, strict=True):
+    for platform, content in zip(image.platforms, image.sboms, strict=True):
         write_file(file.with_name(f"{stem}.{platform.replace('/', '-')}{dot}{rest}"), content)
-
-
-def _sbom_of_engine(image: BuiltImage, quiet: bool) -> bytes:
-    """An engine's builds come without one; it is made from what the image holds."""
-    from ..builders.inspect.image_sbom import make_sbom, read_sbom
-    from .image import opened
-
-    with opened(f"engine:{image.id}", quiet=quiet) as (found, report):
-        return read_sbom(found) or make_sbom(found, report)
 
 
 @click.command(

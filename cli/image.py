@@ -95,16 +95,21 @@ def sbom(reference: str, platform: str | None, output_path: Path | None) -> None
 
     If its builder put none there, one is made from what the image holds.
     """
-    from ..builders.inspect.image_sbom import make_sbom, read_sbom
+    from ..builders.inspect.image_sbom import make_sbom, read_engine_sbom, read_sbom
+    from ..builders.oci.spec import Platform
     from ..flavors.staging import write_file
 
-    with opened(reference, platform) as (found, report):
-        content = read_sbom(found)
-        made = content is None
-        if content is None:
-            content = make_sbom(found, report)
-    if made:
-        click.echo("note: There is none in the image; this one is made from its content.", err=True)
+    content = read_engine_sbom(reference, Platform.parse(platform) if platform else None)
+    if content is None:
+        with opened(reference, platform) as (found, report):
+            content = read_sbom(found)
+            made = content is None
+            if content is None:
+                content = make_sbom(found, report)
+        if made:
+            click.echo(
+                "note: There is none in the image; this one is made from its content.", err=True
+            )
     if output_path is not None:
         write_file(output_path, content)
     else:

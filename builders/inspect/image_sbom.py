@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
+from ...errors import MlpackError
 from ..base import Report, ignore
+from ..engine import connect
+from ..engine_files import read_files
 from ..labels import BASE_DIGEST, BASE_NAME
+from ..oci.engine import platform_of
 from ..oci.image import Image
+from ..oci.open import is_plain_name
+from ..oci.spec import Platform
 from .explain import requirements_of
 from .inventory import LOCK, SBOM, read_inventory
 from .layer_files import Budget, files_of
@@ -26,6 +34,30 @@ def read_sbom(image: Image) -> bytes | None:
         for entry in files_of(image, layer, budget):
             if entry.path == SBOM:
                 return entry.read(_LARGEST) if entry.kind == "file" else None
+    return None
+
+
+def read_engine_sbom(reference: str, platform: Platform | None) -> bytes | None:
+    """The one in an image of the engine, of which nothing else is read; None if there is none.
+
+    Args:
+        reference: as for `open_image`.
+        platform: that the image must be for.
+    """
+    name = reference.removeprefix("engine:")
+    if name == reference and not is_plain_name(reference):
+        return None
+    try:
+        client = connect()
+    except MlpackError:  # a registry may have it
+        return None
+    try:
+        with suppress(MlpackError):
+            there = platform_of(client, name)
+            if there is not None and (platform is None or there.serves(platform)):
+                return read_files(client, name, (SBOM,)).get(SBOM)
+    finally:
+        client.close()
     return None
 
 

@@ -18,8 +18,10 @@ from mlpack.builders.base import BuildSpec, BuiltImage, Output
 from mlpack.builders.docker import DockerBuilder
 from mlpack.builders.docker_contents import read_contents
 from mlpack.builders.engine_files import read_files
+from mlpack.builders.inspect.image_sbom import read_engine_sbom
 from mlpack.builders.inspect.sbom import PATH
 from mlpack.builders.oci.build import OciBuilder
+from mlpack.builders.oci.spec import Platform
 from mlpack.errors import BuildFailed
 
 MLMODEL = """\
@@ -49,6 +51,11 @@ def built(docker_engine: Any, runtime_as_it_is: None, model: Path) -> Iterator[B
 def test_it_is_inside_and_valid(docker_engine: Any, built: BuiltImage) -> None:
     (bill,) = built.sboms
     assert read_files(docker_engine, built.id, [PATH, "etc/nothing"]) == {PATH: bill}
+    assert read_engine_sbom(built.name, None) == bill
+    assert read_engine_sbom(f"engine:{built.id}", Platform.of_machine()) == bill
+    assert read_engine_sbom(built.name, Platform("linux", "s390x")) is None
+    assert read_engine_sbom("layout:nothing", None) is None
+    assert read_engine_sbom("mlpack-test-sbom:nothing", None) is None
     assert JsonStrictValidator(SchemaVersion.V1_6).validate_str(bill.decode()) is None
     assert [(each.part, each.content) for each in built.layers[-2:]] == [
         ("model", "the model"),
