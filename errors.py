@@ -131,6 +131,13 @@ class Busy(MlpackError):
     http_status = 429
 
 
+class OutOfMemory(MlpackError):
+    """Not enough memory is left for it; something else has to be let go first."""
+
+    error_code = "RESOURCE_EXHAUSTED"
+    http_status = 507
+
+
 class Unavailable(MlpackError):
     """The server does not answer with a model now: it is starting or stopping."""
 

@@ -53,10 +53,13 @@ class Trust:
         everything: the folder's digest was compared with one recorded outside the folder (the
             user's own store), or the user said so; unreviewed types may be constructed.
         types: fully qualified names of further types that may be constructed.
+        warned: a pickle or code that nobody vouches for runs all the same, with a warning to
+            whoever named the folder; False refuses it, where folders come from elsewhere.
     """
 
     everything: bool = False
     types: frozenset[str] = field(default_factory=frozenset)
+    warned: bool = True
 
 
 class Predictor(Protocol):

@@ -151,7 +151,9 @@ def _code(folder: Path, config: Mapping[str, Any], trust: Trust) -> AbstractCont
     if config.get("serialization_format") == "skops" and not trust.everything:
         return importable_code(folder, config, shadow=False) if trust.types else nullcontext()
     # whether to warn is for the flavor, which knows what else runs code
-    check_code_allowed(folder / str(config["code"]), Trust(everything=True))
+    check_code_allowed(
+        folder / str(config["code"]), Trust(everything=True) if trust.warned else trust
+    )
     return importable_code(folder, config)
 
 

@@ -55,7 +55,7 @@ def check_pickle_allowed(path: Path, trust: Trust) -> None:
     """Stop before a pickle is loaded where that is forbidden.
 
     Raises:
-        ModelUntrusted: the environment forbids pickles.
+        ModelUntrusted: the environment forbids pickles, or the caller does.
 
     Warns:
         UserWarning: nobody vouched for the pickle.
@@ -67,7 +67,7 @@ def check_code_allowed(path: Path, trust: Trust) -> None:
     """The same before the code that a model brings is run.
 
     Raises:
-        ModelUntrusted: the environment forbids pickles, and with them any code.
+        ModelUntrusted: the environment forbids pickles, and with them any code, or the caller does.
 
     Warns:
         UserWarning: nobody vouched for the code.
@@ -84,6 +84,11 @@ def _check_runs_code(path: Path, what: str, trust: Trust) -> None:
                 "variable."
             )
     if not trust.everything:
+        if not trust.warned:
+            raise ModelUntrusted(
+                f"{path} {what} whatever is in it, and nobody vouches for it here. Let its digest "
+                "be trusted, or save the model in a format that is data only."
+            )
         warnings.warn(
             f"{path} {what} whatever is in it. Load it only if you know where it comes from.",
             stacklevel=7,

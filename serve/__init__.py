@@ -12,7 +12,8 @@ imports anything else of the package. A request's way down, and the files on it:
                      sagemaker, azure, streams: more ways to ask
     who and whether  watching puts these around every route: auth, cors, admission,
                      trace_context
-    which model      service, routing
+    which model      service, routing; multi_model on shelf, roster, memory: models that come and
+                     go while the server runs
     one model        scoring: bytes in, bytes out. batching, merge, probe: together with others
     bytes to data    codecs chooses; json_forms, fast_json, simd_json, csv_rows, npy, positions,
                      arrow, arrow_sizes, arrow_columns, parquet, parquet_pages

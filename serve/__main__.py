@@ -30,6 +30,11 @@ environment:
   MLPACK_MODEL_NAME       how the start banner calls the model; models:/<name>/<version> is also
                           its name and version in addresses and headers
   MLPACK_TRUST_MODEL      1: construct whatever the model's files name, pickles included
+  MLPACK_MULTI_MODEL      1: start without a model; POST /models loads them from below
+                          MLPACK_MULTI_MODEL_ROOT (/opt/ml/models), into at most
+                          MLPACK_MULTI_MODEL_MEMORY; SAGEMAKER_MULTI_MODEL=true says the same
+  MLPACK_MODEL_DIGESTS    digests of models that it trusts, as MLPACK_MODEL_DIGEST is, and
+                          MLPACK_MODEL_DIGESTS_1, …; other models may hold reviewed types only
   MLPACK_HOST, MLPACK_PORT, MLPACK_WORKERS, MLPACK_THREADS, MLPACK_BATCHING,
   MLPACK_MAX_BATCH_ROWS, MLPACK_MAX_BATCH_WAIT, MLPACK_ROUTE, MLPACK_ROUTE_BY, MLPACK_SHADOW,
   MLPACK_TIMEOUT, MLPACK_MAX_QUEUE, MLPACK_MAX_REQUESTS, MLPACK_MAX_BODY,
@@ -81,9 +86,25 @@ def _serve(options: argparse.Namespace) -> None:
     settings = ServeSettings.from_environment(host="0.0.0.0", port=8080)  # noqa: S104
     given = {name: value for name, value in vars(options).items() if name in _SETTINGS}
     settings = settings.with_options(**given)
+    if _is_multi_model(options.model):
+        from . import multi_model
+
+        multi_model.run(settings, _trusts_everything())
     from .gunicorn_app import run
 
     run(_sources(options.model), settings)
+
+
+def _is_multi_model(models: list[str] | None) -> bool:
+    if not {"MLPACK_MULTI_MODEL", "SAGEMAKER_MULTI_MODEL"} & os.environ.keys():
+        return False
+    from .multi_model import is_asked_for
+
+    if not is_asked_for(os.environ):
+        return False
+    if models:
+        raise InvalidInput("With MLPACK_MULTI_MODEL models come by POST /models: no --model.")
+    return True
 
 
 def _sources(models: list[str] | None) -> list[ModelSource]:

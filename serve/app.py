@@ -77,7 +77,7 @@ def create_app(
     @app.errorhandler(Exception)
     def failed(error: Exception) -> Response:
         return as_response(
-            _http_error(error, names)
+            http_error(error, names)
             if isinstance(error, HTTPException)
             else answer_to(error, request.path)
         )
@@ -115,13 +115,13 @@ def _listing(service: Service) -> dict[str, object]:
     }
 
 
-def _http_error(error: HTTPException, models: str) -> Answer:
+def http_error(error: HTTPException, models: str, routes: str = _ROUTES) -> Answer:
     """Errors of the HTTP layer (404, 405, …) with their headers (Allow) but our body."""
     status = error.code or 500
     where = f"{request.method} {request.path[:100]}"
     messages = {
-        404: f"There is nothing at {where}; try {_ROUTES}.",
-        405: f"{where} is not allowed; try {_ROUTES}.",
+        404: f"There is nothing at {where}; try {routes}.",
+        405: f"{where} is not allowed; try {routes}.",
     }
     if request.path.startswith(_OF_A_MODEL):
         messages[404] = f"There is nothing at {where}. The models here: {models}."

@@ -12,7 +12,7 @@ import gc
 import os
 import signal
 import socket
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -24,6 +24,8 @@ from .settings import ServeSettings, available_cpus
 from .tls import Certificate, certificate_from
 
 if TYPE_CHECKING:
+    from flask import Flask
+
     from ..flavors.base import Trust
     from ..flavors.loaded import LoadedModel
     from .service import Service
@@ -73,7 +75,7 @@ def run(sources: Sequence[ModelSource], settings: ServeSettings) -> NoReturn:
     names = _names(sources)
     certificate = certificate_from(settings.certfile, settings.keyfile)
     listener = bind(settings.host, settings.port)
-    _size_native_thread_pools(settings.worker_count)
+    size_native_thread_pools(settings.worker_count)
     set_up_logging()
     models = [_load(source) for source in sources]
     from .scoring import Scorer
@@ -92,7 +94,9 @@ def run(sources: Sequence[ModelSource], settings: ServeSettings) -> NoReturn:
     listeners = [listener]
     if path := os.environ.get(handover.VARIABLE):
         listeners.append(handover.adopt(Path(path)))
-    _serve(service, watching, certificate, listeners, sources[0].uri or str(sources[0].folder))
+    uri = sources[0].uri or str(sources[0].folder)
+    welcome = _welcome(service, watching, certificate, listener, uri)
+    serve_app(service, watching, _make_app(service, watching), certificate, listeners, welcome)
 
 
 def _names(sources: Sequence[ModelSource]) -> list[str]:
@@ -117,7 +121,7 @@ def _load(source: ModelSource) -> LoadedModel:
     )
 
 
-def _size_native_thread_pools(workers: int) -> None:
+def size_native_thread_pools(workers: int) -> None:
     """Share the CPUs out to the workers' OpenMP and BLAS pools, which read this when imported.
 
     Left alone each of them starts a thread for every CPU of the machine, the container's
@@ -140,40 +144,62 @@ def _digest(source: ModelSource, model: LoadedModel) -> str:
         return ""
 
 
-def _serve(
+def _make_app(service: Service, watching: Watching) -> Callable[[], Flask]:
+    from .app import create_app
+
+    return lambda: create_app(service, watching=watching)
+
+
+def _welcome(
     service: Service,
     watching: Watching,
     certificate: Certificate | None,
-    listeners: Sequence[socket.socket],
+    listener: socket.socket,
     uri: str,
-) -> NoReturn:
-    from .app import create_app
+) -> str:
     from .banner import banner
 
-    settings = service.settings
-    host, port = listeners[0].getsockname()[:2]
-    scheme = "http" if certificate is None else "https"
-    welcome = (
-        banner(
-            service.default.model,
-            host,
-            port,
-            uri,
-            scheme,
-            watching.auth is not None,
-            service.path_of(service.default),
-            list(service.scorers)[1:],
-        )
-        if settings.banner
-        else ""
+    if not service.settings.banner:
+        return ""
+    host, port = listener.getsockname()[:2]
+    return banner(
+        service.default.model,
+        host,
+        port,
+        uri,
+        "http" if certificate is None else "https",
+        watching.auth is not None,
+        service.path_of(service.default),
+        list(service.scorers)[1:],
     )
+
+
+def serve_app(
+    service: Service,
+    watching: Watching,
+    make_app: Callable[[], Flask],
+    certificate: Certificate | None,
+    listeners: Sequence[socket.socket],
+    welcome: str,
+) -> NoReturn:
+    """Run an app around a service until told to stop; ends the process.
+
+    Args:
+        service: its models.
+        watching: what is around it.
+        make_app: called once, before the fork.
+        certificate: to speak HTTPS with.
+        listeners: open sockets.
+        welcome: printed when the first worker is up.
+    """
+    settings = service.settings
     options = _gunicorn_settings(settings, listeners)
     # as long as that after the drain, workers may write; see `Watching.after_fork`
     options["graceful_timeout"] += watching.flush_seconds
     if certificate is not None:
         options |= certificate.gunicorn_settings()
     serve(
-        lambda: create_app(service, watching=watching),
+        make_app,
         options,
         settings.timeout,
         welcome,

@@ -21,6 +21,8 @@ log = logging.getLogger("mlpack.serve")
 
 _STATUS = {status.value: f"{status.value} {status.phrase}" for status in http.HTTPStatus}
 StartResponse = Callable[..., Any]
+# method and path -> the handler, and the pattern that observers see
+Finder = Callable[[str, str], tuple[Handler, str] | None]
 
 
 class HotRoutes:
@@ -32,11 +34,14 @@ class HotRoutes:
     Attributes:
         guards: run before each handler, in order.
         observers: told of each finished exchange; of a stream when it has ended.
+        find: asked about addresses that have no route here, before Flask is: for those that come
+            and go while the server runs.
     """
 
     def __init__(self, app: Flask) -> None:
         self.guards: list[Guard] = []
         self.observers: list[Observer] = []
+        self.find: Finder = _nothing_else
         self._routes: dict[tuple[str, str], tuple[Handler, str]] = {}
         self._app = app
         self._flask = app.wsgi_app
@@ -66,7 +71,9 @@ class HotRoutes:
         exchange = Exchange(environ)
         found = self._routes.get((environ["REQUEST_METHOD"], environ.get("PATH_INFO", "")))
         if found is None:
-            return self._leave_to_flask(exchange, start_response)
+            found = self.find(environ["REQUEST_METHOD"], environ.get("PATH_INFO", ""))
+            if found is None:
+                return self._leave_to_flask(exchange, start_response)
         handler, exchange.route = found
         answer = self._guard(exchange) or self._answer(handler, exchange)
         return self._send(exchange, answer, start_response)
@@ -157,6 +164,10 @@ class _Stream:
 
 def _nobody_waits() -> None:
     """Stands in where the server does not watch how far a request is."""
+
+
+def _nothing_else(method: str, path: str) -> None:
+    """Stands in where all addresses are known when the server starts."""
 
 
 def as_response(answer: Answer) -> Response:

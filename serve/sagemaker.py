@@ -30,7 +30,7 @@ def add_sagemaker(hot: HotRoutes, service: Service) -> None:
     """Answer ``/invocations`` with SageMaker's headers obeyed."""
 
     def invoke(exchange: Exchange) -> Answer:
-        _echo(exchange)
+        echo(exchange)
         target = exchange.environ.get(_TARGET)
         if target is None:
             return service.invoke(exchange)
@@ -41,7 +41,7 @@ def add_sagemaker(hot: HotRoutes, service: Service) -> None:
         return service.invoke_by(service.scorers[name], exchange)
 
     def invoke_one(name: str, exchange: Exchange) -> Answer:
-        _echo(exchange)
+        echo(exchange)
         return service.invoke_by(service.scorers[name], exchange)
 
     hot.add("POST", "/invocations", invoke)
@@ -50,7 +50,8 @@ def add_sagemaker(hot: HotRoutes, service: Service) -> None:
         hot.add("POST", path, partial(invoke_one, name), "/models/{name}/invoke")
 
 
-def _echo(exchange: Exchange) -> None:
+def echo(exchange: Exchange) -> None:
+    """Let SageMaker's custom attributes go back with the answer."""
     value = exchange.environ.get(_ATTRIBUTES)
     if value and len(value) <= _LONGEST and value.isascii() and value.isprintable():
         exchange.headers.append((_ATTRIBUTES_NAME, value))

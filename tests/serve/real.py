@@ -59,9 +59,10 @@ class Server:
         self.log = tmp_path / f"log {time.monotonic_ns()}"
         self.out = self.log.with_suffix(".out")
         environ = {"MLPACK_TRUST_MODEL": "1", **environ}
+        model = [] if folder is None else ["--model", str(folder)]
         with self.log.open("wb") as log, self.out.open("wb") as out:
             self.process = subprocess.Popen(
-                [*COMMAND, "--model", str(folder), "--host", "127.0.0.1", "--port", "0", *options],
+                [*COMMAND, *model, "--host", "127.0.0.1", "--port", "0", *options],
                 stdout=stdout or out,
                 stderr=log,
                 env={**os.environ, **environ},
