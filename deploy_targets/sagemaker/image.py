@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import base64
-import hashlib
 import re
-import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any
 
 from botocore.exceptions import ClientError
 
 from ...builders.base import BuildSpec, Progress, Report
+from ...builders.content import content_key
 from ...errors import InvalidInput, NotFound, RegistryFailed
 from ..base import DeployRequest
 from . import naming
@@ -26,11 +25,6 @@ _IN_ECR = re.compile(
 )
 _OUR_TAG = re.compile(r"[0-9a-f]{32}")
 _SERVERLESS_LIMIT = 10 * 10**9
-# of a build: what does not change the image, or what must not be hashed where it can be guessed
-_NOT_CONTENT = {
-    *("model", "name", "outputs", "no_cache", "pull", "index_url", "extra_index_urls"),
-    *("build_args", "expected_files", "requirements", "lock", "locked", "platforms"),
-}
 
 
 @dataclass(frozen=True)
@@ -70,7 +64,8 @@ def identify(aws: Aws, request: DeployRequest, options: SagemakerOptions) -> Sou
                 f"{options.instance_type} runs {options.image_platform}, not "
                 f"{', '.join(platforms)}. Leave --platform out, or choose another instance type."
             )
-        key = _key(image, options)
+        # with model data of its own any version of the model may come on top of the image
+        key = content_key(image, options.image_platform, with_model=not options.model_data)
         return Source(key, None, "build the image", lambda: image)
     if options.model_data:
         raise InvalidInput("'model_data' needs the model; leave --image out.")
@@ -271,29 +266,3 @@ def _on_engine(image: str) -> Source:
     finally:
         client.close()
     return Source(found.rpartition(":")[2], None, "", lambda: str(found))
-
-
-def _key(spec: BuildSpec, options: SagemakerOptions) -> str:
-    """What the image of a spec will consist of, known without building it."""
-    from ... import __version__
-    from ...builders import runtime_wheel
-    from ...flavors import integrity
-
-    content: dict[str, Any] = {
-        key: value for key, value in asdict(spec).items() if key not in _NOT_CONTENT
-    }
-    files = [spec.requirements or spec.model / "requirements.txt", spec.lock]
-    content["files"] = [
-        hashlib.sha256(each.read_bytes()).hexdigest() if each and each.is_file() else None
-        for each in files
-    ]
-    if options.model_data:  # any version of the model may come on top of it
-        for key in ("expected_digest", "registered_version", "labels", "trust"):
-            content.pop(key, None)
-    else:
-        content["model"] = integrity.digest(integrity.manifest(spec.model))
-    runtime = [
-        (name, hashlib.sha256(data).hexdigest()) for name, data in runtime_wheel.runtime_files()
-    ]
-    fresh = time.time() if spec.pull or spec.no_cache else None
-    return naming.digest_of([content, options.image_platform, __version__, runtime, fresh])
