@@ -77,12 +77,19 @@ class ApiServer:
         self.log: Callable[..., Any] = lambda *_: []
         self._check_inference_service = check_inference_service
         self._version = 0
+        self._ending: list[threading.Thread] = []
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
         self._server.daemon_threads = True
         self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
         threading.Thread(target=self._server.serve_forever, daemon=True).start()
 
+    def settle(self) -> None:
+        """Return when what was deleted has ended, with its pods."""
+        for each in self._ending:
+            each.join(60)
+
     def close(self) -> None:
+        self.settle()
         self._server.shutdown()
         self._server.server_close()
 
@@ -191,7 +198,8 @@ class ApiServer:
                 about.setdefault("finalizers", ["foregroundDeletion"])
             else:
                 self.remove(found)
-        threading.Thread(target=self._end, args=(found, waits), daemon=True).start()
+        self._ending.append(threading.Thread(target=self._end, args=(found, waits), daemon=True))
+        self._ending[-1].start()
         return found if waits else {"kind": "Status", "status": "Success"}
 
     def _end(self, found: dict[str, Any], waits: Any) -> None:

@@ -63,6 +63,7 @@ def test_no_request_fails_over_an_update_and_a_rollback(
     assert back.image == images[0]
     assert any("mlpack" in line or "gunicorn" in line for line in target.logs("churn"))
     target.delete("churn")
+    real_cluster.api.settle()
     assert real_cluster.runtime.running == {}
 
 
@@ -85,6 +86,7 @@ def test_kserve_runs_the_image(
     body = (iris_model / "serving_input_example.json").read_bytes()
     assert b"predictions" in target.predict("churn", body, "application/json").body
     target.delete("churn")
+    real_cluster.api.settle()
 
 
 def test_the_image_is_built_and_pushed_once(
