@@ -22,6 +22,9 @@ BASE_DIGEST = "org.opencontainers.image.base.digest"
 MODEL_DIGEST = "mlpack.model.digest"
 # the server knows `serve.handover`, so that a deployment can be replaced unnoticed
 HANDOVER = "mlpack.serve.handover"
+# it can load and unload models while it runs, which SageMaker wants to be told:
+# https://docs.aws.amazon.com/sagemaker/latest/dg/build-multi-model-build-container.html
+MULTI_MODEL = "com.amazonaws.sagemaker.capabilities.multi-models"
 # of a model that does not say when it was made
 EARLIEST = "1980-01-01T00:00:00Z"
 
@@ -64,6 +67,7 @@ def labels_of(
         BASE_DIGEST: base.digest,
         "mlpack.version": __version__,
         HANDOVER: "1",
+        MULTI_MODEL: "true",
         "mlpack.model.name": spec.registered_name,
         "mlpack.model.version": spec.registered_version,
         "mlpack.model.id": model.model_id,

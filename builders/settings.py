@@ -28,7 +28,7 @@ RUNTIME_ENVIRONMENT = {
 # of a base image they would speak of another model, or lead Python away from ours
 _NOT_INHERITED = frozenset(
     {"MLPACK_MODEL_PATH", "MLPACK_MODEL_DIGEST", "MLPACK_MODEL_NAME", "MLPACK_TRUST_MODEL"}
-    | {"PYTHONHOME"}
+    | {"MLPACK_MODEL_DIGESTS", "MLPACK_MULTI_MODEL", "SAGEMAKER_MULTI_MODEL", "PYTHONHOME"}
 )
 _PLACES = ("/opt/venv", "/opt/mlpack", "/opt/ml/model")
 # what an engine takes when an image says nothing
