@@ -131,7 +131,9 @@ def sbom(reference: str, platform: str | None, output_path: Path | None) -> None
     help="The model that it must hold: a folder, runs:/…, models:/…. Default: the version or "
     "model that the image names, if the store in use knows it.",
 )
-@_platform
+@click.option(
+    "--platform", metavar="OS/ARCH", help="Of an image for several. Default: all of them."
+)
 @click.option(
     "--unrecorded-ok",
     is_flag=True,
@@ -149,20 +151,53 @@ def verify(
 
     Compared are the digests of all layers, every file of the model that a container would see
     with what your store (or -m) has on record and with the image's own label, and whether a
-    container would serve that model and nothing else.
+    container would serve that model and nothing else. Without --platform, all images of an index
+    for several platforms are.
     """
     from ..builders.inspect.records import records_of
     from ..builders.inspect.verify import verify_image
 
-    with opened(reference, platform, quiet=as_json) as (found, report):
-        records, notices = records_of(found.labels, model_uri)
-        result = verify_image(found, reference, records, unrecorded_ok=unrecorded_ok, report=report)
+    results = {}
+    with _opener(quiet=as_json) as (find, report):
+        for found in _every_platform(find, reference, platform):
+            records, notices = records_of(found.labels, model_uri)
+            results[str(found.platform)] = (
+                verify_image(found, reference, records, unrecorded_ok=unrecorded_ok, report=report),
+                notices,
+            )
+    good = all(result.good for result, _ in results.values())
     if as_json:
-        print_json(result.to_dict())
+        told = {platform: result.to_dict() for platform, (result, _) in results.items()}
+        only = next(iter(told.values())) if len(told) == 1 else None
+        print_json(only or {"good": good, "platforms": told})
     else:
-        _show_verification(result, notices)
-    if not result.good:
+        for number, (each, (result, notices)) in enumerate(results.items()):
+            if number:
+                click.echo()
+            _show_verification(result, notices, each if len(results) > 1 else None)
+    if not good:
         sys.exit(1)
+
+
+def _every_platform(
+    find: Callable[[str, str | None], Image], reference: str, platform: str | None
+) -> Iterator[Image]:
+    """The image of a platform; if none is asked for, all that the name leads to."""
+    from ..builders.oci.select import NotForPlatform
+
+    try:
+        found = find(reference, platform)
+    except NotForPlatform as error:
+        if platform is not None or not error.platforms:
+            raise
+        platforms = error.platforms
+    else:
+        platforms = found.platforms if platform is None else ()
+        if len(platforms) < 2:
+            yield found
+            return
+    for each in platforms:
+        yield find(reference, str(each))
 
 
 @contextmanager
@@ -170,18 +205,27 @@ def opened(
     reference: str, platform: str | None = None, *, quiet: bool = False
 ) -> Iterator[tuple[Image, Report]]:
     """The image of a name, wherever it is, and where to report how far reading it is."""
+    with _opener(quiet=quiet) as (find, report):
+        yield find(reference, platform), report
+
+
+@contextmanager
+def _opener(*, quiet: bool) -> Iterator[tuple[Callable[[str, str | None], Image], Report]]:
+    """What finds the image of a name and a platform, and where to report how far it is."""
     from ..builders.oci.cache import Cache
     from ..builders.oci.open import open_image
     from ..builders.oci.spec import Platform
     from .progress import BuildProgress
 
-    wanted = Platform.parse(platform) if platform else None
     quiet = quiet or not sys.stderr.isatty()  # a log needs no lines about what was only read
     with Cache.of_user().hold() as cache, BuildProgress(quiet=quiet) as progress:
-        yield (
-            open_image(reference, wanted, cache, compression="none", report=progress.report),
-            progress.report,
-        )
+
+        def find(reference: str, platform: str | None) -> Image:
+            wanted = Platform.parse(platform) if platform else None
+            report = progress.report
+            return open_image(reference, wanted, cache, compression="none", report=report)
+
+        yield find, progress.report
 
 
 def _show(told: Explanation) -> None:
@@ -249,12 +293,15 @@ def _show_why(each: ExplainedDistribution) -> None:
         click.echo("  " + clean(" ← ".join(chain)))
 
 
-def _show_verification(result: Verification, notices: list[str]) -> None:
+def _show_verification(
+    result: Verification, notices: list[str], platform: str | None = None
+) -> None:
     for notice in (*notices, *result.notices):
         click.echo(f"note: {clean(notice)}", err=True)
     print_fields(
         [
             ("image", result.image),
+            ("platform", platform),
             ("digest", result.digest),
             ("model", result.model),
             ("files", result.files),

@@ -39,6 +39,7 @@ class Image:
         blobs: where the layers come from.
         origin: what its name led to in its registry, if it came from one: its own digest, or that
             of an index that it is in.
+        platforms: of all images of the index that it is in; none if it is in none.
     """
 
     descriptor: Descriptor
@@ -46,6 +47,7 @@ class Image:
     config: bytes
     blobs: Blobs
     origin: str | None = None
+    platforms: tuple[Platform, ...] = ()
 
     @property
     def known_as(self) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO
 
@@ -78,10 +78,10 @@ def repacked(
         report(Progress("bytes", "Compressing the base image", "base", done, total))
     blobs: Blobs = cache if copy else CachedFirst(cache, image.blobs)
     if tuple(layers) == image.layers:
-        return Image(image.descriptor, image.manifest, image.config, blobs)
+        return replace(image, blobs=blobs)
     manifest = manifest_of(image.config, layers)
     described = Descriptor.of(OCI_MANIFEST, manifest, platform=image.platform)
-    return Image(described, manifest, image.config, blobs)
+    return replace(image, descriptor=described, manifest=manifest, blobs=blobs)
 
 
 def _compressed(

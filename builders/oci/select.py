@@ -6,6 +6,7 @@ Nothing here trusts what it reads: documents are bounded, and have the digest th
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 from ...errors import InvalidInput, NotFound
@@ -24,6 +25,18 @@ from .wellformed import check_image
 REF_NAME = "org.opencontainers.image.ref.name"
 FULL_NAME = "io.containerd.image.name"  # what containerd and Docker keep the whole name in
 _DEEPEST = 4
+
+
+class NotForPlatform(InvalidInput):
+    """An image is for other platforms than the one asked for.
+
+    Attributes:
+        platforms: that it is for.
+    """
+
+    def __init__(self, message: str, platforms: tuple[Platform, ...] = ()) -> None:
+        super().__init__(message)
+        self.platforms = platforms
 
 
 def by_name(index: Mapping[str, Any], name: str | None, where: str) -> Descriptor:
@@ -100,8 +113,8 @@ def image_of(root: Descriptor, blobs: Blobs, platform: Platform | None, what: st
         what: the image's name, for messages.
 
     Raises:
-        InvalidInput: there is none for the platform (says what there is), or a document is
-            damaged, too large, or no image's.
+        NotForPlatform: there is none for the platform; says what there is.
+        InvalidInput: a document is damaged, too large, or no image's.
         NotFound: a document is not there.
     """
     found = list(_manifests(root, blobs, _DEEPEST))
@@ -110,14 +123,16 @@ def image_of(root: Descriptor, blobs: Blobs, platform: Platform | None, what: st
     if not fits and platform is None and len(found) == 1:
         fits = found
     image = _read(fits[0], blobs, what) if fits else None
+    known = tuple(dict.fromkeys(each.platform for each in found if each.platform))
     if image is None or (platform and not image.platform.serves(platform)):
-        there = [str(each.platform) for each in found if each.platform]
-        there = there or ([str(image.platform)] if image else [])
-        raise InvalidInput(
-            f"{what} is not for {here[0]}; it is for {', '.join(sorted(set(there))) or 'nothing'}. "
-            "Name one of these with --platform, or another image."
+        there = known or ((image.platform,) if image else ())
+        told = ", ".join(sorted(map(str, there)))
+        raise NotForPlatform(
+            f"{what} is not for {here[0]}; it is for {told or 'nothing'}. "
+            "Name one of these with --platform, or another image.",
+            there,
         )
-    return image
+    return replace(image, platforms=known if root.media_type in INDEXES else ())
 
 
 def _manifests(root: Descriptor, blobs: Blobs, depth: int) -> Iterator[Descriptor]:

@@ -9,6 +9,7 @@ from click.testing import CliRunner
 from mlpack.builders import choose
 from mlpack.builders.base import BuiltImage, Layer, Output
 from mlpack.builders.oci.archive import write_archive
+from mlpack.builders.oci.bundle import make_index
 from mlpack.builders.oci.image import Bundle
 from mlpack.builders.oci.layout import write_layout
 from mlpack.cli.build import parse_output
@@ -33,7 +34,10 @@ def run(*args, code=0):
     return done
 
 
-def image_of(model: Path, label: str | None):
+SAFE = ("PATH=/opt/venv/bin:/bin", "PYTHONSAFEPATH=1")
+
+
+def image_of(model: Path, label: str | None, architecture: str = "amd64"):
     files = {
         f"opt/ml/model/{path.relative_to(model)}": path.read_bytes() for path in model.rglob("*")
     }
@@ -41,8 +45,9 @@ def image_of(model: Path, label: str | None):
     return make_image(
         [DEBIAN, installed("numpy", "2.1"), files],
         labels=labels,
+        architecture=architecture,
         Entrypoint=["python", "-m", "mlpack.serve"],
-        Env=[f"MLPACK_MODEL_DIGEST={label}"] if label else [],
+        Env=[*SAFE, *([f"MLPACK_MODEL_DIGEST={label}"] if label else [])],
     )
 
 
@@ -108,6 +113,33 @@ def test_verify_is_exit_code_1_when_it_is_not(tmp_path, layout, model):
     assert not told["good"]
 
 
+def test_verify_looks_at_every_platform(tmp_path, model):
+    own = digest(manifest(model))
+    other = tmp_path / "other"
+    other.mkdir()
+    for path in model.iterdir():
+        (other / path.name).write_bytes(path.read_bytes())
+    (other / "model.skops").write_bytes(b"other")
+    good = [image_of(model, own), image_of(model, own, "arm64")]
+    bad = [good[0], image_of(other, own, "arm64")]
+    foreign = [image_of(model, own, "arm64"), image_of(model, own, "s390x")]  # none for here
+    for name, images in (("good", good), ("bad", bad), ("foreign", foreign)):
+        index = make_index(images, {})
+        write_layout(Bundle("churn:1", tuple(images), index), tmp_path / name)
+    told = run("verify", tmp_path / "good").stdout
+    assert (told.count("Good"), told.count("linux/arm64")) == (2, 1)
+    assert run("verify", tmp_path / "foreign").stdout.count("Good") == 2
+    told = json.loads(run("verify", tmp_path / "bad", "--json", code=1).stdout)
+    assert not told["good"]
+    assert {name: each["good"] for name, each in told["platforms"].items()} == {
+        "linux/amd64": True,
+        "linux/arm64": False,
+    }
+    run("verify", tmp_path / "bad", "--platform", "linux/amd64")
+    with pytest.raises(InvalidInput, match="linux/arm64, linux/s390x"):
+        run("image", "explain", tmp_path / "foreign")
+
+
 def test_an_unvouched_image_needs_a_word(tmp_path, model):
     folder = tmp_path / "unvouched"
     write_layout(Bundle("churn:1", (image_of(model, None),)), folder)
@@ -126,7 +158,8 @@ def test_verify_asks_the_store_for_the_version_that_the_image_names(tmp_path, ml
         "mlpack.model.digest": own,
     }
     files = {f"opt/ml/model/{p.name}": p.read_bytes() for p in model.iterdir()}
-    config = {"Entrypoint": ["python", "-m", "mlpack.serve"], "Env": [f"MLPACK_MODEL_DIGEST={own}"]}
+    environment = [*SAFE, f"MLPACK_MODEL_DIGEST={own}"]
+    config = {"Entrypoint": ["python", "-m", "mlpack.serve"], "Env": environment}
     for known, says in (
         (labels, "in the registry"),
         ({**labels, "mlpack.model.version": "9"}, "no record"),

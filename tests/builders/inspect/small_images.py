@@ -68,6 +68,7 @@ def make_image(
     *,
     labels: Mapping[str, str] | None = None,
     history: Sequence[str] = (),
+    architecture: str = "amd64",
     **config: Any,
 ) -> Image:
     """An image of layers, each a mapping of files or the bytes of a tar."""
@@ -82,7 +83,7 @@ def make_image(
         diff_ids.append(sha256(tar))
     settings = {
         "os": "linux",
-        "architecture": "amd64",
+        "architecture": architecture,
         "config": {**config, "Labels": dict(labels or {})},
         "rootfs": {"type": "layers", "diff_ids": diff_ids},
         "history": [{"created_by": each} for each in history],
@@ -96,7 +97,7 @@ def make_image(
             "layers": [each.to_dict() for each in descriptors],
         }
     ).encode()
-    platform = Platform("linux", "amd64")
+    platform = Platform("linux", architecture)
     return Image(Descriptor.of(OCI_MANIFEST, manifest, platform=platform), manifest, content, blobs)
 
 
