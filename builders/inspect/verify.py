@@ -21,6 +21,7 @@ from ..settings import BINARIES
 from .inventory import MODEL, RUNTIME, Found, Inventory, read_inventory
 
 OWN_LABEL = "the image's own label"
+_MULTI_MODEL = ("MLPACK_MULTI_MODEL", "SAGEMAKER_MULTI_MODEL")
 _ENTRYPOINT = ["python", "-m", "mlpack.serve"]
 
 
@@ -274,6 +275,9 @@ def _served(image: Image, own: str | None) -> Iterator[str]:
             f"/{MODEL}/"
         ):
             yield f"the volume {volume} would hide the model"
+    for name in _MULTI_MODEL:
+        if environment.get(name, "").strip().lower() not in ("", "0", "false"):
+            yield f"a container would serve the models that it is sent ({name})"
     checked = environment.get("MLPACK_MODEL_DIGEST")
     if own and checked != own:
         yield "a container would not compare the model with the digest of the label"

@@ -161,6 +161,8 @@ def _failure(lines: Sequence[str], target: Target) -> MlpackError:
     told = reason(list(lines))
     if "No space left on device" in told:
         return StorageFailed("The disk is full; free some space (uv cache prune frees some).")
+    if told.startswith("Failed to initialize cache"):
+        return StorageFailed(f"{told}. UV_CACHE_DIR names another folder for uv's cache.")
     if re.search(r"no (usable )?wheels|has no wheels|building from source is disabled", told):
         return NoWheel(
             f"{told} A wheel for {target} is needed.",

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ...errors import InvalidInput
+from ...flavors.staging import storage_failed
 from ..base import BuildSpec, BuiltImage, Layer, Part, Progress, Report, ignore
 from ..deliver import Delivered, prepare_delivery
 from ..labels import CREATED, EARLIEST, Base, base_name, tagged
@@ -108,7 +111,10 @@ def make_bundle(
     for notice in prepared.notices:
         report(Progress("notice", notice))
     platforms = [Platform.parse(each) for each in spec.platforms] or [Platform.of_machine()]
-    made = tuple(_make(prepared, platform, cache, report) for platform in dict.fromkeys(platforms))
+    try:
+        made = tuple(_make(prepared, each, cache, report) for each in dict.fromkeys(platforms))
+    except OSError as error:  # of a temporary folder: what is written elsewhere is told there
+        raise storage_failed(Path(error.filename or tempfile.gettempdir()), error) from error
     images = tuple(each.image for each in made)
     index = None
     if len(images) > 1:

@@ -112,6 +112,7 @@ def test_a_record_without_files_still_says_which_as_the_descriptor_knows():
         ({"Entrypoint": ["sh"]}, "would start sh"),
         ({"Cmd": ["serve", "--mode=/evil"]}, "what its arguments say"),
         ({"env": ["MLPACK_MODEL_PATH=/evil", "MLPACK_MODEL_PATH=/opt/ml/model"]}, "set twice"),
+        ({"env": ["SAGEMAKER_MULTI_MODEL=true"]}, "the models that it is sent"),
         ({"env": ["PYTHONHOME=/evil"]}, "Python's library from /evil"),
         ({"env": ["PATH=/evil:/opt/venv/bin"]}, "set twice"),
     ],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import multiprocessing
 import os
@@ -16,8 +17,9 @@ from typing import Any
 import pytest
 
 from mlpack.builders.base import BuildSpec, Output, Progress
+from mlpack.builders.oci import runtime_layer
 from mlpack.builders.oci.build import OciBuilder
-from mlpack.errors import BuildFailed, MlpackError
+from mlpack.errors import BuildFailed, MlpackError, StorageFailed
 from mlpack.tests.builders.oci_builder.bases import built, contents
 from mlpack.tests.package_index import PackageIndex
 
@@ -105,6 +107,17 @@ def test_no_room_left(spec: BuildSpec, large: Path, cold: Path) -> None:
     assert left_over(cold) == []
     OciBuilder().build(spec)
     assert contents(built(spec))["opt/ml/model/weights.bin"] == large.read_bytes()
+
+
+def test_no_room_left_for_what_is_temporary(
+    spec: BuildSpec, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(runtime_layer, "compile_sources", full)
+    with pytest.raises(StorageFailed, match=r"Cannot write /.*The disk is full"):
+        OciBuilder().build(replace(spec, no_cache=True))
 
 
 def test_a_large_file_in_little_memory(spec: BuildSpec) -> None:
