@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from ...errors import NotFound
 from ..base import Report, ignore
 from ..oci.image import Image
-from .contents import Distribution, marker_environment, normalized
+from .contents import Distribution, marker_environment, normalized, requirement_names
 from .graph import Graph
 from .inventory import LOCK, REQUIREMENTS, SBOM, Inventory, read_inventory
 from .parts import history_of, parts_of
@@ -19,6 +19,7 @@ from .sbom import RUNTIME
 
 OF_MODEL = "requirements.txt of the model"
 OF_RUNTIME = "the scoring runtime"
+OF_MLFLOW = "added: mlflow would have brought it"
 OF_BASE = "the base image"
 ALONE = "installed for itself"
 _NAMED = 4  # distributions, files and folders that a layer's line names
@@ -247,9 +248,12 @@ def graph_of(
     environment = marker_environment(inventory.python(), image.platform)
     others = [each for each in distributions if each.key != RUNTIME]
     runtime = [each for each in distributions if each.key == RUNTIME]
+    asked = requirements_of(inventory)
+    added = _added(inventory, asked, {each.key for each in others})
     roots: dict[str, Sequence[str]] = {
-        OF_MODEL: requirements_of(inventory),
+        OF_MODEL: [line for line in asked if line not in added],
         OF_RUNTIME: runtime[0].requires if runtime else (),
+        OF_MLFLOW: added,
     }
     graph = Graph(others, environment, roots)
     left = [each for each in others if each.key not in graph.reached()]
@@ -262,12 +266,28 @@ def graph_of(
     return Graph(others, environment, {**roots, OF_BASE: in_base, ALONE: alone})
 
 
+def _added(inventory: Inventory, asked: Sequence[str], installed: Set[str]) -> list[str]:
+    """What was installed in place of mlflow, as `requirements.read_requirements` does."""
+    own = requirement_names(_lines(_of_model(inventory)))
+    named = requirement_names(asked)
+    dropped = "mlflow" in own and "mlflow" not in installed and "pandas" not in own
+    # an engine's build notes it as a line of its own, the last; without an engine nothing does
+    noted = "pandas" not in named or asked[-1] == "pandas"
+    return ["pandas"] if dropped and noted and "pandas" in installed else []
+
+
 def requirements_of(inventory: Inventory) -> list[str]:
     """The lines that the model's dependencies were asked for with."""
     text = inventory.text(REQUIREMENTS)
-    if text is None:
-        found = inventory.model_files.get("requirements.txt")
-        text = found.content.decode(errors="replace") if found and found.content else ""
+    return _lines(_of_model(inventory) if text is None else text)
+
+
+def _of_model(inventory: Inventory) -> str:
+    found = inventory.model_files.get("requirements.txt")
+    return found.content.decode(errors="replace") if found and found.content else ""
+
+
+def _lines(text: str) -> list[str]:
     lines = (re.sub(r"(^|\s)#.*$", "", line).strip() for line in text.splitlines())
     return [line for line in lines if line and not line.startswith("-")]
 

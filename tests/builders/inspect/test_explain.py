@@ -2,7 +2,14 @@
 
 import pytest
 
-from mlpack.builders.inspect.explain import ALONE, OF_BASE, OF_MODEL, OF_RUNTIME, explain
+from mlpack.builders.inspect.explain import (
+    ALONE,
+    OF_BASE,
+    OF_MLFLOW,
+    OF_MODEL,
+    OF_RUNTIME,
+    explain,
+)
 from mlpack.builders.oci.image import Image
 from mlpack.errors import NotFound
 from mlpack.tests.builders.inspect.small_images import DEBIAN, SITE, installed, make_image
@@ -116,3 +123,20 @@ def test_packages_that_were_added_are_told_apart():
 def test_a_layer_above_ours_is_told_apart():
     image = make_image([DEBIAN, MODEL, {"srv/x": "y"}])
     assert [layer.part for layer in explain(image, "x").layers] == ["base", "model", ""]
+
+
+def test_pandas_that_was_added_in_place_of_mlflow():
+    asked = "opt/mlpack/install/requirements.txt"
+    own = {"opt/ml/model/requirements.txt": "mlflow==2\nnumpy\n"}
+    packages = {**installed("pandas", "2", "numpy"), **installed("numpy", "2")}
+
+    def why(*files: dict[str, bytes | str]) -> tuple[tuple[str, ...], ...]:
+        return explain(make_image([DEBIAN, packages, *files], history=()), "x").find("pandas").why
+
+    # without an engine nothing says so; with one, the list that it installed from does
+    assert why(own) == (("pandas", OF_MLFLOW),)
+    assert why(own, {asked: "numpy\npandas\n"}) == (("pandas", OF_MLFLOW),)
+    # mlflow is there, or pandas was asked for
+    assert why(own, installed("mlflow", "2")) == (("pandas", ALONE),)
+    model = {"opt/ml/model/requirements.txt": "mlflow==2\npandas<3\n"}
+    assert why(model, {asked: "pandas<3\n"}) == (("pandas", OF_MODEL),)
