@@ -33,6 +33,7 @@ HERE = Path(__file__).resolve().parent
 LOCK = HERE.parent / "lock" / "requirements.lock"
 NOTE_PATH = "opt/mlpack/install/contents.json"
 OLDEST = (3, 11)
+SERVER = "gunicorn"
 # A third of these is their own tests, which nothing imports, and headers for compilers.
 TESTS_NOT_NEEDED = ("matplotlib", "numpy", "pandas", "pyarrow", "scipy", "sklearn", "statsmodels")
 FOLDERS_NOT_NEEDED = ("tests", "include")
@@ -150,7 +151,7 @@ def install(secrets: list[str], locked: bool) -> None:
         python = getattr(sys, "_base_executable", None) or sys.executable
         run([uv, "venv", "--quiet", "--python", python, VENV], secrets)
         command = [uv, "pip", "install", "--python", f"{VENV}/bin/python"]
-        run([*command, *what_to_install(locked)], secrets)
+        run([*command, *what_to_install(locked), *server_first(work)], secrets)
     finally:
         shutil.rmtree(work, ignore_errors=True)
     version = f"python{sys.version_info[0]}.{sys.version_info[1]}"
@@ -183,6 +184,22 @@ def what_to_install(locked: bool) -> list[str]:
     if (HERE / "constraints.txt").exists():
         arguments += ["-c", str(HERE / "constraints.txt")]
     return arguments
+
+
+def server_first(work: Path) -> list[str]:
+    """Our own server's version counts, not the older one that mlflow asks for.
+
+    That is for a server of mlflow's own, which no image starts. What the model asks for by itself
+    is left to be settled. Comes after `what_to_install`, which drops a lock that does not fit.
+    """
+    file = LOCK if LOCK.exists() else HERE / "runtime.txt"
+    asked = (HERE / "requirements.txt").read_text(encoding="utf-8")
+    lines = file.read_text(encoding="utf-8").splitlines(True)
+    ours = [line for line in lines if line.startswith(SERVER)]
+    if not ours or (file != LOCK and re.search(rf"^{SERVER}\b", asked, re.M | re.I)):
+        return []
+    (work / "overrides.txt").write_text("".join(ours), encoding="utf-8")
+    return ["--overrides", str(work / "overrides.txt")]
 
 
 def lock_misfit(text: str) -> str:

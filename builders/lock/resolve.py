@@ -20,6 +20,7 @@ from .lockfile import FORMAT, Lock, Pin, parse_requirement
 from .target import NoWheel, Target
 from .uv import Uv
 
+_SERVER = "gunicorn"
 _REPOSITORY = re.compile(r"(?:^|@)\s*(?:git|hg|svn|bzr)\+", re.IGNORECASE)
 
 
@@ -107,7 +108,7 @@ def resolve(wanted: Wanted, uv: Uv) -> Lock:
         if wanted.requirements.constraints:
             _write(folder / "constraints.txt", wanted.requirements.constraints)
             arguments += ["--constraints", "constraints.txt"]
-        found = _chosen(uv, wanted.target, arguments, folder)
+        found = _chosen(uv, wanted.target, arguments, folder, _servers(wanted))
     addresses = dict(filter(None, map(_address, wanted.lines)))
     # as the user wrote it, ${TOKEN} and all
     pins = (replace(p, url=addresses.get(p.name, p.url)) if p.url else p for p in found)
@@ -119,11 +120,12 @@ def recheck(lock: Lock, wanted: Wanted, uv: Uv) -> tuple[Pin, ...]:
     with tempfile.TemporaryDirectory(prefix="mlpack-lock-") as name:
         lines = [*lock.options, *wanted.options, *(pin.line for pin in lock.pins)]
         _write(Path(name, "lock.txt"), lines)
+        servers = [pin.requirement for pin in lock.pins if pin.name == _SERVER]
         try:
             # what uv remembers of these packages is enough
-            return _chosen(uv, lock.target, ["lock.txt"], Path(name), offline=True)
+            return _chosen(uv, lock.target, ["lock.txt"], Path(name), servers, offline=True)
         except BuildFailed:
-            return _chosen(uv, lock.target, ["lock.txt"], Path(name))
+            return _chosen(uv, lock.target, ["lock.txt"], Path(name), servers)
 
 
 def _address(line: str) -> tuple[str, str] | None:
@@ -135,13 +137,36 @@ def _address(line: str) -> tuple[str, str] | None:
 
 
 def _chosen(
-    uv: Uv, target: Target, arguments: list[str], folder: Path, *, offline: bool = False
+    uv: Uv,
+    target: Target,
+    arguments: list[str],
+    folder: Path,
+    servers: list[str],
+    *,
+    offline: bool = False,
 ) -> tuple[Pin, ...]:
+    if servers:
+        _write(folder / "overrides.txt", servers)
+        arguments = [*arguments, "--overrides", "overrides.txt"]
     # pylock.toml rather than requirements.txt: it names only the wheels that fit the target
     options = ["--format", "pylock.toml", "--generate-hashes", "--quiet", "-o", "pylock.toml"]
     uv.pip("compile", target, *arguments, *options, folder=folder, offline=offline)
     packages = tomllib.loads((folder / "pylock.toml").read_text(encoding="utf-8"))["packages"]
     return tuple(sorted((_pin(each, target) for each in packages), key=lambda pin: pin.name))
+
+
+def _servers(wanted: Wanted) -> list[str]:
+    """Our own server's requirement, which counts for more than what other packages say of it.
+
+    mlflow asks for an older gunicorn, for a server of its own that no image starts. Only what
+    the model asks for by itself is left to be settled.
+    """
+    asked = {
+        found.name.lower()
+        for line in wanted.requirements.lines
+        if (found := parse_requirement(line))
+    }
+    return [] if _SERVER in asked else [e for e in wanted.runtime if e.startswith(_SERVER)]
 
 
 def _pin(package: Mapping[str, Any], target: Target) -> Pin:

@@ -12,6 +12,7 @@ import pytest
 
 from mlpack.builders.base import BuildSpec, Progress
 from mlpack.builders.lock import lock as lock_module
+from mlpack.builders.lock import resolve
 from mlpack.builders.lock.lock import Lock, lock_file, lock_for
 from mlpack.builders.lock.store import LockStore
 from mlpack.builders.lock.target import NoWheel, Target
@@ -73,6 +74,29 @@ def test_mlflow_is_dropped_unless_it_is_kept(
     assert set(lock_for(spec, TARGET, store=store).versions) == {"base", "pandas", "top"}
     kept = lock_for(replace(spec, keep_mlflow=True), TARGET, store=store)
     assert set(kept.versions) == {"base", "mlflow", "top"}
+
+
+def test_mlflow_that_is_kept_has_no_say_in_our_server(
+    index: PackageIndex,
+    spec: BuildSpec,
+    store: LockStore,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """MLflow 3.17 asks for gunicorn<27, for a server that no image starts."""
+    monkeypatch.setattr(resolve, "runtime_requirements", lambda: ["gunicorn>=27.0,<28"])
+    for version in ("26.2", "27.0", "27.1"):
+        index.add("gunicorn", version)
+    index.add("mlflow", "3.17.2", ["gunicorn<27"])
+    ask(spec, "mlflow==3.17.2")
+    kept = replace(spec, keep_mlflow=True, lock=tmp_path / "own.lock")
+    made = lock_for(kept, TARGET, store=store)
+    assert made.versions == {"gunicorn": "27.1", "mlflow": "3.17.2"}
+    index.add("gunicorn", "27.2")
+    assert lock_for(kept, TARGET, store=LockStore(tmp_path / "another machine")) == made
+    ask(spec, "mlflow==3.17.2", "gunicorn==26.2")  # the model's own wish is not passed over
+    with pytest.raises(BuildFailed, match="gunicorn"):
+        lock_for(replace(kept, relock=True), TARGET, store=store)
 
 
 def test_constraints_and_options_count(
