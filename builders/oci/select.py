@@ -5,7 +5,7 @@ Nothing here trusts what it reads: documents are bounded, and have the digest th
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -118,6 +118,7 @@ def image_of(root: Descriptor, blobs: Blobs, platform: Platform | None, what: st
         NotFound: a document is not there.
     """
     found = list(_manifests(root, blobs, _DEEPEST))
+    _check_unique(found, what)
     here = [platform] if platform else [Platform.of_machine()]
     fits = [each for each in found if each.platform is None or each.platform.serves(here[0])]
     if not fits and platform is None and len(found) == 1:
@@ -133,6 +134,15 @@ def image_of(root: Descriptor, blobs: Blobs, platform: Platform | None, what: st
             there,
         )
     return replace(image, platforms=known if root.media_type in INDEXES else ())
+
+
+def _check_unique(found: Iterable[Descriptor], what: str) -> None:
+    """Of two images for one platform each reader might take another."""
+    digests: dict[Platform, str] = {}
+    for each in found:
+        where = each.platform
+        if where and where.os == "linux" and digests.setdefault(where, each.digest) != each.digest:
+            raise InvalidInput(f"{what} names two different images for {where}.")
 
 
 def _manifests(root: Descriptor, blobs: Blobs, depth: int) -> Iterator[Descriptor]:

@@ -16,7 +16,14 @@ from mlpack.builders.oci.blob_reader import BlobDamaged
 from mlpack.builders.oci.cache import Cache
 from mlpack.builders.oci.image import Attachment, Bundle, Image
 from mlpack.builders.oci.layout import read_layout, write_layout
-from mlpack.builders.oci.spec import OCI_INDEX, OCI_MANIFEST, Descriptor, Platform, sha256
+from mlpack.builders.oci.spec import (
+    OCI_INDEX,
+    OCI_MANIFEST,
+    Descriptor,
+    Platform,
+    canonical,
+    sha256,
+)
 from mlpack.errors import InvalidInput, MlpackError, NotFound, StorageFailed
 
 MakeImage = Callable[..., Image]
@@ -372,3 +379,13 @@ def test_two_builds_into_one_layout(tmp_path: Path, make_image: MakeImage) -> No
         thread.join()
     for number, image in enumerate(images):
         assert read_layout(layout, f"t{number}").descriptor == image.descriptor
+
+
+def test_two_images_for_one_platform(make_image: MakeImage, tmp_path: Path) -> None:
+    """What one reader checks, another would not run."""
+    images = (make_image({"a": b"good"}), make_image({"a": b"evil"}))
+    manifests = [each.descriptor.to_dict() for each in images]
+    index = canonical({"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": manifests})
+    write_layout(Bundle("a:1", images, index), tmp_path / "l")
+    with pytest.raises(InvalidInput, match="two different images for linux/"):
+        read_layout(tmp_path / "l", "1")
