@@ -1,4 +1,4 @@
-"""Clients that ask without a pause, for tests of what must go unnoticed."""
+"""Clients that ask all the time, for tests of what must go unnoticed."""
 
 from __future__ import annotations
 
@@ -16,15 +16,26 @@ class Load:
     A client that keeps its connection opens another when it was told ``Connection: close``, as
     HTTP says, and for no other reason.
 
+    Args:
+        url: of the server.
+        body: of each request.
+        keeping: clients that keep their connections.
+        opening: clients that open one a request.
+        pause: seconds between two requests of one client; some leave the machine for what is
+            tested.
+
     Attributes:
         answers: how often each body was answered.
         failures: what went wrong, in words.
     """
 
-    def __init__(self, url: str, body: bytes, *, keeping: int = 3, opening: int = 3) -> None:
+    def __init__(
+        self, url: str, body: bytes, *, keeping: int = 3, opening: int = 3, pause: float = 0
+    ) -> None:
         parts = urlsplit(url)
         self.address = (parts.hostname or "", parts.port or 80)
         self.body = body
+        self.pause = pause
         self.answers: Counter[bytes] = Counter()
         self.failures: list[str] = []
         self.connections = 0
@@ -47,7 +58,6 @@ class Load:
 
     def wait_for(self, more: int, body: bytes | None = None, timeout: float = 60) -> None:
         """Until that many more were answered, of one body or of any."""
-        threading.Event()
         target = self._count(body) + more
         for _ in range(int(timeout / 0.02)):
             if self._count(body) >= target:
@@ -62,7 +72,7 @@ class Load:
     def _ask(self, keeps: bool) -> None:
         connection: Any = None
         headers = {"Content-Type": "application/json"} | ({} if keeps else {"Connection": "close"})
-        while not self._ended.is_set():
+        while not self._ended.wait(self.pause):
             try:
                 if connection is None:
                     connection = http.client.HTTPConnection(*self.address, timeout=30)

@@ -1,10 +1,16 @@
 """Fixtures of the tests of deploy targets."""
 
 import io
+import json
 import tarfile
+import uuid
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
+
+from mlpack.deploy_targets.base import DeployRequest
+from mlpack.deploy_targets.local import LocalTarget
 
 # A server that starts in no time and misbehaves on request; the target sees no difference.
 SERVER = """
@@ -50,3 +56,35 @@ def quick_image(docker_engine: Any) -> str:
     name = "mlpack-test/quick:1"
     docker_engine.images.build(fileobj=buffer, custom_context=True, tag=name, rm=True)
     return name
+
+
+class Named:
+    """A deployment's name that nobody else uses, and what there is of it."""
+
+    def __init__(self, engine: Any) -> None:
+        self.engine = engine
+        self.name = f"t-{uuid.uuid4().hex[:12]}"
+        self.target = LocalTarget()
+
+    def request(self, image: Any, wait: bool = True, **options: Any) -> DeployRequest:
+        return DeployRequest(self.name, "runs:/abc/model", image, options, wait)
+
+    def containers(self) -> list[Any]:
+        found = self.engine.containers.list(all=True, filters={"name": f"mlpack-{self.name}"})
+        return sorted(found, key=lambda each: each.name)
+
+    def names(self) -> list[str]:
+        return [each.name.removeprefix(f"mlpack-{self.name}") for each in self.containers()]
+
+    def answer(self) -> Any:
+        return json.loads(self.target.predict(self.name, b"{}", "application/json").body)
+
+
+@pytest.fixture
+def named(docker_engine: Any) -> Iterator[Named]:
+    made = Named(docker_engine)
+    yield made
+    for container in made.containers():
+        container.remove(force=True)
+    for volume in docker_engine.volumes.list(filters={"name": f"mlpack-{made.name}"}):
+        volume.remove()

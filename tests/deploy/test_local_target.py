@@ -3,64 +3,26 @@
 import json
 import shutil
 import socket
-import uuid
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-import requests
 from docker.errors import APIError
 from docker.models.containers import Container
 
 from mlpack.builders.base import BuildSpec, BuiltImage, Progress
-from mlpack.deploy_targets import replacing
-from mlpack.deploy_targets.base import DeployRequest
-from mlpack.deploy_targets.local import LocalTarget
 from mlpack.errors import (
     AlreadyExists,
     DeployFailed,
     EngineUnavailable,
     InvalidInput,
-    InvalidState,
     ModelFailed,
     NotFound,
     StorageFailed,
 )
+from mlpack.tests.deploy.conftest import Named
 
 pytestmark = pytest.mark.docker
-
-
-class Named:
-    """A deployment's name that nobody else uses, and what there is of it."""
-
-    def __init__(self, engine: Any) -> None:
-        self.engine = engine
-        self.name = f"t-{uuid.uuid4().hex[:12]}"
-        self.target = LocalTarget()
-
-    def request(self, image: Any, wait: bool = True, **options: Any) -> DeployRequest:
-        return DeployRequest(self.name, "runs:/abc/model", image, options, wait)
-
-    def containers(self) -> list[Any]:
-        found = self.engine.containers.list(all=True, filters={"name": f"mlpack-{self.name}"})
-        return sorted(found, key=lambda each: each.name)
-
-    def names(self) -> list[str]:
-        return [each.name.removeprefix(f"mlpack-{self.name}") for each in self.containers()]
-
-    def answer(self) -> Any:
-        return json.loads(self.target.predict(self.name, b"{}", "application/json").body)
-
-
-@pytest.fixture
-def named(docker_engine: Any) -> Iterator[Named]:
-    made = Named(docker_engine)
-    yield made
-    for container in made.containers():
-        container.remove(force=True)
-    for volume in docker_engine.volumes.list(filters={"name": f"mlpack-{made.name}"}):
-        volume.remove()
 
 
 def test_the_whole_cycle_with_a_real_model(
@@ -69,8 +31,8 @@ def test_the_whole_cycle_with_a_real_model(
     target = named.target
     spec = BuildSpec(iris_model, f"mlpack-test/{named.name}", trust=True)
     seen: list[Progress] = []
-    assert target.plan(named.request(spec)).action == "create"
-    made = target.create(named.request(spec), seen.append)
+    assert target.plan(named.request(spec, workers=1)).action == "create"
+    made = target.create(named.request(spec, workers=1), seen.append)
     assert made.status == "healthy"
     assert made.model_digest == iris_image.model_digest
     assert made.model_uri == "runs:/abc/model"
@@ -91,10 +53,10 @@ def test_the_whole_cycle_with_a_real_model(
     shutil.copytree(iris_model, other)
     (other / "note.txt").write_text("a second version")
     second = BuildSpec(other, spec.name, trust=True)
-    plan = target.plan(named.request(second))
+    plan = target.plan(named.request(second, workers=1))
     assert plan.action == "update"
     assert json.dumps(plan.to_dict())
-    updated = target.update(named.request(second))
+    updated = target.update(named.request(second, workers=1))
     assert updated.status == "healthy"
     assert updated.endpoint == made.endpoint
     assert updated.model_digest != made.model_digest
@@ -190,52 +152,6 @@ def test_stopped_by_the_user_while_waiting(named: Named, quick_image: str) -> No
     assert named.names() == []
 
 
-@pytest.mark.parametrize("fault", ["CRASH=1", "SICK=1"])
-def test_an_update_that_fails_leaves_the_old_one_answering(
-    named: Named, quick_image: str, fault: str
-) -> None:
-    before = named.target.create(named.request(quick_image, env="VERSION=1"))
-    with pytest.raises(DeployFailed):
-        named.target.update(named.request(quick_image, env=["VERSION=2", fault], timeout="1"))
-    assert named.target.get(named.name) == before
-    assert named.answer() == 1
-    assert named.names() == [""]
-
-
-def test_a_change_over_that_fails_starts_the_old_one_again(named: Named, quick_image: str) -> None:
-    before = named.target.create(named.request(quick_image, env="VERSION=1"))
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        taken.listen()
-        port = str(taken.getsockname()[1])
-        with pytest.raises(EngineUnavailable, match=f"port {port} of 127.0.0.1 is in use"):
-            named.target.update(named.request(quick_image, env="VERSION=2", port=port))
-    assert named.names() == [""]
-    assert named.target.get(named.name).endpoint == before.endpoint
-    (container,) = named.containers()
-    assert container.id == before.details["container_id"]
-
-
-def test_stopped_by_the_user_while_the_old_one_stops(
-    named: Named, quick_image: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    before = named.target.create(named.request(quick_image, env="VERSION=1"))
-    stop = Container.stop
-    interrupts = iter([KeyboardInterrupt()])
-
-    def interrupted(self: Container, **options: Any) -> None:
-        stop(self, **options)
-        for each in interrupts:
-            raise each
-
-    monkeypatch.setattr(Container, "stop", interrupted)
-    with pytest.raises(KeyboardInterrupt):
-        named.target.update(named.request(quick_image, env="VERSION=2"))
-    assert named.names() == [""]
-    (container,) = named.containers()
-    assert (container.id, container.status) == (before.details["container_id"], "running")
-
-
 def test_a_port_in_use(named: Named, quick_image: str) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
@@ -244,89 +160,6 @@ def test_a_port_in_use(named: Named, quick_image: str) -> None:
         with pytest.raises(EngineUnavailable, match="in use"):
             named.target.create(named.request(quick_image, port=port))
     assert named.names() == []
-
-
-def test_what_a_killed_update_left_is_put_right(named: Named, quick_image: str) -> None:
-    target = named.target
-    target.create(named.request(quick_image, env="VERSION=1"))
-    (old,) = named.containers()
-    # killed after the old one was set aside, with a trial running
-    old.stop(timeout=0)
-    old.rename(f"mlpack-{named.name}_former")
-    labels = {"mlpack.deployment": named.name, "mlpack.role": "server"}
-    named.engine.containers.create(quick_image, name=f"mlpack-{named.name}_trial-1", labels=labels)
-    assert target.plan(named.request(quick_image)).action == "update"
-    target.update(named.request(quick_image, env="VERSION=2"))
-    assert named.answer() == 2
-    assert named.names() == ["", "_previous"]
-
-    # killed when the new one answered already
-    named.engine.containers.create(quick_image, name=f"mlpack-{named.name}_former", labels=labels)
-    target.update(named.request(quick_image, env="VERSION=3"))
-    assert named.answer() == 3
-    assert named.names() == ["", "_previous"]
-
-    # killed during a rollback
-    _, previous = named.containers()
-    previous.rename(f"mlpack-{named.name}_returning")
-    target.rollback(named.name)
-    assert named.answer() == 2
-
-    # somebody removed what served: the one before is there to be replaced
-    current, _ = named.containers()
-    current.remove(force=True)
-    assert target.plan(named.request(quick_image)).action == "update"
-    target.update(named.request(quick_image, env="VERSION=4"))
-    assert named.answer() == 4
-    target.delete(named.name)
-    assert named.names() == []
-
-
-def test_a_rollback_goes_back_and_forth(named: Named, quick_image: str) -> None:
-    made = named.target.create(named.request(quick_image, env="VERSION=1", restart="on-failure"))
-    with pytest.raises(InvalidState, match="nothing before"):
-        named.target.rollback(named.name)
-    named.target.update(named.request(quick_image, env="VERSION=2"))
-    named.target.update(named.request(quick_image, env="VERSION=3"))
-    for version in (2, 3, 2):
-        assert named.target.rollback(named.name).endpoint == made.endpoint
-        assert named.answer() == version
-        assert named.names() == ["", "_previous"]
-    current, previous = named.containers()
-    assert current.attrs["HostConfig"]["RestartPolicy"]["Name"] == "unless-stopped"
-    assert previous.attrs["HostConfig"]["RestartPolicy"]["Name"] == "no"
-    assert previous.status == "exited"
-
-
-def test_a_rollback_that_fails_leaves_what_ran(
-    named: Named, quick_image: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    named.target.create(named.request(quick_image, env="VERSION=1"))
-    named.target.update(named.request(quick_image, env="VERSION=2"))
-
-    wait, failures = replacing.wait_healthy, iter([DeployFailed("It is not well.")])
-
-    def fail(container: Any, timeout: float) -> None:
-        for failure in failures:
-            raise failure
-        wait(container, timeout)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(replacing, "wait_healthy", fail)
-        with pytest.raises(DeployFailed, match="not well"):
-            named.target.rollback(named.name)
-    assert named.answer() == 2
-    assert named.names() == ["", "_previous"]
-
-
-def test_the_same_again_is_nothing_to_do(named: Named, quick_image: str) -> None:
-    request = named.request(quick_image, env="A=1")
-    named.target.create(request)
-    assert named.target.plan(request).action == "none"
-    assert named.target.plan(named.request(quick_image, env="A=2")).action == "update"
-    (container,) = named.containers()
-    container.stop(timeout=0)
-    assert named.target.plan(request).action == "update"
 
 
 def test_models_on_one_network_reach_each_other(named: Named, quick_image: str) -> None:
@@ -377,37 +210,6 @@ def test_no_engine(named: Named, monkeypatch: pytest.MonkeyPatch) -> None:
     for call in (named.target.list, lambda: named.target.plan(named.request("x"))):
         with pytest.raises(EngineUnavailable, match="no such socket"):
             call()
-
-
-def test_the_connection_breaks_in_the_middle(
-    named: Named, quick_image: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    named.target.create(named.request(quick_image, env="VERSION=1"))
-    with monkeypatch.context() as patch:
-        patch.setattr(Container, "rename", _lose_the_connection)
-        with pytest.raises(EngineUnavailable, match="connection to the Docker engine broke"):
-            named.target.update(named.request(quick_image, env="VERSION=2"))
-    named.target.update(named.request(quick_image, env="VERSION=3"))
-    assert named.answer() == 3
-    assert named.names() == ["", "_previous"]
-
-
-def test_two_at_once(named: Named, quick_image: str) -> None:
-    refused = []
-
-    def meanwhile(event: Progress) -> None:
-        if "Waiting" in event.message:
-            with pytest.raises(InvalidState, match="Another mlpack is changing") as error:
-                LocalTarget().create(named.request(quick_image))
-            refused.append(error)
-
-    assert named.target.create(named.request(quick_image), meanwhile).status == "healthy"
-    assert len(refused) == 1
-    assert named.names() == [""]
-
-
-def _lose_the_connection(*_: object) -> None:
-    raise requests.exceptions.ConnectionError
 
 
 def test_errors_of_the_model_come_through(named: Named, quick_image: str) -> None:

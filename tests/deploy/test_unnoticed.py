@@ -52,7 +52,7 @@ def test_updates_and_rollbacks_lose_no_request(
     body = (iris_model / "serving_input_example.json").read_bytes()
     plan = target.plan(request(name, iris_image.name, env="A=1"))
     assert "no request is lost" in " ".join(plan.steps)
-    with Load(made.endpoint, body, keeping=2, opening=2) as load:
+    with Load(made.endpoint, body, keeping=2, opening=2, pause=0.005) as load:
         load.wait_for(100)
         updated = target.update(request(name, iris_image.name, env="A=1"))
         assert updated.details["container_id"] != made.details["container_id"]
@@ -100,7 +100,7 @@ def test_updates_that_are_killed_go_unnoticed_and_are_put_right(
             with pytest.raises(Killed):
                 target.update(request(name, iris_image.name, env=f"A={renames}"))
 
-    with Load(made.endpoint, body, keeping=1, opening=1) as load:
+    with Load(made.endpoint, body, keeping=1, opening=1, pause=0.005) as load:
         load.wait_for(20)
         for renames, left in (
             (0, ["", "_port", "_trial"]),
@@ -145,7 +145,7 @@ def test_an_update_that_fails_goes_unnoticed_too(
     made = target.create(request(name, iris_image.name))
     assert made.endpoint
     body = (iris_model / "serving_input_example.json").read_bytes()
-    with Load(made.endpoint, body, keeping=1, opening=1) as load:
+    with Load(made.endpoint, body, keeping=1, opening=1, pause=0.005) as load:
         load.wait_for(20)
         with pytest.raises(DeployFailed) as failed:
             target.update(request(name, broken_image))
