@@ -17,7 +17,9 @@ from mlpack.builders.base import BuildSpec, Output, Progress, ignore
 from mlpack.builders.context import make_context
 from mlpack.builders.docker import DockerBuilder
 from mlpack.builders.docker_base import find_base
+from mlpack.builders.inspect.image_sbom import read_sbom
 from mlpack.builders.oci.layout import read_layout
+from mlpack.builders.oci.spec import sha256
 from mlpack.builders.prepare import check_spec
 from mlpack.errors import BuildFailed, InvalidInput
 
@@ -221,6 +223,9 @@ def test_system_packages_in_a_layer_of_their_own_and_out_of_the_engine(
         image = read_layout(tmp_path / "out", name.rpartition(":")[2])
         assert image.descriptor.digest == made.digest
         (bill,) = made.sboms
+        assert read_sbom(image) == bill
+        beside = tmp_path / "out" / "blobs" / "sha256" / sha256(bill).removeprefix("sha256:")
+        assert beside.read_bytes() == bill
         assert {"six", "flask"} <= {each["name"].lower() for each in json.loads(bill)["components"]}
         assert made.outputs == ("docker engine", str(tmp_path / "out"))
         assert image.settings["config"]["User"] == "65532:65532"

@@ -5,6 +5,7 @@ import shutil
 import time
 import urllib.error
 import urllib.request
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -90,10 +91,12 @@ def test_it_is_light(docker_engine: Any, iris_image: BuiltImage, iris_model: Pat
     out = docker_engine.containers.run(
         iris_image.id, ["-c", WEIGH, json.dumps(names)], entrypoint="python", remove=True
     )
-    sizes = {layer.part: layer.size for layer in iris_image.layers}
+    sizes: Counter[str] = Counter()
+    for layer in iris_image.layers:
+        sizes[layer.part] += layer.size
     assert sum(sizes.values()) - sizes["base"] - int(out) < 30_000_000
     assert sizes["runtime"] < 3_000_000
-    assert sizes["model"] < 100_000
+    assert sizes["model"] < 200_000  # with the bill of materials
 
 
 def test_nothing_is_left_of_the_installation(docker_engine: Any, iris_image: BuiltImage) -> None:
