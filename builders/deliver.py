@@ -132,8 +132,13 @@ def prepare_delivery(spec: BuildSpec, credentials: Credentials | None = None) ->
     Raises:
         EngineUnavailable: it should go to an engine, and none answers; without any place named,
             the message tells the other ones.
+        RegistryFailed: it should go to a registry, which does not answer or let us in.
     """
     outputs = tuple(spec.outputs) or (Output("engine"),)
+    if any(output.kind == "registry" for output in outputs):
+        from .remote.push import check_access
+
+        check_access(spec.name, credentials)
     if not any(output.kind == "engine" for output in outputs):
         return Delivery(outputs, credentials)
     from .engine import connect

@@ -90,6 +90,18 @@ def push(
     return Pushed(str(reference), bundle.digest, sent, tuple(blobs))
 
 
+def check_access(reference: Reference | str, credentials: Credentials | None = None) -> None:
+    """See whether a registry answers and knows the login, before an image is made for it.
+
+    Raises:
+        InvalidInput: the reference cannot be used.
+        RegistryFailed: the registry refuses, or does not answer.
+    """
+    reference = as_reference(reference)
+    with Session(reference, "push", credentials) as session:
+        head_manifest(session, reference.target)
+
+
 def remote_digest(reference: Reference | str, credentials: Credentials | None = None) -> str | None:
     """The digest that a tag leads to, without downloading anything; None when it is missing.
 

@@ -133,6 +133,15 @@ def test_checked_on_another_day(
         assert found.same and found.built == found.digest == made.digest
 
 
+def test_a_registry_that_is_down_is_found_out_before_anything_is_built(
+    spec: BuildSpec, no_engine: None
+) -> None:
+    seen: list[Progress] = []
+    with pytest.raises(RegistryFailed, match=r"No registry answers at http://127\.0\.0\.1:1"):
+        OciBuilder().build(replace(spec, name="127.0.0.1:1/d/x", outputs=REGISTRY), seen.append)
+    assert seen == []
+
+
 def test_to_an_archive_and_a_layout_at_once(spec: BuildSpec, tmp_path: Path) -> None:
     file = tmp_path / "image.tar"
     spec = replace(spec, outputs=(*spec.outputs, Output("archive", file)))
