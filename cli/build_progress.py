@@ -24,8 +24,10 @@ _MARKS = {
     "stopped": ("✗", "red"),
 }
 _PLAIN_MARKS = {"✓": "+", "✗": "x"}  # where the terminal's encoding has no others
+_WIDEST = 120  # a line's figures stay within sight of its name
+_SPACIOUS = 100  # columns for a long bar and a speed
 _WITH_BAR = 70  # columns that a line with a bar needs
-_BAR = 24
+_BAR, _SHORT_BAR = 24, 12
 _MOST_LINES = 20  # transfers that are over leave first
 
 
@@ -68,21 +70,27 @@ class LiveBoard:
 
     def render(self) -> RenderableType:
         """All lines as they are now."""
-        wide = self._console.width >= _WITH_BAR
+        width = min(self._console.width, _WIDEST)
+        with self._lock:
+            return self._table(width)
+
+    def _table(self, width: int) -> Table:
+        lines = self._shown()
+        bar = _BAR if width >= _SPACIOUS else _SHORT_BAR
+        barred = width >= _WITH_BAR and any(map(_has_bar, lines))
         table = Table.grid(padding=(0, 1))
         table.add_column(width=1)
         table.add_column(no_wrap=True)
         table.add_column(no_wrap=True, overflow="ellipsis", ratio=1)
-        if wide:
-            table.add_column(no_wrap=True, width=_BAR)
+        if barred:
+            table.add_column(no_wrap=True, width=bar)
         table.add_column(no_wrap=True, justify="right")
-        table.expand = True
-        with self._lock:
-            for line in self._shown():
-                cells = [self._mark(line), Text(line.part, "bold"), self._what(line)]
-                if wide:
-                    cells.append(self._bar(line))
-                table.add_row(*cells, self._figures(line, wide))
+        table.width = width
+        for line in lines:
+            cells = [self._mark(line), Text(line.part, "bold"), self._what(line)]
+            if barred:
+                cells.append(self._bar(line, bar))
+            table.add_row(*cells, self._figures(line, width >= _SPACIOUS))
         return table
 
     def _shown(self) -> list[Line]:
@@ -109,10 +117,10 @@ class LiveBoard:
             shown.append(f"  {line.doing}" if line.text else line.doing, "dim")
         return shown
 
-    def _bar(self, line: Line) -> RenderableType:
-        if line.state != "working" or not line.total:
+    def _bar(self, line: Line, width: int) -> RenderableType:
+        if not _has_bar(line):
             return Text("")
-        return ProgressBar(line.total, min(line.done, line.total), width=_BAR)
+        return ProgressBar(line.total, min(line.done, line.total), width=width)
 
     def _figures(self, line: Line, wide: bool) -> Text:
         if line.state == "cached":
@@ -124,3 +132,7 @@ class LiveBoard:
         if wide and line.speed:
             parts.append(f" {line.speed / 1e6:.1f} MB/s")
         return Text(" ".join(parts))
+
+
+def _has_bar(line: Line) -> bool:
+    return line.state == "working" and bool(line.total)

@@ -131,7 +131,7 @@ class _Maker:
     def entries(self, pins: Sequence[Pin]) -> list[LayerEntry]:
         """The files of some packages; of two with the same path the later package's, by name."""
         told = pins[0].requirement if len(pins) == 1 else f"{len(pins)} packages"
-        self.report(Progress("log", f"installing {told}", "dependencies"))
+        self.report(Progress("log", f"Installing {told}", "dependencies"))
         found: dict[str, LayerEntry] = {}
         for each in self._distributions(pins):
             found |= {entry.path: entry for entry in each.entries()}
