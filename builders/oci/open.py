@@ -122,7 +122,7 @@ def _anywhere(
             raise wrong from None
         if not tried:
             raise
-        raise RegistryFailed(f"{tried}. {error.message}") from None
+        raise RegistryFailed(f"Cannot get the image {name}. {tried}. {error.message}") from None
 
 
 def _engine(
