@@ -10,6 +10,7 @@
     state       what is there
     image       the image into ECR
     model_data  the model into S3
+    many        the models of a multi-model endpoint
     parts       models and endpoint configurations: made once, removed when nothing needs them
     apply       create, update, roll back
     watch       waiting, with what the cloud says

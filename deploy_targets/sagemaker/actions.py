@@ -183,13 +183,17 @@ class Actions:
             return "create"  # goes on with it
         settled = same and existing.status == "InService"
         if settled and variants.shifted(wanted.options, existing) is None:
-            return "none" if scaling.is_so(aws, wanted.name, wanted.options) else "update"
+            scaled = wanted.replaces or scaling.is_so(aws, wanted.name, wanted.options)
+            return "none" if scaled and not found.missing else "update"
         return "update"
 
 
 def _steps(found: Prepared, request: DeployRequest, action: str) -> list[str]:
     wanted, options = found.wanted, found.wanted.options
     steps = [*_image_steps(found, request)]
+    config = wanted.config()["EndpointConfigName"]
+    if found.missing and found.existing and found.existing.config_name == config:
+        return [*steps, "the endpoint stays as it is"]
     if found.existing and found.existing.status == "Failed":
         steps.append(f"remove the failed endpoint {wanted.name}")
     steps.append(f"make the model {wanted.model()['ModelName']}")

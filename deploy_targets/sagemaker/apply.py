@@ -10,7 +10,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from ...builders.base import BuildSpec, Progress, Report
 from ...errors import AlreadyExists, Conflict, InvalidState, NotFound
 from ..base import DeployRequest
-from . import image, logs, model_data, naming, parts, scaling, state, variants
+from . import image, logs, many, model_data, naming, parts, scaling, state, variants
 from .aws import Aws, is_taken, message
 from .explain import failure
 from .prepare import Prepared
@@ -95,8 +95,11 @@ def update(
             _later(wanted, report)
             return
         _settle(aws, existing, config, patience, report)
+    elif found.missing:
+        many.upload(aws, request, wanted, report)
     _shift(aws, wanted, patience, report)
-    scaling.apply(aws, wanted.name, wanted.options, report)
+    if not wanted.replaces:
+        scaling.apply(aws, wanted.name, wanted.options, report)
     current = naming.short(wanted.name, config)
     former = [each for each in history if each != current][: wanted.options.keep]
     _remember(aws, existing, [current or "", *former])
@@ -152,7 +155,9 @@ def make_parts(
     """Image, model data, model and (unless for another purpose) configuration; the model's name."""
     wanted = found.wanted
     pinned = image.ensure(aws, wanted, found.source, request, report)
-    if wanted.data_url and isinstance(request.image, BuildSpec):
+    if many.is_ours(request, wanted.options):
+        many.upload(aws, request, wanted, report)
+    elif wanted.data_url and isinstance(request.image, BuildSpec):
         model, key = request.image.model, wanted.options.kms_key
         model_data.ensure(aws, model, wanted.data_url, key, report)
     body = wanted.model(pinned)

@@ -53,11 +53,6 @@ def identify(aws: Aws, request: DeployRequest, options: SagemakerOptions) -> Sou
     """
     image = request.image
     if isinstance(image, BuildSpec):
-        if options.multi_model:
-            raise InvalidInput(
-                "mlpack's images hold one model; SageMaker's multi-model endpoints load and "
-                "unload models while they run. Name an image that can do so: --image …"
-            )
         platforms = image.platforms or (options.image_platform,)
         if tuple(platforms) != (options.image_platform,):
             raise InvalidInput(
@@ -65,7 +60,8 @@ def identify(aws: Aws, request: DeployRequest, options: SagemakerOptions) -> Sou
                 f"{', '.join(platforms)}. Leave --platform out, or choose another instance type."
             )
         # with model data of its own any version of the model may come on top of the image
-        key = content_key(image, options.image_platform, with_model=not options.model_data)
+        apart = bool(options.model_data or options.multi_model)
+        key = content_key(image, options.image_platform, with_model=not apart)
         return Source(key, None, "build the image", lambda: image)
     if options.model_data:
         raise InvalidInput("'model_data' needs the model; leave --image out.")

@@ -6,6 +6,7 @@ import gzip
 import io
 import tarfile
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import IO, Any
 
@@ -58,7 +59,14 @@ def check_bucket(aws: Aws, address: str, option: str, report: Report) -> None:
         )
 
 
-def ensure(aws: Aws, model: Path, address: str, kms_key: str | None, report: Report) -> None:
+def ensure(
+    aws: Aws,
+    model: Path,
+    address: str,
+    kms_key: str | None,
+    report: Report,
+    metadata: Mapping[str, str] | None = None,
+) -> None:
     """Upload a model unless it is there."""
     client = aws.client("s3")
     bucket, key = split(address)
@@ -70,7 +78,11 @@ def ensure(aws: Aws, model: Path, address: str, kms_key: str | None, report: Rep
         if not is_missing(error):
             raise
     report(Progress("part", f"Uploading the model to {address}"))
-    extra = {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": kms_key} if kms_key else {}
+    extra: dict[str, Any] = {}
+    if kms_key:
+        extra |= {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": kms_key}
+    if metadata:
+        extra["Metadata"] = dict(metadata)
     with tempfile.TemporaryFile() as file:
         write_tar(model, file)
         total, sent = file.tell(), 0

@@ -83,7 +83,16 @@ class SagemakerOptions:
         "Image and model",
     )
     multi_model: str | None = _s3(
-        "prefix of many models; with an --image that can load them", "Image and model"
+        "prefix of many models, which SageMaker loads when they are asked for; with mode=add one "
+        "more for the endpoint",
+        "Image and model",
+    )
+    target_model: str | None = option(
+        None,
+        "what it is asked for as, of many models; default: the deployment's name",
+        group="Image and model",
+        pattern=r"[A-Za-z0-9][A-Za-z0-9_.-]{0,200}",
+        like="churn-3",
     )
     startup_timeout: int | None = option(
         None, "seconds to answer /ping, 60 to 3600; AWS: 60", group="Image and model"
@@ -288,6 +297,10 @@ def _check_needs(options: SagemakerOptions) -> None:
         raise InvalidInput("Data capture needs -C capture_uri=s3://bucket/prefix")
     if options.multi_model and options.model_data:
         raise InvalidInput("'multi_model' and 'model_data' exclude each other.")
+    if options.multi_model and options.batch_input:
+        raise InvalidInput("A batch job has one model; drop 'multi_model'.")
+    if options.target_model and not options.multi_model:
+        raise InvalidInput("'target_model' names one of many models; it needs 'multi_model'.")
     if bool(options.batch_input) != bool(options.batch_output):
         raise InvalidInput("A batch job needs both options 'batch_input' and 'batch_output'.")
     if options.batch_input and (options.mode != "replace" or options.async_output):

@@ -9,7 +9,7 @@ from botocore.exceptions import ClientError
 
 from ...builders.base import Progress, Report
 from ...errors import AlreadyExists
-from . import image, model_data, naming
+from . import image, many, model_data, naming
 from .aws import Aws, is_missing, is_taken
 from .state import tags_of
 
@@ -53,32 +53,36 @@ def prune(aws: Aws, name: str, keep: set[str], report: Report, *, images: bool =
         images: remove images in the deployment's own repository that none of them uses.
     """
     models, pictures = set(), set()
-    for config, tags in list(_ours(aws, "config", name)):
+    for config, _ in list(_ours(aws, "config", name)):
         if config in keep:
             models |= _models_of(aws, config)
         else:
             _delete(aws, "config", config, report)
-        del tags
-    removed = []
+    removed, used = set(), set()
     for model, tags in list(_ours(aws, "model", name)):
         if model in models or tags.get(naming.PURPOSE):
             pictures.add(tags.get(naming.IMAGE, "").rpartition("@")[2])
+            used.add(_data_url(aws, model))
         else:
-            removed.append(_data_url(aws, model))
+            removed.add(_data_url(aws, model))
             _delete(aws, "model", model, report)
-    _remove_data(aws, name, removed, report)
+    # models that differ in their environment alone share their data
+    _remove_data(aws, name, removed - used, report)
+    many.remove(aws, name, removed - used, report)
     if images and pictures:
         image.prune_images(aws, name, pictures)
 
 
 def remove_all(aws: Aws, name: str, report: Report) -> bool:
     """Remove all models and configurations of a deployment, and its models' data in S3."""
-    some, data = False, []
+    some, data = False, set()
     for config, _ in list(_ours(aws, "config", name)):
         _delete(aws, "config", config, report)
         some = True
-    for model, _ in list(_ours(aws, "model", name)):
-        data.append(_data_url(aws, model))
+    models = [model for model, _ in _ours(aws, "model", name)]
+    many.remove(aws, name, (_data_url(aws, model) for model in models), report)
+    for model in models:
+        data.add(_data_url(aws, model))
         _delete(aws, "model", model, report)
         some = True
     _remove_data(aws, name, data, report)
@@ -129,7 +133,7 @@ def _data_url(aws: Aws, model: str) -> str:
     return str((described.get("PrimaryContainer") or {}).get("ModelDataUrl", ""))
 
 
-def _remove_data(aws: Aws, name: str, urls: list[str], report: Report) -> None:
+def _remove_data(aws: Aws, name: str, urls: set[str], report: Report) -> None:
     """Only what lies where `model_data.url` puts it; a prefix of many models is the user's."""
     own = [each for each in urls if each.endswith("/model.tar.gz") and f"/{name}/" in each]
     model_data.remove(aws, own, report)

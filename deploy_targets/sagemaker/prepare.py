@@ -8,7 +8,7 @@ from ...builders.base import BuildSpec, Report
 from ...errors import InvalidInput, InvalidState
 from ...flavors import integrity
 from ..base import DeployRequest, check_name
-from . import model_data, state, variants
+from . import many, model_data, state, variants
 from .aws import Aws
 from .image import Source, identify
 from .options import SagemakerOptions
@@ -26,6 +26,7 @@ class Prepared:
     wanted: Wanted
     source: Source
     existing: Endpoint | None
+    missing: bool = False  # one of many models, that the endpoint could serve as it is
 
 
 def prepare(
@@ -50,11 +51,20 @@ def prepare(
         raise InvalidState(
             f"The endpoint {request.name!r} is being deleted. Try again in a minute."
         )
-    source = identify(aws, request, options)
     for name in (*_BUCKETS, "batch_output"):
         if address := getattr(options, name):
             model_data.check_bucket(aws, address, name, report)
-    digest, environment, url = _model(request, options)
+    digest: str | None
+    url: str | None
+    if many.is_ours(request, options):
+        joining = many.join(aws, request, options, existing, report)
+        options, source = joining.options, joining.source or identify(aws, request, options)
+        digest, environment, url = joining.digest, joining.environment, joining.address
+        missing, replaces = joining.missing, joining.replaces
+    else:
+        source = identify(aws, request, options)
+        digest, environment, url = _model(request, options)
+        missing, replaces = False, ""
     wanted = Wanted(
         name=request.name,
         options=options,
@@ -64,10 +74,11 @@ def prepare(
         model_digest=digest,
         data_url=url,
         environment=environment,
+        replaces=replaces,
     )
     placed = variants.place(wanted, existing)
     placed.check(aws.client("sagemaker").meta.service_model)
-    return Prepared(placed, source, existing)
+    return Prepared(placed, source, existing, missing)
 
 
 def _model(

@@ -23,6 +23,8 @@ def place(wanted: Wanted, existing: Endpoint | None) -> Wanted:
         InvalidInput: the variant's name is taken by another model.
     """
     options = wanted.options
+    if wanted.replaces and existing is not None:
+        return _in_place(wanted, existing)
     if options.mode == "replace":
         return replace(wanted, variants=options.all_variants)
     if existing is None or not existing.config:
@@ -82,6 +84,17 @@ def shifted(options: SagemakerOptions, endpoint: Endpoint) -> dict[str, float] |
     then = share_weights(options, now)
     name = variant_name(options)
     return None if abs(then[name] - now.get(name, -1.0)) < 1e-5 else then
+
+
+def _in_place(wanted: Wanted, existing: Endpoint) -> Wanted:
+    """The same variants, with this model where the one was that it replaces."""
+    model = wanted.model()["ModelName"]
+    variants = tuple(
+        {**_stays(each), **({"ModelName": model} if each["ModelName"] == wanted.replaces else {})}
+        for each in existing.config["ProductionVariants"]
+    )
+    kept = {key: existing.config[key] for key in _KEPT if existing.config.get(key)}
+    return replace(wanted, current=variants, variants=(), inherited=kept)
 
 
 def _stays(variant: Mapping[str, Any]) -> dict[str, Any]:

@@ -28,6 +28,7 @@ class Wanted:
         current: the production variants that stay, for the modes ``add`` and ``canary``.
         variants: the variants of this model.
         inherited: other settings of the configuration that stay, where the options say nothing.
+        replaces: a SageMaker model whose place this one takes, in variants that stay.
     """
 
     name: str
@@ -41,6 +42,7 @@ class Wanted:
     current: tuple[Mapping[str, Any], ...] = ()
     variants: tuple[Variant, ...] = ()
     inherited: Mapping[str, Any] = field(default_factory=dict)
+    replaces: str = ""
 
     @property
     def tags(self) -> dict[str, str | None]:

@@ -206,6 +206,19 @@ class Cloud:
             self.invoked.append(chosen)
             return chosen, self.fleets[name][chosen]
 
+    def target(self, name: str, variant: str, model: str) -> bytes | None:
+        """The archive of one of an endpoint's many models."""
+        config = self.things["endpoint"][name]["EndpointConfigName"]
+        (chosen,) = [
+            each
+            for each in self.things["endpoint-config"][config]["ProductionVariants"]
+            if each["VariantName"] == variant
+        ]
+        container = self.things["model"][chosen["ModelName"]]["PrimaryContainer"]
+        if container.get("Mode") != "MultiModel":
+            raise Refused("ValidationError", f"Endpoint {name} is not a multi-model endpoint")
+        return self._read(container["ModelDataUrl"] + model)
+
     # what goes on behind
 
     def _become(
@@ -289,7 +302,10 @@ class Cloud:
         container = self.things["model"][model]["PrimaryContainer"]
         single = container.get("Mode") == "SingleModel" and container.get("ModelDataUrl")
         data = self._read(container["ModelDataUrl"]) if single else None
-        return self._run(container["Image"], container.get("Environment", {}), data)
+        environment = dict(container.get("Environment", {}))
+        if container.get("Mode") == "MultiModel":
+            environment["SAGEMAKER_MULTI_MODEL"] = "true"
+        return self._run(container["Image"], environment, data)
 
     def _transform(self, job: str, model: dict[str, Any]) -> None:
         found = self.things["transform-job"][job]

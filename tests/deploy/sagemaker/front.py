@@ -134,9 +134,7 @@ class Front:
         if bool(asynchronous) != (operation == "InvokeEndpointAsync"):
             raise Refused("ValidationError", f"Endpoint {name} is not invoked so")
         variant, container = self.cloud.fleet_for(name, target)
-        path = "/invocations"
-        if model := environ.get("HTTP_X_AMZN_SAGEMAKER_TARGET_MODEL"):
-            path = f"/models/{urllib.parse.quote(model, safe='')}/invoke"
+        model = environ.get("HTTP_X_AMZN_SAGEMAKER_TARGET_MODEL")
         if asynchronous:
             where = environ["HTTP_X_AMZN_SAGEMAKER_INPUTLOCATION"]
             output = (
@@ -153,7 +151,11 @@ class Front:
             if failure:
                 extra["X-Amzn-SageMaker-FailureLocation"] = failure
             return _reply(start, 202, b'{"InferenceId": "1"}', headers=extra)
-        status, answer, kind = container.request("POST", path, body, headers)
+        if model:
+            data = self.cloud.target(name, variant, model)
+            status, answer, kind = container.invoke_model(model, data, body, headers)
+        else:
+            status, answer, kind = container.request("POST", "/invocations", body, headers)
         if status != 200:
             told = {
                 "ErrorCode": "CLIENT_ERROR",

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import io
 import json
+import re
 import threading
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from mlpack.deploy_targets.sagemaker import image, logs
+from mlpack.deploy_targets.sagemaker import image, logs, model_data
 from mlpack.errors import (
     AlreadyExists,
     InvalidInput,
@@ -181,11 +184,15 @@ def test_an_asynchronous_endpoint(named: Named) -> None:
     assert not any("mlpack-requests" in each["Key"] for each in listed["Contents"])
 
 
-def test_a_multi_model_endpoint(named: Named) -> None:
+def test_a_multi_model_endpoint(named: Named, tmp_path: Path) -> None:
     prefix = f"s3://{named.world.bucket}/many/"
     named.create(multi_model=prefix)
+    archive = io.BytesIO()
+    model_data.write_tar(tmp_path, archive)
+    s3 = named.world.client("s3")
+    s3.put_object(Bucket=named.world.bucket, Key="many/one.tar.gz", Body=archive.getvalue())
     answer = named.target.predict(named.name, b"{}", "application/json", target_model="one.tar.gz")
-    assert answer.body == b"/models/one.tar.gz/invoke"
+    assert re.fullmatch(rb"/models/[0-9a-f]{32}/invoke", answer.body)
     (body,) = [b for name, b in named.world.front.bodies if name == "CreateModel"]
     assert body["PrimaryContainer"]["Mode"] == "MultiModel"
 
