@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import tempfile
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..errors import InvalidInput, MlpackError
+from ..errors import InvalidInput, MlpackError, NotFound
 from .base import BuildSpec, Output, Progress, Report, ignore
 from .inspect.layer_files import Budget, files_of
 from .labels import BASE_DIGEST, BASE_NAME
@@ -51,7 +52,7 @@ class Comparison:
         where: the image was.
         platform: of both.
         digest: of the image's manifest.
-        built: of the manifest that was built again.
+        built: of the manifest that was built again; empty when the image itself is damaged.
         differences: none when they are the same.
         note: what matters, and is no difference in content.
     """
@@ -109,8 +110,12 @@ def check(
         again = _Again(spec, cache, report)
         for platform in dict.fromkeys(platforms):
             for place in places:
-                image = open_image(place, platform, cache, report=report)
+                image = open_image(place, platform, cache, compression="none", report=report)
                 _check_maker(place, image)
+                if damage := tuple(_damage(image)):
+                    where = place.removeprefix("registry:"), str(platform)
+                    found.append(Comparison(*where, image.descriptor.digest, "", damage))
+                    continue
                 found.append(_compare(place, platform, image, again.like(image, platform)))
     return tuple(found)
 
@@ -128,6 +133,18 @@ def _places(spec: BuildSpec) -> Iterator[str]:
 
             tag = tagged(spec.name).rpartition(":")[2]
             yield f"{output.kind}:{output.path}:{tag}"
+
+
+def _there(place: str, platform: Platform, spec: BuildSpec, cache: Cache, report: Report) -> Image:
+    try:
+        return open_image(place, platform, cache, compression="none", report=report)
+    except NotFound as error:
+        if spec.outputs or "@" in spec.name:
+            raise
+        raise NotFound(
+            f"{error.message.partition('. ')[0]}. If it is elsewhere, say where, as for the build: "
+            "--push for its registry, or --output."
+        ) from None
 
 
 def _check_maker(place: str, image: Image) -> None:
@@ -243,6 +260,21 @@ def _differences(image: Image, built: Image, made: Made) -> Iterator[Difference]
     ]
     if keys:
         yield Difference("configuration", "", tuple(keys[:_SHOWN]))
+    elif image.config != built.config and image.diff_ids == built.diff_ids:
+        yield Difference("configuration", "", ("its history, or something that no engine reads",))
+    noted = json.loads(image.manifest).get("annotations")
+    if noted and noted != json.loads(built.manifest).get("annotations"):
+        yield Difference("annotations", "", ("the manifest says something else of the image",))
+
+
+def _damage(image: Image) -> Iterator[Difference]:
+    """Layers that are not what manifest and configuration say, which is all that is compared."""
+    for number, layer in enumerate(image.layers):
+        try:
+            for _ in files_of(image, layer, Budget(), image.diff_ids[number]):
+                pass  # to its end, where the digests are compared
+        except (InvalidInput, NotFound) as error:
+            yield Difference("layers", f"layer {number + 1}", (error.message,))
 
 
 _Facts = tuple[str, int, int, str, str]

@@ -35,9 +35,11 @@ def check_image(spec: BuildSpec, *, as_json: bool) -> None:
 
 def _tell(found: Comparison) -> None:
     told = "is what was built again" if found.same else "DIFFERS from what was built again"
+    told = told if found.built else "is DAMAGED"
     click.echo(clean(f"{found.where} ({found.platform}) {told}."))
     click.echo(f"  image  {found.digest}")
-    click.echo(f"  built  {found.built}")
+    if found.built:
+        click.echo(f"  built  {found.built}")
     if found.note:
         click.echo(f"  {found.note}")
     for each in found.differences:

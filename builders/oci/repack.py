@@ -77,6 +77,8 @@ def repacked(
         done += layer.size
         report(Progress("bytes", "Compressing the base image", "base", done, total))
     blobs: Blobs = cache if copy else CachedFirst(cache, image.blobs)
+    if compression == "none" and not copy:
+        blobs = image.blobs  # who only looks wants to see what is there, not what should be
     if tuple(layers) == image.layers:
         return replace(image, blobs=blobs)
     manifest = manifest_of(image.config, layers)

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import gzip
+import json
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner
@@ -12,9 +16,17 @@ from mlpack.builders.base import BuildSpec, Output
 from mlpack.builders.check import check
 from mlpack.builders.oci.build import OciBuilder
 from mlpack.builders.oci.cache import Cache
+from mlpack.builders.oci.image import Image
+from mlpack.builders.oci.spec import canonical, sha256
 from mlpack.cli.main import cli
 from mlpack.errors import InvalidInput, NotFound
-from mlpack.tests.builders.oci_builder.bases import base_entries, entry, make_base, write_base
+from mlpack.tests.builders.oci_builder.bases import (
+    base_entries,
+    built,
+    entry,
+    make_base,
+    write_base,
+)
 from mlpack.tests.package_index import PackageIndex
 
 
@@ -43,7 +55,7 @@ def test_a_changed_model_names_its_files(spec: BuildSpec) -> None:
     model = next(each for each in found.differences if each.part == "model")
     assert "opt/ml/model/m.skops differs" in model.details
     assert "opt/ml/model/more is missing in the image" in model.details
-    configuration = found.differences[-1]
+    configuration = next(each for each in found.differences if each.part == "configuration")
     assert any("mlpack.model.digest" in line for line in configuration.details)
 
 
@@ -54,6 +66,61 @@ def test_another_base_is_said(spec: BuildSpec, tmp_path: Path) -> None:
     (found,) = check(replace(spec, base_image=write_base(tmp_path / "other", other)))
     assert found.differences[0].part == "base"
     assert "starts from sha256:" in found.differences[0].details[0]
+
+
+def blob(folder: Path, digest: str) -> Path:
+    return folder / "blobs/sha256" / digest.removeprefix("sha256:")
+
+
+def test_a_layer_that_was_damaged_or_exchanged_is_told(spec: BuildSpec, tmp_path: Path) -> None:
+    OciBuilder().build(spec)
+    image, folder = built(spec), tmp_path / "out"
+    path = blob(folder, image.layers[-2].digest)
+    good = path.read_bytes()
+    path.unlink()  # it is a link into the cache
+    path.write_bytes(bytes([*good[:-1], good[-1] ^ 1]))
+    (found,) = check(spec)
+    assert not found.same and found.differences[0].content == f"layer {len(image.layers) - 1}"
+    path.write_bytes(good)
+    assert check(spec)[0].same
+    # another layer in its place, all digests but the configuration's made to fit
+    evil = gzip.compress(b"\0" * 10240)
+    digest = sha256(evil)
+    blob(folder, digest).write_bytes(evil)
+    changed = json.loads(image.manifest)
+    changed["layers"][-2] |= {"digest": digest, "size": len(evil)}
+    changed["annotations"]["team"] = "evil"
+    exchange_manifest(folder, image, changed)
+    (found,) = check(spec)
+    assert [each.part for each in found.differences] == ["layers"]
+    assert "something else than the configuration says" in found.differences[0].details[0]
+    changed["layers"] = json.loads(image.manifest)["layers"]
+    exchange_manifest(folder, built(spec), changed)
+    (found,) = check(spec)
+    assert [each.part for each in found.differences] == ["annotations"]
+
+
+def test_a_history_that_was_written_anew_is_told(spec: BuildSpec, tmp_path: Path) -> None:
+    OciBuilder().build(spec)
+    image = built(spec)
+    settings = json.loads(image.config)
+    settings["history"][-1]["comment"] = "nothing to see here"
+    config = canonical(settings)
+    changed = json.loads(image.manifest)
+    changed["config"] |= {"digest": sha256(config), "size": len(config)}
+    blob(tmp_path / "out", sha256(config)).write_bytes(config)
+    exchange_manifest(tmp_path / "out", image, changed)
+    (found,) = check(spec)
+    assert [each.part for each in found.differences] == ["configuration"]
+
+
+def exchange_manifest(folder: Path, image: Image, changed: Mapping[str, Any]) -> None:
+    manifest = canonical(changed)
+    blob(folder, sha256(manifest)).write_bytes(manifest)
+    index = (folder / "index.json").read_text()
+    index = index.replace(image.descriptor.digest, sha256(manifest))
+    index = index.replace(f'"size":{len(image.manifest)}', f'"size":{len(manifest)}')
+    (folder / "index.json").write_text(index)
 
 
 def test_by_command(spec: BuildSpec, tmp_path: Path) -> None:

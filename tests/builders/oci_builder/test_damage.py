@@ -6,8 +6,10 @@ from pathlib import Path
 import pytest
 
 from mlpack.builders.base import BuildSpec, Output, Progress
+from mlpack.builders.inspect.verify import verify_image
 from mlpack.builders.oci.build import OciBuilder
 from mlpack.builders.oci.cache import Cache
+from mlpack.builders.oci.open import open_image
 
 
 @pytest.mark.parametrize("kind", ["layout", "archive"])
@@ -37,3 +39,18 @@ def test_a_layout_links_our_layers_whatever_the_base(spec: BuildSpec, tmp_path: 
     cached = Cache.of_user().path(digest)
     assert cached is not None
     assert (tmp_path / "out/blobs/sha256" / digest[7:]).samefile(cached)
+
+
+def test_who_looks_sees_what_is_there_rather_than_the_cache_s_copy(
+    spec: BuildSpec, tmp_path: Path
+) -> None:
+    made = OciBuilder().build(spec)
+    name, digest = f"layout:{tmp_path}/out", made.layers[-2].digest
+    assert digest is not None
+    image = open_image(name, None, Cache.of_user(), compression="none")
+    assert verify_image(image, name).good
+    path = tmp_path / "out/blobs/sha256" / digest[7:]
+    data = path.read_bytes()
+    path.unlink()  # what is in the cache stays as it is
+    path.write_bytes(data[:-1] + b"x")
+    assert not verify_image(image, name).good
