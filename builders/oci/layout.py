@@ -15,7 +15,7 @@ from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from ...errors import InvalidInput, NotFound, StorageFailed
+from ...errors import AlreadyExists, InvalidInput, NotFound, StorageFailed
 from ...flavors.staging import new_folder, storage_failed
 from ..base import Progress, Report, ignore
 from .blob_reader import checked, pieces
@@ -83,11 +83,15 @@ def write_layout(bundle: Bundle, folder: Path, report: Report = ignore) -> None:
             raise InvalidInput(
                 f"{folder} holds something that is no OCI image layout. Name another folder."
             )
-        with new_folder(folder) as staging:
-            _fill(bundle, staging, report)
-            _write(staging / INDEX, index_of(bundle))
-            _write(staging / MARK, MARK_CONTENT)
-        return
+        try:
+            with new_folder(folder) as staging:
+                _fill(bundle, staging, report)
+                _write(staging / INDEX, index_of(bundle))
+                _write(staging / MARK, MARK_CONTENT)
+            return
+        except AlreadyExists:  # another build was quicker: now there is one to add to
+            if not is_layout(folder):
+                raise
     with _alone(folder):
         before = _read_index(folder)
         _fill(bundle, folder, report)

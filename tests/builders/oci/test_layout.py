@@ -364,10 +364,12 @@ def test_configurations_of_odd_form(
         read_layout(tmp_path / "layout")
 
 
-def test_two_builds_into_one_layout(tmp_path: Path, make_image: MakeImage) -> None:
-    """Neither loses the other's name."""
+@pytest.mark.parametrize("there", [True, False])
+def test_two_builds_into_one_layout(there: bool, tmp_path: Path, make_image: MakeImage) -> None:
+    """Neither loses the other's name, whichever of them makes the folder."""
     layout = tmp_path / "layout"
-    write_layout(Bundle("churn:0", (make_image({"a": b"0"}),)), layout)
+    if there:
+        write_layout(Bundle("churn:0", (make_image({"a": b"0"}),)), layout)
     images = [make_image({"a": bytes([n])}) for n in range(8)]
     threads = [
         threading.Thread(target=write_layout, args=(Bundle(f"churn:t{n}", (image,)), layout))
