@@ -107,7 +107,8 @@ class Deployment:
         details: what only this target has; ``image_digest`` and ``place`` (a region, a workspace,
             a namespace) are recorded in tracking when they are there. ``model_id``,
             ``model_name`` and ``model_version`` (from the image's or the place's labels) say
-            beside which model a change is recorded.
+            beside which model a change is recorded. ``files`` says that they were written, for
+            others to deploy, and that nothing runs yet.
     """
 
     name: str

@@ -125,9 +125,10 @@ def deploy(
         before = _before(target, request.name) if planned.action == "update" else None
         act = target.update if planned.action == "update" else target.create
         deployment = act(request, report)
-    records.changed(
-        before, deployment, "updated" if before else "deployed", records.model_of(request), report
-    )
+    state = "updated" if before else "deployed"
+    if "files" in deployment.details:
+        state = "written"  # what others may deploy: nothing of ours runs
+    records.changed(before, deployment, state, records.model_of(request), report)
     return Done(planned, deployment)
 
 

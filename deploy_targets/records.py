@@ -39,7 +39,7 @@ def changed(
     Args:
         before: what was there until now; its model is noted as replaced.
         now: what is there.
-        state: "deployed", "updated" or "rolled back".
+        state: "deployed", "updated", "rolled back" or "written".
         model: that is deployed; None: what the target says of it.
         report: told when it cannot be noted.
     """
@@ -86,7 +86,7 @@ def _note(model: Model, deployment: Deployment, state: str, report: Report) -> N
 
     use: dict[str, Any] = {
         "state": state,
-        "status": state if state in ("deleted", "replaced") else deployment.status,
+        "status": state if state in ("deleted", "replaced", "written") else deployment.status,
         "endpoint": deployment.endpoint,
         "model_uri": deployment.model_uri,
         "model_digest": deployment.model_digest,

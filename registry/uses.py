@@ -131,7 +131,9 @@ def deployed_as(
         ),
     ]
     noted = [(use, model) for value, model in found for _, use in _read({tag: value}, tag)]
-    running = [(use, m) for use, m in noted if use.get("state") not in ("deleted", "replaced")]
+    running = [
+        (use, m) for use, m in noted if use.get("state") not in ("deleted", "replaced", "written")
+    ]
     if not running:
         return None
     use, model = max(running, key=lambda one: str(one[0].get("when", "")))

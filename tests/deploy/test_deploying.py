@@ -232,6 +232,14 @@ def test_one_name_in_two_places_has_two_notes(cloud: Cloud, churn: str) -> None:
     assert sorted(note["place"] for note in notes("churn/1")) == ["here-1", "there-1"]
 
 
+def test_manifests_that_were_written_are_no_deployment(churn: str, tmp_path: Path) -> None:
+    image = "registry.example/churn@sha256:" + "1" * 64
+    where = ("-t", "kubernetes", "-n", "c", "--image", image, "--output", str(tmp_path / "out"))
+    assert run("deploy", "-m", churn, *where).exit_code == 0
+    (note,) = notes("churn/1")
+    assert (note["state"], note["status"]) == ("written", "written")
+
+
 def test_a_record_that_cannot_be_made_is_a_notice(
     cloud: Cloud, churn: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
