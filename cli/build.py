@@ -154,9 +154,10 @@ def parse_output(text: str) -> Output:
     if colon and kind in ("layout", "archive") and path:
         return Output("layout" if kind == "layout" else "archive", Path(path))
     told = ""
-    if not text or kind in ("layout", "archive", "engine"):
+    meant = text.partition("=")[0]  # layout=DIR; or type=oci,dest=FILE, as Docker writes it
+    if not text or {kind, meant} & {"layout", "archive", "engine", "type", "oci", "docker"}:
         told = f"{text!r} is not engine, layout:DIR, archive:FILE or a path."
-    elif text == "registry":
+    elif "registry" in (kind, meant):
         told = "--push puts it into the registry that its name begins with."
     elif text.endswith((".tar.gz", ".tgz", ".tar.zst")):
         told = f"{text!r} is no *.tar; layers in an archive are compressed already."

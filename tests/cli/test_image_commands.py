@@ -228,7 +228,10 @@ def test_where_an_image_goes(text, output):
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        *((text, "is not engine, layout:DIR") for text in ("", "layout:", "archive", "engine:x")),
+        *(
+            (text, "is not engine, layout:DIR")
+            for text in ("", "layout:", "archive", "engine:x", "layout=x", "type=oci,dest=x")
+        ),
         ("registry", "--push"),
         ("churn.tar.gz", "compressed already"),
     ],
