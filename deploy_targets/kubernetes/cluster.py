@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import re
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -24,6 +22,7 @@ from ...errors import (
     Unauthenticated,
 )
 from .common import MANAGED, OURS, Manifest
+from .configuration import configure, why
 from .options import ClusterOptions
 from .owned import MANAGER
 
@@ -66,7 +65,7 @@ class Cluster:
                 "pip install 'mlpack-toolkit[kubernetes]'"
             ) from None
         configuration = client.Configuration()
-        self.context, its_namespace = _configure(configuration, kubeconfig, context)
+        self.context, its_namespace = configure(configuration, kubeconfig, context)
         self.namespace = namespace or its_namespace or "default"
         configuration.retries = False
         self.host = str(configuration.host)
@@ -262,54 +261,6 @@ def is_ours(found: Manifest) -> bool:
     return bool((found["metadata"].get("labels") or {}).get(MANAGED) == OURS)
 
 
-def _configure(
-    configuration: Any, kubeconfig: Path | None, context: str | None
-) -> tuple[str, str | None]:
-    """Fill in where the cluster is; returns the name and the namespace of the context."""
-    from kubernetes import config as loading
-    from kubernetes.config import ConfigException
-
-    config: Any = loading
-    # the library looks at KUBECONFIG once, when it is imported
-    named = os.environ.get("KUBECONFIG") or str(Path.home() / ".kube" / "config")
-    file = str(kubeconfig.expanduser()) if kubeconfig else named
-    try:
-        contexts, current = config.list_kube_config_contexts(file)
-    except (ConfigException, OSError, ValueError, TypeError) as error:
-        if kubeconfig is None and context is None:
-            try:
-                config.load_incluster_config(configuration)
-                return "in-cluster", _own_namespace()
-            except ConfigException:
-                pass
-        raise InvalidInput(
-            f"No cluster is configured ({_first_line(error)}). Set KUBECONFIG, or name a file "
-            "with -C kubeconfig=…; `kubectl config get-contexts` lists what there is."
-        ) from None
-    names = [str(each["name"]) for each in contexts]
-    if context is not None and context not in names:
-        raise InvalidInput(
-            f"The kubeconfig has no context {context!r}. It has: {', '.join(names)}."
-        )
-    chosen = next((each for each in contexts if each["name"] == context), current)
-    try:
-        config.load_kube_config(file, chosen["name"], configuration)
-    except (ConfigException, OSError, ValueError, TypeError) as error:
-        raise InvalidInput(
-            f"The context {chosen['name']!r} cannot be used: {_first_line(error)}"
-        ) from None
-    return str(chosen["name"]), (chosen.get("context") or {}).get("namespace")
-
-
-def _own_namespace() -> str | None:
-    file = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
-    return file.read_text().strip() if file.is_file() else None
-
-
-def _first_line(error: BaseException) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0][:300].rstrip(".")
-
-
 def _object(response: Any) -> Manifest:
     found: Manifest = json.loads(response.data)
     return found
@@ -327,9 +278,8 @@ def _errors(kind: str, name: str, namespace: str) -> Iterator[None]:
     except (ApiException, DynamicApiError) as error:
         raise _ours(error, kind, name, namespace) from None
     except (HTTPError, OSError) as error:
-        why = re.sub(r"^.*?(\[Errno -?\d+\] )?([^:()]+)\)*$", r"\2", _first_line(error))
         raise EngineUnavailable(
-            f"The cluster does not answer: {why.strip(' .,')}. Is it running, and is this the "
+            f"The cluster does not answer: {why(error)}. Is it running, and is this the "
             "right context (kubectl config current-context)?"
         ) from None
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from mlpack.builders.base import Progress
 from mlpack.deploy_targets import deploying
@@ -23,7 +24,7 @@ from mlpack.errors import (
     NotFound,
     Unauthenticated,
 )
-from mlpack.tests.deploy.kubernetes.api_server import VIEWER, Refused
+from mlpack.tests.deploy.kubernetes.api_server import TOKEN, VIEWER, Refused
 from mlpack.tests.deploy.kubernetes.conftest import IMAGE, SECOND, Cluster, kubeconfig, request
 
 pytestmark = pytest.mark.cloud
@@ -267,10 +268,31 @@ def test_credentials_and_rights(
         TARGET.plan(request(kubeconfig=tmp_path / "none"))
     with pytest.raises(NotFound, match="kubectl create namespace elsewhere"):
         TARGET.plan(request(namespace="elsewhere"))
-    with pytest.raises(EngineUnavailable, match="does not answer"):
+    with pytest.raises(EngineUnavailable, match=r"not answer: Connection refused\. Is it running"):
         TARGET.plan(request(kubeconfig=kubeconfig(tmp_path, "http://127.0.0.1:9", "down")))
-    monkeypatch.delenv("KUBECONFIG")
-    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
+    with pytest.raises(EngineUnavailable, match="not answer: the proxy of the env"):
+        TARGET.plan(request())
+
+
+def test_credentials_of_a_command_and_of_several_files(
+    cluster: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    content = yaml.safe_load(cluster.kubeconfig.read_text())
+    version = "client.authentication.k8s.io/v1"
+    credential = {"apiVersion": version, "kind": "ExecCredential", "status": {"token": TOKEN}}
+    command = {"apiVersion": version, "args": [json.dumps(credential)], "interactiveMode": "Never"}
+    first, second = tmp_path / "first", tmp_path / "second"
+    first.write_text(yaml.safe_dump({**content, "users": [], "contexts": []}))
+    monkeypatch.setenv("KUBECONFIG", f"{first}:{second}")
+    for name in ("echo", "/nowhere/login"):
+        users = [{"name": "u", "user": {"exec": {**command, "command": name}}}]
+        second.write_text(yaml.safe_dump({**content, "users": users, "clusters": []}))
+        if name == "echo":
+            assert TARGET.list() == []
+        else:
+            with pytest.raises(InvalidInput, match=r"cannot be used: .*/nowhere/login"):
+                TARGET.list()
 
 
 def test_busy_and_broken_clusters(cluster: Cluster) -> None:
