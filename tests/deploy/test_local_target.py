@@ -11,6 +11,7 @@ from docker.errors import APIError
 from docker.models.containers import Container
 
 from mlpack.builders.base import BuildSpec, BuiltImage, Progress
+from mlpack.deploy_targets import containers
 from mlpack.errors import (
     AlreadyExists,
     DeployFailed,
@@ -108,6 +109,17 @@ def test_a_name_in_use(named: Named, quick_image: str) -> None:
     with pytest.raises(AlreadyExists):
         named.target.create(named.request(quick_image))
     assert named.answer() == 1
+
+
+def test_a_list_goes_on_when_one_goes_away_meanwhile(
+    named: Named, quick_image: str, docker_engine: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = named.target.create(named.request(quick_image))
+    gone = docker_engine.containers.create(quick_image)
+    gone.remove()
+    find_all = containers.find_all
+    monkeypatch.setattr(containers, "find_all", lambda client: [gone, *find_all(client)])
+    assert made in named.target.list()
 
 
 def test_unknown_names(named: Named, quick_image: str) -> None:
