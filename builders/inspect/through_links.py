@@ -11,6 +11,7 @@ import posixpath
 from ...errors import InvalidInput
 
 _MOST_LINKS = 500_000
+_MOST_KNOWN = 1000
 _MOST_STEPS = 40  # as Linux has it
 
 
@@ -19,7 +20,7 @@ class Links:
 
     def __init__(self) -> None:
         self._targets: dict[str, str] = {}
-        self._folder, self._lands = "", ""  # of the entry before
+        self._known: dict[str, str] = {}  # of folders
 
     def add(self, path: str, target: str) -> None:
         """A link.
@@ -28,16 +29,18 @@ class Links:
             InvalidInput: there are more than a real image has.
         """
         self._targets[path] = target
-        self._folder, self._lands = "", ""
+        self._known.clear()
         if len(self._targets) > _MOST_LINKS:
             raise InvalidInput(f"The image has more than {_MOST_LINKS:,} links; it is not read.")
 
     def lands(self, path: str) -> str:
         """Where an entry is if the links above it are followed."""
         folder, name = posixpath.split(path)
-        if folder != self._folder:
-            self._folder, self._lands = folder, self._followed(folder)
-        return posixpath.join(self._lands, name)
+        if folder not in self._known:
+            if len(self._known) > _MOST_KNOWN:
+                self._known.clear()
+            self._known[folder] = self._followed(folder)
+        return posixpath.join(self._known[folder], name)
 
     def _followed(self, folder: str) -> str:
         found, rest, steps = "", folder.split("/"), 0

@@ -89,28 +89,40 @@ class Tree:
 
     def add(self, layer: Mapping[str, Node], hidden: Iterable[LayerFile] = ()) -> None:
         """Put a layer on top, and take away what it hides of those below."""
-        for each in hidden:
-            self._remove(each.path, itself=each.kind == "whiteout")
+        gone = {each.path for each in hidden if each.kind == "whiteout"}
+        emptied = {each.path for each in hidden if each.kind != "whiteout"}
         for path, node in layer.items():
             before = self.nodes.get(path)
             if before is not None and before.kind == "folder" != node.kind:
-                self._remove(path)
+                gone.add(path)
+        self._remove(gone, emptied)
+        for path, node in layer.items():
             self._make_parents(path)
             self.nodes[path] = node
 
     def _make_parents(self, path: str) -> None:
         parent = posixpath.dirname(path)
-        if self.nodes.get(parent, Node("special")).kind != "folder":
+        while parent and self.nodes.get(parent, Node("special")).kind != "folder":
             # a folder in a layer takes the place of a link below it, and hides what that led to
-            self._make_parents(parent)
             self.nodes[parent] = Node("folder")
+            parent = posixpath.dirname(parent)
 
-    def _remove(self, path: str, itself: bool = True) -> None:
-        start = f"{path}/" if path else ""
-        for each in [each for each in self.nodes if each and each.startswith(start)]:
-            del self.nodes[each]
-        if itself:
-            self.nodes.pop(path, None)
+    def _remove(self, gone: set[str], emptied: set[str]) -> None:
+        """In one walk, however many there are."""
+        if not gone and not emptied:
+            return
+        for path in [path for path in self.nodes if path and _is_under(path, gone, emptied)]:
+            del self.nodes[path]
+
+
+def _is_under(path: str, gone: set[str], emptied: set[str]) -> bool:
+    if path in gone:
+        return True
+    while path:
+        path = posixpath.dirname(path)
+        if path in gone or path in emptied:
+            return True
+    return False
 
 
 def read_tree(

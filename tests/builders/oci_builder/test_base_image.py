@@ -125,3 +125,11 @@ def test_another_platform() -> None:
     found = BaseFacts("/p", (3, 11), ("glibc", (2, 36)))
     with pytest.raises(BuildFailed, match="is for linux/arm64, not for linux/amd64"):
         check_base(found, "b", ARM64, asked=AMD64, python="3.11", code=False)
+
+
+def test_hostile_trees_take_neither_time_nor_the_stack(cache: Cache) -> None:
+    many = [entry(f"a/f{number}") for number in range(5000)]
+    hidden = [entry(f"a/.wh.f{number}") for number in range(5000)]
+    deep = [entry("d/" * 2000 + "x")]
+    tree = read_tree(make_base(many, hidden, deep, cache=cache), lambda _: False)
+    assert tree.names("a") == [] and tree.get("d/" * 2000 + "x")
