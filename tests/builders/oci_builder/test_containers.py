@@ -51,7 +51,8 @@ def running(engine: Any, image: str) -> Iterator[Any]:
         ports={"8080/tcp": ("127.0.0.1", None)},
     )
     try:
-        wait_until(container, lambda: ask(container, "/ping") is not None)
+        # each worker says 503 until it has called the model
+        wait_until(container, lambda: all(ask(container, "/ping")[0] == 200 for _ in range(10)))
         yield container
     finally:
         container.remove(force=True)
