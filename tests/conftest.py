@@ -69,11 +69,12 @@ def docker_engine() -> Iterator[Any]:
 @pytest.fixture(scope="session")
 def runtime_as_it_is() -> Iterator[None]:
     """All images of this session hold the same runtime, also when somebody edits it meanwhile."""
-    from mlpack.builders import context
+    from mlpack.builders import context, runtime_wheel
 
     files = tuple(context.runtime_files())
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(context, "runtime_files", lambda: files)
+        for module in (context, runtime_wheel):
+            patch.setattr(module, "runtime_files", lambda: files)
         yield
 
 

@@ -96,6 +96,7 @@ class Actions:
         aws = self._aws()
         with lock(name), translated():
             existing = state.find(aws, name, force=force)
+            stopped = transform.stop_all(aws, name, self._patience, report)
             if existing:
                 scaling.remove(aws, name)
                 if existing.status in apply.BUSY:  # AWS deletes only what it is not at work on
@@ -104,7 +105,7 @@ class Actions:
                     apply.remove_endpoint(aws, name, self._patience, report)
             some = parts.remove_all(aws, name, report)
             some |= remove_repository(aws, name, report)
-            if not existing and not some:
+            if not (existing or some or stopped):
                 raise NotFound(f"There is no SageMaker deployment {name!r} in {aws.region}.")
 
     def list(self) -> Sequence[Deployment]:
@@ -172,7 +173,7 @@ class Actions:
         return self._known[region, profile]
 
     def _for(self, options: SagemakerOptions) -> Patience:
-        return replace(self._patience, total=options.timeout)
+        return replace(self._patience, total=options.timeout + options.shift_seconds)
 
     def _action(self, aws: Aws, found: Prepared) -> str:
         existing, wanted = found.existing, found.wanted

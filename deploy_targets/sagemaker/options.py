@@ -17,6 +17,7 @@ _ROLE = r"(arn:aws[a-z-]*:iam::\d{12}:role/)?[\w+=,.@/-]+"
 _SNS = r"arn:aws[a-z-]*:sns:[a-z0-9-]+:\d{12}:[\w-]+(\.fifo)?"
 _REPOSITORY = r"(?:[a-z0-9]+(?:[._-][a-z0-9]+)*/)*[a-z0-9]+(?:[._-][a-z0-9]+)*"
 _NAME = r"[a-zA-Z0-9](-*[a-zA-Z0-9]){0,62}"
+LONGEST_SHIFT = 28800  # seconds that AWS lets an update take
 _RESERVED = ("aws:", "mlpack:")
 _TOPIC = "arn:aws:sns:eu-central-1:123456789012:topic"
 
@@ -204,6 +205,14 @@ class SagemakerOptions:
         return "linux/arm64" if arm else "linux/amd64"
 
     @property
+    def shift_seconds(self) -> int:
+        """How long an update that shifts requests waits on purpose."""
+        if self.traffic == "all-at-once" and not (self.termination_wait or self.rollback_alarms):
+            return 0
+        steps = {"all-at-once": 1, "canary": 2, "linear": -(-100 // self.step)}[self.traffic]
+        return steps * self.step_wait + self.termination_wait
+
+    @property
     def all_variants(self) -> tuple[Variant, ...]:
         """The variants to make, one when none are listed; with instance types and counts."""
         own = Variant(self.variant, self.weight)
@@ -264,8 +273,28 @@ def _check_serverless(options: SagemakerOptions) -> None:
 
 
 def _check_traffic(options: SagemakerOptions) -> None:
+    """AWS's guide: Deployment guardrails, their exclusions, and API_BlueGreenUpdatePolicy."""
     shifting = options.traffic != "all-at-once"
-    if shifting and not options.serverless and options.instance_count < 2:
+    guarded = shifting or options.termination_wait or options.rollback_alarms
+    if guarded and options.serverless:
+        raise InvalidInput(
+            "Serverless endpoints change over all at once: drop 'traffic', 'termination_wait' and "
+            "'rollback_alarms'."
+        )
+    if guarded and options.mode != "replace":
+        raise InvalidInput(
+            f"-C mode={options.mode} makes a variant beside the others, and 'traffic', "
+            "'termination_wait' and 'rollback_alarms' need the same variants before and after. "
+            "Drop them."
+        )
+    if len(options.rollback_alarms) > 10:
+        raise InvalidInput("The option 'rollback_alarms' holds more than 10.")
+    if options.shift_seconds >= LONGEST_SHIFT:
+        raise InvalidInput(
+            f"'step_wait' after each step and 'termination_wait' are {options.shift_seconds} s in "
+            f"all; AWS ends an update after {LONGEST_SHIFT}."
+        )
+    if shifting and options.instance_count < 2:
         raise InvalidInput(
             f"-C traffic={options.traffic} moves a part of the capacity at a time; it needs "
             "-C instance_count=2 or more."

@@ -77,6 +77,7 @@ def prepare(
         replaces=replaces,
     )
     placed = variants.place(wanted, existing)
+    variants.check_shift(placed, existing)
     placed.check(aws.client("sagemaker").meta.service_model)
     return Prepared(placed, source, existing, missing)
 

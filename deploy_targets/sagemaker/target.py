@@ -36,6 +36,8 @@ class SagemakerTarget:
 
     def at(self, place: Mapping[str, Any]) -> SagemakerTarget:
         """The same in another region, or with another profile."""
+        if not any(place.values()):
+            return self  # with the clients that it has already
         region, profile = place.get("region"), place.get("profile")
         return SagemakerTarget(region or self._region, profile or self._profile, self._patience)
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
+
+from botocore.exceptions import ClientError
 
 from ...builders.base import Progress, Report
 from ..base import Deployment, DeployRequest, Status
@@ -18,6 +20,7 @@ from .watch import Patience, wait
 
 LOG_GROUP = "/aws/sagemaker/TransformJobs"
 _STATUS: dict[str, Status] = {"InProgress": "starting", "Completed": "stopped", "Failed": "failed"}
+_STATUS |= {"Stopping": "deleting", "Stopped": "stopped"}
 _LOG_LINES = 15
 
 
@@ -78,15 +81,7 @@ def run(
         report(Progress("part", f"Starting the batch job {job}"))
         aws.client("sagemaker").create_transform_job(**body(aws, wanted, job))
     if request.wait:
-        ended = wait(
-            lambda: aws.client("sagemaker").describe_transform_job(TransformJobName=job),
-            lambda answer: str(answer["TransformJobStatus"]),
-            lambda _: "",
-            ("InProgress", "Stopping"),
-            f"Batch job {job}",
-            patience,
-            report,
-        )
+        ended = _wait(aws, job, patience, report)
         if ended["TransformJobStatus"] != "Completed":
             reason = str(ended.get("FailureReason", ended["TransformJobStatus"]))
             log = logs.last_lines(aws, LOG_GROUP, _LOG_LINES, prefix=job)
@@ -100,6 +95,22 @@ def latest(aws: Aws, name: str) -> Deployment | None:
     for job in _jobs(aws, name):
         return describe(aws, job)
     return None
+
+
+def stop_all(aws: Aws, name: str, patience: Patience, report: Report) -> bool:
+    """End the jobs of a deployment that still run, which is paid for; says if there were any."""
+    client = aws.client("sagemaker")
+    running = list(_jobs(aws, name, StatusEquals="InProgress"))
+    for job in running:
+        report(Progress("part", f"Stopping the batch job {job}"))
+        try:
+            client.stop_transform_job(TransformJobName=job)
+        except ClientError:  # it may have ended in the meantime
+            now = client.describe_transform_job(TransformJobName=job)["TransformJobStatus"]
+            if now == "InProgress":
+                raise
+        _wait(aws, job, patience, report)
+    return bool(running)
 
 
 def describe(aws: Aws, job: str) -> Deployment:
@@ -132,15 +143,29 @@ def _prefix(name: str) -> str:
     return f"{name[:48]}-b-"
 
 
-def _jobs(aws: Aws, name: str, **only: str) -> list[str]:
-    listed = aws.client("sagemaker").list_transform_jobs(
+def _wait(aws: Aws, job: str, patience: Patience, report: Report) -> Mapping[str, Any]:
+    return wait(
+        lambda: aws.client("sagemaker").describe_transform_job(TransformJobName=job),
+        lambda answer: str(answer["TransformJobStatus"]),
+        lambda _: "",
+        ("InProgress", "Stopping"),
+        f"Batch job {job}",
+        patience,
+        report,
+    )
+
+
+def _jobs(aws: Aws, name: str, **only: str) -> Iterator[str]:
+    """The newest first; other deployments' names may hold the same words."""
+    pages = aws.client("sagemaker").get_paginator("list_transform_jobs")
+    for page in pages.paginate(
         NameContains=_prefix(name), SortBy="CreationTime", SortOrder="Descending", **only
-    )["TransformJobSummaries"]
-    return [
-        str(each["TransformJobName"])
-        for each in listed
-        if tags_of(aws, each["TransformJobArn"]).get(naming.DEPLOYMENT) == name
-    ]
+    ):
+        for each in page["TransformJobSummaries"]:
+            job = str(each["TransformJobName"])
+            ours = job.startswith(_prefix(name))
+            if ours and tags_of(aws, each["TransformJobArn"]).get(naming.DEPLOYMENT) == name:
+                yield job
 
 
 def _running(aws: Aws, name: str, content: str) -> str | None:

@@ -55,6 +55,26 @@ def place(wanted: Wanted, existing: Endpoint | None) -> Wanted:
     return replace(wanted, current=others, variants=(made,), inherited=kept)
 
 
+def check_shift(wanted: Wanted, existing: Endpoint | None) -> None:
+    """Raises `InvalidInput` where AWS would not shift requests: between other variants.
+
+    Source: AWS's guide, "Deployment guardrails", exclusions.
+    """
+    update = wanted.update()
+    if existing is None or not existing.config or "DeploymentConfig" not in update:
+        return
+    if existing.config_name == update["EndpointConfigName"]:
+        return
+    before = {str(each["VariantName"]) for each in existing.config["ProductionVariants"]}
+    after = {each.name for each in wanted.variants}
+    if before != after:
+        raise InvalidInput(
+            f"The endpoint {wanted.name!r} has the variants {', '.join(sorted(before))}, and would "
+            f"have {', '.join(sorted(after))}. AWS shifts requests between the same ones only: "
+            "leave out 'traffic', 'termination_wait' and 'rollback_alarms' this time."
+        )
+
+
 def variant_name(options: SagemakerOptions) -> str:
     """Of the variant that is added."""
     if options.mode == "canary" and options.variant == _DEFAULT:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from . import naming, shapes
-from .options import SagemakerOptions, Variant
+from .options import LONGEST_SHIFT, SagemakerOptions, Variant
 
 _UNSAID = "(known after the push)"
 
@@ -174,7 +174,10 @@ def deployment_config(options: SagemakerOptions) -> dict[str, Any] | None:
         "BlueGreenUpdatePolicy": {
             "TrafficRoutingConfiguration": routing,
             "TerminationWaitInSeconds": options.termination_wait,
-            "MaximumExecutionTimeoutInSeconds": int(min(max(options.timeout, 600), 28800)),
+            # more than all that it waits on purpose, or AWS refuses it
+            "MaximumExecutionTimeoutInSeconds": int(
+                min(max(options.timeout, 600) + options.shift_seconds, LONGEST_SHIFT)
+            ),
         }
     }
     if options.rollback_alarms:

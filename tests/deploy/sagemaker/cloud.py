@@ -11,7 +11,8 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from .fleet import Container, Died
+from .fleet import Died, Machine
+from .shifting import check_shift
 from .strict import Refused, invalid
 
 ACCOUNT, REGION = "123456789012", "eu-central-1"
@@ -32,7 +33,7 @@ class Cloud:
 
     def __init__(
         self,
-        run: Callable[..., Container],
+        run: Callable[..., Machine],
         role_is_good: Callable[[str], bool],
         image_exists: Callable[[str], bool],
         read_object: Callable[[str], bytes | None],
@@ -48,7 +49,7 @@ class Cloud:
             "model": {}, "endpoint-config": {}, "endpoint": {}, "transform-job": {}
         }  # fmt: skip
         self.tags: dict[str, dict[str, str]] = {}
-        self.fleets: dict[str, dict[str, Container]] = {}
+        self.fleets: dict[str, dict[str, Machine]] = {}
         self.quota: dict[str, int] = {}
         self.capacity: set[str] = set()
         self.alarms: set[str] = set()
@@ -130,6 +131,7 @@ class Cloud:
         if found["EndpointConfigName"] == body["EndpointConfigName"]:
             raise invalid("The endpoint has this configuration already")
         self._check_quota(body["EndpointName"], config)
+        check_shift(body, self._need("endpoint-config", found["EndpointConfigName"]), config)
         stages = [{"Status": "Creating", "StatusMessage": "Creating"}]
         waiting = [{"VariantName": each["VariantName"], "VariantStatus": stages}
                    for each in config["ProductionVariants"]]  # fmt: skip
@@ -182,18 +184,18 @@ class Cloud:
         return self._need("transform-job", body["TransformJobName"])
 
     def list_transform_jobs(self, body: dict[str, Any]) -> dict[str, Any]:
-        listed = self._page("transform-job", "TransformJobName", "TransformJobSummaries", body)
-        if "StatusEquals" in body:
-            listed["TransformJobSummaries"] = [
-                each
-                for each in listed["TransformJobSummaries"]
-                if each["TransformJobStatus"] == body["StatusEquals"]
-            ]
-        return listed
+        return self._page("transform-job", "TransformJobName", "TransformJobSummaries", body)
+
+    def stop_transform_job(self, body: dict[str, Any]) -> dict[str, Any]:
+        found = self._need("transform-job", body["TransformJobName"])
+        if found["TransformJobStatus"] != "InProgress":
+            raise invalid(f"The job is in status {found['TransformJobStatus']}; cannot stop it.")
+        found["TransformJobStatus"] = "Stopping"
+        return {}
 
     # asking
 
-    def fleet_for(self, name: str, variant: str | None) -> tuple[str, Container]:
+    def fleet_for(self, name: str, variant: str | None) -> tuple[str, Machine]:
         """Whom a request goes to: by weight, always the heaviest for tests to know."""
         with self.lock:
             found = self.things["endpoint"].get(name)
@@ -225,7 +227,7 @@ class Cloud:
         self, name: str, config: dict[str, Any], how: str, asked: dict[str, Any] | None
     ) -> None:
         time.sleep(self.slow)
-        made: dict[str, Container] = {}
+        made: dict[str, Machine] = {}
         failure = ""
         try:
             for variant in config["ProductionVariants"]:
@@ -298,7 +300,7 @@ class Cloud:
             found = self.things["endpoint"].pop(name)
             self.tags.pop(found["EndpointArn"], None)
 
-    def _launch(self, model: str) -> Container:
+    def _launch(self, model: str) -> Machine:
         container = self.things["model"][model]["PrimaryContainer"]
         single = container.get("Mode") == "SingleModel" and container.get("ModelDataUrl")
         data = self._read(container["ModelDataUrl"]) if single else None
@@ -310,6 +312,11 @@ class Cloud:
     def _transform(self, job: str, model: dict[str, Any]) -> None:
         found = self.things["transform-job"][job]
         reason, log = "", []
+        time.sleep(self.slow)
+        with self.lock:
+            if found["TransformJobStatus"] == "Stopping":
+                found["TransformJobStatus"] = "Stopped"
+                return
         try:
             container = self._launch(model["ModelName"])
             try:
@@ -336,7 +343,9 @@ class Cloud:
         with self.lock:
             if reason:
                 found["FailureReason"] = reason
-            found["TransformJobStatus"] = "Failed" if reason else "Completed"
+            stopped = found["TransformJobStatus"] == "Stopping"
+            ended = "Failed" if reason else "Completed"
+            found["TransformJobStatus"] = "Stopped" if stopped else ended
 
     def _start(self, work: Callable[..., None], *arguments: Any) -> None:
         threading.Thread(target=work, args=arguments, daemon=True).start()
@@ -370,7 +379,9 @@ class Cloud:
 
     def _page(self, kind: str, key: str, listed: str, body: dict[str, Any]) -> dict[str, Any]:
         contains = body.get("NameContains", "")
-        found = [each for name, each in self.things[kind].items() if contains in name]
+        status = body.get("StatusEquals")
+        found = [each for name, each in self.things[kind].items() if contains in name
+                 and status in (None, each.get("TransformJobStatus"))]  # fmt: skip
         if body.get("SortOrder", "Descending") == "Descending":
             found.reverse()
         return self._cut(listed, found, body)

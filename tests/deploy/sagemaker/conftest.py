@@ -25,7 +25,7 @@ from mlpack.tests.builders.remote.servers import registry
 
 from .cloud import ACCOUNT, REGION, Cloud
 from .ecr import Ecr
-from .fleet import LABEL, Container
+from .fleet import LABEL, Container, Machine, Process
 from .front import INSIDE, Fault, Front, listening
 from .rights import documented
 
@@ -68,7 +68,7 @@ class Handler(BaseHTTPRequestHandler):
             self.answer(200, self.path.encode())
         else:
             self.answer(200, os.environ.get("VERSION", "1").encode())
-ThreadingHTTPServer(("", 8080), Handler).serve_forever()
+ThreadingHTTPServer(("", int(os.environ.get("PORT", 8080))), Handler).serve_forever()
 """
 DOCKERFILE = (
     'FROM python:3.11-slim\nCOPY server.py /\nUSER 1\nENTRYPOINT ["python3", "/server.py"]\n'
@@ -108,6 +108,8 @@ class World:
     bucket: str
     inside: Any  # a boto3 session whose calls are not noted
     write_log: Callable[[str, str, list[str]], None]
+    # the small image, in ECR already; a process stands for its containers. Only `pushing` pushes.
+    pushed: str = ""
 
     @property
     def cloud(self) -> Cloud:
@@ -124,8 +126,21 @@ class World:
         return sorted(each for each in self.cloud.things[kind] if part in each)
 
 
+@pytest.fixture(scope="session", autouse=True)
+def models_of_services_are_read_once() -> Iterator[None]:
+    """botocore's own, which are megabytes of JSON, for all sessions of boto3 together."""
+    import botocore.loaders
+
+    shared = botocore.loaders.create_loader()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(botocore.loaders, "create_loader", lambda _=None: shared)
+        yield
+
+
 @pytest.fixture(scope="session")
-def world(docker_engine: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+def world(
+    docker_engine: Any, small_image: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[World]:
     """All of AWS that we use, on this machine."""
     import boto3
     from moto.server import DomainDispatcherApplication, create_backend_app
@@ -143,7 +158,11 @@ def world(docker_engine: Any, tmp_path_factory: pytest.TempPathFactory) -> Itera
     storage = {"delete": {"enabled": True}}
     inside = boto3.Session(aws_access_key_id=INSIDE, aws_secret_access_key="x", region_name=REGION)
 
-    def run(image: str, environment: dict[str, str], data: bytes | None) -> Container:
+    pushed: list[str] = []
+
+    def run(image: str, environment: dict[str, str], data: bytes | None) -> Machine:
+        if image in pushed:
+            return Process(SERVER, environment)
         credentials = {"username": "AWS", "password": password}
         return Container(docker_engine, image, environment, data, credentials, session)
 
@@ -160,6 +179,8 @@ def world(docker_engine: Any, tmp_path_factory: pytest.TempPathFactory) -> Itera
             made.client("s3").create_bucket(
                 Bucket=made.bucket, CreateBucketConfiguration={"LocationConstraint": REGION}
             )
+            made.pushed = _push(docker_engine, small_image, ecr)
+            pushed.append(made.pushed)
             yield made
         for container in docker_engine.containers.list(
             all=True, filters={"label": f"{LABEL}={session}"}
@@ -244,13 +265,30 @@ class Named:
 
 
 @pytest.fixture
-def named(aws: World, small_image: str) -> Iterator[Named]:
+def named(aws: World) -> Iterator[Named]:
     """A fresh name; what is left of it goes."""
-    made = Named(aws, f"t-{uuid.uuid4().hex[:8]}", small_image)
+    made = Named(aws, f"t-{uuid.uuid4().hex[:8]}", aws.pushed)
     yield made
     aws.front.faults.clear()
     with suppress(Exception):
         made.target.delete(made.name)
+
+
+@pytest.fixture
+def pushing(named: Named, small_image: str) -> Named:
+    """The same with an image of the engine, which is pushed first."""
+    named.image = small_image
+    return named
+
+
+def _push(engine: Any, image: str, ecr: Ecr) -> str:
+    ecr.create_repository({"repositoryName": "shared/small"})
+    name = f"{ecr.host}/shared/small"
+    engine.images.get(image).tag(name, "1")
+    login = {"username": "AWS", "password": ecr.password}
+    said = engine.images.push(name, tag="1", auth_config=login)
+    (digest,) = ecr.digests("shared/small") or [said]
+    return f"{name}@{digest}"
 
 
 def _make_role(world: World, name: str, trust: Any) -> str:
@@ -265,6 +303,7 @@ class _Helper:
 
     def __init__(self, session: Any) -> None:
         self._session = session
+        self._clients: dict[str, Any] = {}
         self.address = ""
 
     def role_is_good(self, arn: str) -> bool:
@@ -305,4 +344,6 @@ class _Helper:
             client.put_log_events(logGroupName=group, logStreamName=stream, logEvents=events)
 
     def _client(self, service: str) -> Any:
-        return self._session.client(service, endpoint_url=self.address)
+        if service not in self._clients:
+            self._clients[service] = self._session.client(service, endpoint_url=self.address)
+        return self._clients[service]

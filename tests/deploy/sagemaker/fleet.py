@@ -6,6 +6,10 @@ import hashlib
 import http.client
 import io
 import json
+import os
+import socket
+import subprocess
+import sys
 import tarfile
 import tempfile
 import threading
@@ -29,6 +33,9 @@ class Machine:
     def __init__(self) -> None:
         self._busy = 0
         self._idle = threading.Condition()
+        self._loaded: list[str] = []  # names of models, the one used last at the end
+        self._loading = threading.Lock()
+        self.unloaded = 0
 
     def wait(self, seconds: float, variant: str) -> None:
         """Raises `Died` unless ``/ping`` answers in time."""
@@ -96,7 +103,7 @@ class Machine:
                 content = source.extractfile(info)
                 info.name = f"opt/ml/models/{name}/model/{info.name}"
                 there.addfile(info, content)
-        self._container.put_archive("/", unpacked.getvalue())
+        self.put(unpacked.getvalue())
         body = json.dumps({"model_name": name, "url": f"/opt/ml/models/{name}/model"}).encode()
         headers = {"Content-Type": "application/json", "Accept": "application/json"}
         while True:
@@ -125,6 +132,9 @@ class Machine:
     def end(self) -> None:
         """End it now."""
         raise NotImplementedError
+
+    def put(self, archive: bytes) -> None:
+        """Files for it, as a tar; none by default."""
 
 
 class Container(Machine):
@@ -186,13 +196,14 @@ class Container(Machine):
         """Did it end by itself?"""
         self._container.reload()
         return bool(self._container.status == "exited")
-        self._loaded: list[str] = []  # names of models, the one used last at the end
-        self._loading = threading.Lock()
-        self.unloaded = 0
 
     def log(self) -> list[str]:
         """All that it wrote."""
         return self._container.logs().decode(errors="replace").splitlines()
+
+    def put(self, archive: bytes) -> None:
+        """See the base."""
+        self._container.put_archive("/", archive)
 
     def end(self) -> None:
         """Remove it."""
@@ -215,7 +226,7 @@ class Process(Machine):
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             self._port = free.getsockname()[1]
-        self._log = tempfile.TemporaryFile()
+        self._log = tempfile.TemporaryFile()  # noqa: SIM115 (as long as the process)
         self._process = subprocess.Popen(
             [sys.executable, "-I", "-S", "-c", script, "serve"],
             env={**environment, "PORT": str(self._port)},

@@ -34,7 +34,7 @@ client.create_model(
         "Image": asked["image"],
         "ModelDataUrl": f"file://{data}",
         # local mode, unlike SageMaker, leaves the archive in the folder that it is unpacked in
-        "Environment": {"MLPACK_MODEL_PATH": "/opt/ml/model/model"},
+        "Environment": {"MLPACK_MODEL_PATH": "/opt/ml/model/model", "MLPACK_WORKERS": "1"},
     },
     ExecutionRoleArn="arn:aws:iam::123456789012:role/x",
 )

@@ -17,7 +17,8 @@ from mlpack.errors import DeployFailed, InvalidInput
 
 from .conftest import Named
 
-pytestmark = [pytest.mark.docker, pytest.mark.cloud]
+pytestmark = [pytest.mark.docker, pytest.mark.cloud, pytest.mark.usefixtures("runtime_as_it_is")]
+ONE = {"MLPACK_WORKERS": "1"}  # starts in half the time
 
 
 @pytest.mark.usefixtures("only_documented_rights")
@@ -25,19 +26,19 @@ def test_a_model_in_its_image_then_a_second_version(
     named: Named, iris_image: object, iris_model: Path, tmp_path: Path
 ) -> None:
     spec = BuildSpec(iris_model, "unused", trust=True)
-    made = named.create(spec, role="sagemaker")
+    made = named.create(spec, role="sagemaker", env=ONE)
     assert made.model_digest
     example = (iris_model / "serving_input_example.json").read_bytes()
     answer = named.target.predict(named.name, example, "application/json")
     assert json.loads(answer.body) == {"predictions": [0, 0]}
-    assert named.target.plan(named.request(spec)).action == "none"
+    assert named.target.plan(named.request(spec, env=ONE)).action == "none"
 
     other = tmp_path / "other"
     shutil.copytree(iris_model, other)
     (other / "note.txt").write_text("a second version")
     second = BuildSpec(other, "unused", trust=True)
-    assert named.target.plan(named.request(second)).action == "update"
-    updated = named.update(second)
+    assert named.target.plan(named.request(second, env=ONE)).action == "update"
+    updated = named.update(second, env=ONE)
     assert updated.model_digest != made.model_digest
     answer = named.target.predict(named.name, example, "application/json")
     assert json.loads(answer.body) == {"predictions": [0, 0]}
@@ -55,7 +56,7 @@ def test_one_image_for_many_versions(
 ) -> None:
     prefix = f"s3://{named.world.bucket}/models"
     spec = BuildSpec(iris_model, "unused", trust=True)
-    named.create(spec, model_data=prefix)
+    named.create(spec, model_data=prefix, env=ONE)
     example = (iris_model / "serving_input_example.json").read_bytes()
     assert b"predictions" in named.target.predict(named.name, example, "application/json").body
 
@@ -63,7 +64,7 @@ def test_one_image_for_many_versions(
     shutil.copytree(iris_model, other)
     (other / "note.txt").write_text("a second version")
     before = named.world.ecr.digests(f"mlpack/{named.name}")
-    named.update(BuildSpec(other, "unused", trust=True), model_data=prefix)
+    named.update(BuildSpec(other, "unused", trust=True), model_data=prefix, env=ONE)
     assert named.world.ecr.digests(f"mlpack/{named.name}") == before
     assert b"predictions" in named.target.predict(named.name, example, "application/json").body
 
@@ -80,7 +81,8 @@ def test_a_batch(named: Named, iris_image: object, iris_model: Path) -> None:
     rows = f"{header}\n5.1,3.5,1.4,0.2\n6.7,3.0,5.2,2.3\n".encode()
     s3, bucket = named.world.client("s3"), named.world.bucket
     s3.put_object(Bucket=bucket, Key=f"{named.name}/in/rows.csv", Body=rows)
-    options = {
+    options: dict[str, object] = {
+        "env": ONE,
         "batch_input": f"s3://{bucket}/{named.name}/in/",
         "batch_output": f"s3://{bucket}/{named.name}/out",
     }
@@ -98,6 +100,17 @@ def test_a_batch(named: Named, iris_image: object, iris_model: Path) -> None:
     with pytest.raises(DeployFailed, match=r"batch job .* failed: AlgorithmError"):
         named.create(spec, **options)
     named.target.delete(named.name)
+    assert named.left() == []
+
+
+def test_a_batch_that_runs_is_stopped_by_a_delete(named: Named) -> None:
+    cloud, where = named.world.cloud, f"s3://{named.world.bucket}/{named.name}"
+    cloud.slow = 1.0
+    options = {"batch_input": f"{where}/in/", "batch_output": f"{where}/out"}
+    job = named.target.create(named.request(wait=False, **options)).details["job"]
+    assert named.target.get(named.name).details["job"] == job
+    named.target.delete(named.name)
+    assert cloud.things["transform-job"][job]["TransformJobStatus"] == "Stopped"
     assert named.left() == []
 
 

@@ -42,6 +42,13 @@ def model() -> Any:
         ({"batch_input": "s3://abc/x"}, "batch_output"),
         ({"traffic": "canary"}, "instance_count=2"),
         ({"traffic": "linear", "instance_count": "2", "step": "5"}, "10 to 50"),
+        ({"serverless": "true", "traffic": "canary"}, "change over all at once"),
+        ({"serverless": "true", "rollback_alarms": "a"}, "change over all at once"),
+        ({"mode": "canary", "rollback_alarms": "a"}, "the same variants before and after"),
+        (
+            {"traffic": "linear", "instance_count": "2", "step_wait": "3600"},
+            "are 36000 s in all; AWS ends an update after 28800",
+        ),
         ({"min_instances": "0", "max_instances": "2"}, "Only asynchronous"),
         ({"min_instances": "3", "max_instances": "2"}, "larger than"),
         ({"variants": [{"name": "a"}, {"name": "a"}]}, "same name"),
@@ -117,6 +124,10 @@ def test_how_updates_move_requests() -> None:
     assert linear is not None
     routing = linear["BlueGreenUpdatePolicy"]["TrafficRoutingConfiguration"]
     assert routing["Type"] == "LINEAR" and routing["LinearStepSize"]["Value"] == 25
+    slow = {"traffic": "linear", "instance_count": "2", "step_wait": "600", "timeout": "900"}
+    patient = deployment_config(read(slow))
+    assert patient is not None  # AWS wants the limit to be longer than all of its waits
+    assert patient["BlueGreenUpdatePolicy"]["MaximumExecutionTimeoutInSeconds"] == 6900
     alarms = deployment_config(read({"rollback_alarms": "a,b"}))
     assert alarms is not None
     assert alarms["AutoRollbackConfiguration"] == {
