@@ -57,6 +57,11 @@ def endpoint(name: str, options: AzureMLOptions) -> Document:
     return made
 
 
+def asset_name(deployment: str) -> str:
+    """Of the environments and models that are registered for a deployment."""
+    return f"mlpack-{deployment}"
+
+
 def environment(name: str, pinned: str, options: AzureMLOptions) -> Document:
     """Our image as an environment whose server is in the image."""
 
@@ -64,7 +69,7 @@ def environment(name: str, pinned: str, options: AzureMLOptions) -> Document:
         return {"port": options.port, "path": path}
 
     made = {
-        "name": f"mlpack-{name}",
+        "name": asset_name(name),
         "image": pinned,
         "inference_config": {
             "liveness_route": route(options.liveness_route),
@@ -78,7 +83,7 @@ def environment(name: str, pinned: str, options: AzureMLOptions) -> Document:
 def model(name: str, source: Source) -> Document:
     """A model's folder as a registered model."""
     return {
-        "name": f"mlpack-{name}",
+        "name": asset_name(name),
         "version": source.digest[:12],
         "type": "mlflow_model",
         "path": str(source.folder),

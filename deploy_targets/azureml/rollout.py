@@ -314,6 +314,31 @@ def remove(arm: Arm, sdk: Sdk, found: Endpoint, report: Report, force: bool) -> 
     sdk.delete_endpoint(found.name, found.kind, report)
 
 
+def archive(arm: Arm, sdk: Sdk, name: str, report: Report) -> bool:
+    """Archive the environments and models that were registered for a deployment.
+
+    They cost nothing, so that one that stays is told, and is no failure.
+
+    Returns:
+        whether there was any.
+    """
+    some = False
+    for collection in ("environments", "models"):
+        for told in list(arm.all(f"/{collection}/{documents.asset_name(name)}/versions")):
+            properties = told.get("properties") or {}
+            ours = (properties.get("tags") or {}).get(documents.NAME_TAG) == name
+            if not ours or properties.get("isArchived"):
+                continue
+            what = f"{documents.asset_name(name)}:{told['name']}"
+            say(report, f"Archiving {what} of the {collection}")
+            try:
+                sdk.archive(collection, documents.asset_name(name), str(told["name"]))
+                some = True
+            except MlpackError as error:
+                report(Progress("notice", f"{what} is still registered: {error.message}"))
+    return some
+
+
 def _failure(error: MlpackError, log: Sequence[str], note: str) -> MlpackError:
     if not isinstance(error, DeployFailed):
         return type(error)(f"{error.message} {note}") if note else error

@@ -155,9 +155,18 @@ class Sdk:
             poller = self._deployments(kind).begin_delete(name, endpoint)
             self._finish(poller, f"deployment {name}", report)
 
+    def archive(self, collection: str, name: str, version: str) -> None:
+        """Hide an environment or model from lists; Azure lets neither be deleted for good."""
+        with _only_this_thread(), azure_errors(f"Archiving {name}:{version}"):
+            getattr(self.client, collection).archive(name=name, version=version)
+
     def _put_asset(self, collection: str, loader: str, document: Document) -> None:
         name, version = document["name"], document["version"]
-        if self._arm.get(f"/{collection}/{name}/versions/{version}") is not None:
+        there = self._arm.get(f"/{collection}/{name}/versions/{version}")
+        if there is not None:
+            if (there.get("properties") or {}).get("isArchived"):  # by an earlier delete
+                with _only_this_thread(), azure_errors(f"Restoring {name}:{version}"):
+                    getattr(self.client, collection).restore(name=name, version=version)
             return
         with _only_this_thread(), azure_errors(f"Registering {name}:{version}"):
             getattr(self.client, collection).create_or_update(_load(loader, document))

@@ -46,6 +46,8 @@ class AzureMLTarget:
 
     def at(self, place: Mapping[str, Any]) -> AzureMLTarget:
         """See `PlacedTarget.at`."""
+        if not any(place.values()):
+            return self  # with the connection and the token that it has already
         return AzureMLTarget(place, self._credential)
 
     def plan(self, request: DeployRequest) -> Plan:
@@ -85,16 +87,21 @@ class AzureMLTarget:
         return self.get(name)
 
     def delete(self, name: str, report: Report = ignore, *, force: bool = False) -> None:
-        """See `DeployTarget.delete`. Images, environments and models stay registered."""
+        """See `DeployTarget.delete`.
+
+        Environments and models that were registered for it are archived; images stay.
+        """
         arm = self._here
         check_name(name)
         with lock(name, self.name):
-            found = state.find(arm, name)
-            if found is None:
+            found, sdk = state.find(arm, name), Sdk(arm)
+            if found is not None:
+                if not force:
+                    state.check_ours(found, arm)
+                rollout.remove(arm, sdk, found, report, force)
+            # also what a delete that broke off has left
+            if not rollout.archive(arm, sdk, name, report) and found is None:
                 raise NotFound(f"There is no endpoint {name!r} in the workspace {arm.place}.")
-            if not force:
-                state.check_ours(found, arm)
-            rollout.remove(arm, Sdk(arm), found, report, force)
 
     def list(self) -> Sequence[Deployment]:
         """See `DeployTarget.list`."""

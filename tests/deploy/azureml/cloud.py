@@ -202,7 +202,9 @@ class Cloud:
             made = self.workspace.put_asset(path, below[0], ask.json)
             return Answer(201, made.shown())
         if len(below) == 3:
-            return Answer(200, {"value": [each.shown() for each in self.workspace.below(path)]})
+            active = [each.shown() for each in self.workspace.below(path)
+                      if not each.body["properties"].get("isArchived")]  # fmt: skip
+            return Answer(200, {"value": active})
         if len(below) == 2:
             if not self.workspace.below(f"{path}/versions"):
                 raise Problem(404, "NotFound", f"No {below[0]} of the name {below[1]}.")

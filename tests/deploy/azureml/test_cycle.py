@@ -9,8 +9,14 @@ import urllib.request
 import pytest
 
 from mlpack.errors import InvalidInput, InvalidState, ModelFailed, NotFound
+from mlpack.tests.deploy.azureml.cloud import PATH
 
 pytestmark = [pytest.mark.docker, pytest.mark.cloud]
+
+
+def environment_of(cloud, deploy):
+    [found] = cloud.workspace.below(f"{PATH}/environments/mlpack-{deploy.name}/versions")
+    return found
 
 
 def test_create_predict_update_roll_back_delete(deploy, cloud):
@@ -40,6 +46,11 @@ def test_create_predict_update_roll_back_delete(deploy, cloud):
     with pytest.raises(NotFound):
         target.get(deploy.name)
     assert not cloud.workspace.below(cloud.workspace.path + "/onlineEndpoints")
+    assert environment_of(cloud, deploy).body["properties"]["isArchived"] is True
+    with pytest.raises(NotFound):
+        target.delete(deploy.name)
+    deploy.create(image)  # the same again takes it back
+    assert not environment_of(cloud, deploy).body["properties"]["isArchived"]
 
 
 def test_the_same_again_is_nothing_to_do(deploy, cloud):

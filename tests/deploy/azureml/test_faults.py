@@ -247,6 +247,17 @@ def test_two_at_once_on_one_machine(deploy):
         deploy.create()
 
 
+def test_an_environment_that_may_not_be_archived_is_told(deploy, cloud):
+    deploy.create()
+    cloud.faults = [Fault("PUT", "/environments/", 9, 403, "AuthorizationFailed", "You may not.")]
+    deploy.target.delete(deploy.name, deploy.report)
+    assert any("still registered" in line and "You may not" in line for line in deploy.seen)
+    cloud.faults = []
+    deploy.target.delete(deploy.name)  # what the first one left
+    with pytest.raises(NotFound):
+        deploy.target.delete(deploy.name)
+
+
 def test_two_at_once_on_two_machines(deploy, cloud):
     deploy.create()
     cloud.workspace.hold.clear()

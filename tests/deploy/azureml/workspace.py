@@ -109,9 +109,13 @@ class Workspace:
     # -- assets ------------------------------------------------------------------------------
 
     def put_asset(self, path: str, kind: str, body: Any) -> Resource:
+        old = self.find(path)
+        if old:  # read before: what the service itself set is passed over
+            kept = {*old.body["properties"], "isArchived"}
+            properties = {k: v for k, v in body["properties"].items() if k in kept}
+            body = {**{k: v for k, v in body.items() if k in old.body}, "properties": properties}
         _check({"environments": "EnvironmentVersion", "models": "ModelVersion"}[kind], body)
         with self._lock:
-            old = self.find(path)
             for fixed in ("image", "inferenceConfig", "modelUri", "modelType"):
                 if old and old.body["properties"].get(fixed) != body["properties"].get(fixed):
                     raise Problem(
