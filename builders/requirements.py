@@ -58,6 +58,11 @@ def read_requirements(
     found = Requirements()
     own = model / "requirements.txt"
     if replaced_by is not None:
+        if replaced_by.is_fifo():  # which is empty when it is read again
+            raise InvalidInput(
+                f"{replaced_by} is a pipe, and requirements are read more than once. Write them to "
+                "a file."
+            )
         _read(replaced_by, found, False, ())
     elif own.is_file():
         _read(own, found, False, (), below=model)

@@ -1,5 +1,6 @@
 """What an image installs, from what a model's folder says."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,12 @@ def test_lines_are_taken_as_they_are(tmp_path: Path) -> None:
     found = read_requirements(tmp_path)
     assert found.lines == ["numpy==2.1", "scipy>=1 ; python_version>'3'", "pandas[x]==2"]
     assert found.notices == []
+
+
+def test_a_pipe_would_be_empty_the_second_time(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(InvalidInput, match="Write them to a file"):
+        read_requirements(tmp_path, tmp_path / "pipe")
 
 
 def test_the_peer_is_left_out_and_said(tmp_path: Path) -> None:
