@@ -110,7 +110,7 @@ def check(
         again = _Again(spec, cache, report)
         for platform in dict.fromkeys(platforms):
             for place in places:
-                image = open_image(place, platform, cache, compression="none", report=report)
+                image = _there(place, platform, spec, cache, report)
                 _check_maker(place, image)
                 if damage := tuple(_damage(image)):
                     where = place.removeprefix("registry:"), str(platform)

@@ -147,3 +147,9 @@ def test_what_somebody_else_made_cannot_be_built_again(spec: BuildSpec, tmp_path
 def test_there_is_no_such_image(spec: BuildSpec) -> None:
     with pytest.raises(NotFound):
         check(spec)
+
+
+@pytest.mark.docker
+def test_an_image_that_is_not_on_the_engine_may_be_elsewhere(spec: BuildSpec) -> None:
+    with pytest.raises(NotFound, match="--push for its registry"):
+        check(replace(spec, outputs=()))
