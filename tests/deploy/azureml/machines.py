@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import json
+import socket
 import subprocess
+import sys
 import tempfile
 import time
 import urllib.error
@@ -52,6 +54,15 @@ class Machine:
         assert self.log_file is not None
         return "\n".join(self.log_file.read_text(errors="replace").splitlines()[-tail:])
 
+    def ended(self) -> int | None:
+        """The exit code of what ended by itself."""
+        if self.process is not None:
+            return self.process.poll()
+        self.container.reload()
+        if self.container.status in ("exited", "dead"):
+            return int(self.container.attrs["State"]["ExitCode"])
+        return None
+
     def stop(self) -> None:
         if self.container is not None:
             with contextlib.suppress(Exception):
@@ -91,7 +102,7 @@ def run_image(
         deployment: likewise.
         login: of the registry; None when the endpoint's identity may not pull.
         started: called with the machine as soon as it runs, so that its log can be read.
-        there: what the engine has the image as, if it need not be pulled.
+        there: of the small image, which need not be pulled: its server runs as a process.
     """
     image = environment["image"]
     if login is None:
@@ -100,24 +111,44 @@ def run_image(
             f"Image pull failed for {image}: unauthorized. The endpoint identity needs the AcrPull "
             "role on the container registry.",
         )
-    if not there:
-        _pull(engine, image, login)
     routes = environment["inferenceConfig"]
-    port = routes["scoringRoute"]["port"]
-    container = engine.containers.run(
-        there or image,
-        detach=True,
-        name=f"{MARK}-{uuid.uuid4().hex[:12]}",
-        ports={f"{port}/tcp": ("127.0.0.1", None)},
-        environment=dict(deployment.get("environmentVariables") or {}),
-    )
-    container.reload()
-    host = int(container.ports[f"{port}/tcp"][0]["HostPort"])
-    machine = Machine(host, routes["scoringRoute"]["path"], container)
-    machine.pulled = None if there else image
+    variables = dict(deployment.get("environmentVariables") or {})
+    if there:
+        machine = _process(there, routes["scoringRoute"]["path"], variables)
+    else:
+        _pull(engine, image, login)
+        machine = _container(engine, image, routes["scoringRoute"], variables)
     started(machine)
     _wait(machine, routes["readinessRoute"]["path"], deployment["readinessProbe"])
     return machine
+
+
+def _container(
+    engine: Any, image: str, route: Mapping[str, Any], variables: Mapping[str, str]
+) -> Machine:
+    container = engine.containers.run(
+        image,
+        detach=True,
+        name=f"{MARK}-{uuid.uuid4().hex[:12]}",
+        ports={f"{route['port']}/tcp": ("127.0.0.1", None)},
+        environment=variables,
+    )
+    container.reload()
+    host = int(container.ports[f"{route['port']}/tcp"][0]["HostPort"])
+    return Machine(host, route["path"], container, pulled=image)
+
+
+def _process(image: str, path: str, variables: Mapping[str, str]) -> Machine:
+    """The small image's server without the image, which takes a tenth of the time."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    log = Path(tempfile.mkdtemp()) / "log"
+    env = {"VERSION": image.rpartition(":")[2], **variables, "PORT": str(port)}
+    command = [sys.executable, "-I", "-S", str(Path(__file__).with_name("quick_server.py"))]
+    with log.open("wb") as out:
+        process = subprocess.Popen(command, env=env, stdout=out, stderr=out)
+    return Machine(port, path, process=process, log_file=log)
 
 
 def _pull(engine: Any, image: str, login: Mapping[str, str]) -> None:
@@ -151,12 +182,12 @@ def _wait(machine: Machine, path: str, probe: Mapping[str, Any]) -> None:
     deadline = time.monotonic() + _PATIENCE
     failures = 0
     while time.monotonic() < deadline:
-        machine.container.reload()
-        if machine.container.status in ("exited", "dead"):
+        code = machine.ended()
+        if code is not None:
             raise Failed(
                 "ResourceNotReady",
-                "User container has crashed or terminated: exit code "
-                f"{machine.container.attrs['State']['ExitCode']}. Please see the container log.",
+                f"User container has crashed or terminated: exit code {code}. Please see the "
+                "container log.",
             )
         try:
             with urllib.request.urlopen(f"http://127.0.0.1:{machine.port}{path}", timeout=5):
@@ -170,5 +201,5 @@ def _wait(machine: Machine, path: str, probe: Mapping[str, Any]) -> None:
                 ) from None
         except OSError:
             pass
-        time.sleep(0.1)
+        time.sleep(0.03)
     raise Failed("DeploymentTimedOut", "The container did not become ready.")

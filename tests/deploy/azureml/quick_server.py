@@ -39,4 +39,4 @@ class Handler(BaseHTTPRequestHandler):
             self.answer(200, os.environ.get("VERSION", "1").encode())
 
 
-ThreadingHTTPServer(("", 8080), Handler).serve_forever()
+ThreadingHTTPServer(("", int(os.environ.get("PORT", "8080"))), Handler).serve_forever()

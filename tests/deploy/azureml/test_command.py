@@ -24,6 +24,7 @@ def test_the_whole_cycle_of_a_model(deploy, cloud, iris_model, runtime_as_it_is,
     shutil.copytree(iris_model, model)
     to = ("--target", "azureml", "-n", name)
     make = ("deploy", "-m", model, *to, "--trust", "--json", "--yes")
+    make = (*make, "-C", "env=MLPACK_WORKERS=1")
     plan = json.loads(run(*make, "--dry-run"))
     assert plan["action"] == "create"
     assert plan["details"]["endpoint"]["name"] == name
