@@ -79,7 +79,8 @@ def write_layout(bundle: Bundle, folder: Path, report: Report = ignore) -> None:
             everything is as it was.
     """
     if not is_layout(folder):
-        if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        taken = folder.exists() and (not folder.is_dir() or any(folder.iterdir()))
+        if taken and not is_layout(folder):  # another build may have made it in between
             raise InvalidInput(
                 f"{folder} holds something that is no OCI image layout. Name another folder."
             )

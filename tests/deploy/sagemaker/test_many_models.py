@@ -73,7 +73,7 @@ def test_a_life(named: Named, iris_image: object, iris_model: Path, tmp_path: Pa
     s3, place = named.world.client("s3"), f"many/{named.name}/"
     s3.put_object(Bucket=named.world.bucket, Key=f"{place}strangers.txt", Body=b"x")
     named.target.delete(named.name)
-    listed = s3.list_objects_v2(Bucket=named.world.bucket, Prefix="many/")["Contents"]
+    listed = s3.list_objects_v2(Bucket=named.world.bucket, Prefix=place)["Contents"]
     assert [each["Key"] for each in listed] == [f"{place}strangers.txt"]
     s3.delete_object(Bucket=named.world.bucket, Key=f"{place}strangers.txt")
     assert named.left() == []
