@@ -84,7 +84,11 @@ def iris_image(iris_model: Path, docker_engine: Any, runtime_as_it_is: None) -> 
     from mlpack.builders.base import BuildSpec
     from mlpack.builders.docker import DockerBuilder
 
-    return DockerBuilder().build(BuildSpec(iris_model, "mlpack-test/iris:shared", trust=True))
+    image = DockerBuilder().build(BuildSpec(iris_model, "mlpack-test/iris:shared", trust=True))
+    # the build of another worker takes the name, and an image goes with its last one
+    worker = os.environ.get("PYTEST_XDIST_WORKER", "alone")
+    docker_engine.images.get(image.id).tag("mlpack-test/iris", f"of-{worker}")
+    return image
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,14 +18,16 @@ pytestmark = pytest.mark.docker
 
 
 @pytest.fixture
-def images(iris_image: BuiltImage, docker_engine: Any) -> Iterator[tuple[str, str]]:
-    """The same image under two names, as two versions of a model are to a cluster."""
+def images(iris_image: BuiltImage, docker_engine: Any) -> tuple[str, str]:
+    """The same image under two names, as two versions of a model are to a cluster.
+
+    The names stay: another worker may have taken the image's own since, and an image goes with
+    its last name.
+    """
     names = ("mlpack-test/kubernetes:1", "mlpack-test/kubernetes:2")
     for name in names:
         docker_engine.images.get(iris_image.id).tag(name)
-    yield names
-    for name in names:
-        docker_engine.images.remove(name)
+    return names
 
 
 def test_no_request_fails_over_an_update_and_a_rollback(
