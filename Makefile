@@ -74,12 +74,14 @@ define install
 	  || $(BIN)/python -m pip install -q --no-deps -e .
 endef
 
-$(VENV)/.demo: requirements.lock pyproject.toml | $(VENV)/bin/python
+UI := setup.py $(wildcard tracking_server/ui/libraries/*)
+
+$(VENV)/.demo: requirements.lock pyproject.toml $(UI) | $(VENV)/bin/python
 	@echo "Installing mlpack and what it needs (from requirements.lock) …"
 	$(call install,requirements.lock)
 	@touch $@
 
-$(VENV)/.dev: requirements-dev.lock pyproject.toml | $(VENV)/bin/python
+$(VENV)/.dev: requirements-dev.lock pyproject.toml $(UI) | $(VENV)/bin/python
 	@echo "Installing mlpack and its development tools (from requirements-dev.lock) …"
 	$(call install,requirements-dev.lock)
 	@touch $@ $(VENV)/.demo

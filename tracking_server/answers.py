@@ -1,17 +1,17 @@
-"""Errors as answers: always JSON, always ``{"error_code", "message"}``, never a trace."""
+"""Errors as answers: ``{"error_code", "message"}`` as JSON, a page for people, never a trace."""
 
 from __future__ import annotations
 
 import json
 import logging
 import secrets
+from collections.abc import Callable
 from typing import Any
 
 from flask import Flask, Response, request
 from werkzeug.exceptions import HTTPException
 
 from ..errors import MlpackError
-from .pages import error_page
 
 log = logging.getLogger("mlpack.server")
 
@@ -24,13 +24,24 @@ def json_answer(content: Any, status: int = 200) -> Response:
     return Response(json.dumps(content), status, mimetype="application/json")
 
 
-def handle_errors(app: Flask) -> None:
-    """Let every exception of an application become an answer."""
+def handle_errors(app: Flask, error_page: Callable[[str, int], str]) -> None:
+    """Let every exception of an application become an answer.
+
+    Args:
+        app: the application.
+        error_page: message and status to HTML, for people.
+    """
 
     @app.errorhandler(Exception)
     def failed(error: Exception) -> Response:
         if isinstance(error, HTTPException):
-            return _http_error(error)
+            response = _http_error(error)
+            if not _wants_page():
+                return response
+            message = json.loads(response.get_data())["message"]
+            response.set_data(error_page(message, response.status_code))
+            response.mimetype = "text/html"
+            return response
         if not isinstance(error, MlpackError):
             reference = secrets.token_hex(8)
             log.error(
@@ -47,8 +58,8 @@ def handle_errors(app: Flask) -> None:
             passing = error.http_status == 503  # it says what is wrong, at every request
             log.error("%s", error.message, exc_info=None if passing else error.__cause__)
         if request.endpoint and request.endpoint.startswith("pages."):
-            page, status = error_page(error)
-            return Response(page, status, mimetype="text/html")
+            page = error_page(error.message[:_LONGEST_MESSAGE], error.http_status)
+            return Response(page, error.http_status, mimetype="text/html")
         content = error.to_dict()
         if len(content["message"]) > _LONGEST_MESSAGE:
             content["message"] = content["message"][:_LONGEST_MESSAGE] + "…"
@@ -56,6 +67,12 @@ def handle_errors(app: Flask) -> None:
         if error.http_status == 503:
             response.headers["Retry-After"] = "1"
         return response
+
+
+def _wants_page() -> bool:
+    """Whether a person in a browser asked for something that no route answers."""
+    accepted = request.accept_mimetypes
+    return request.method == "GET" and "text/html" in accepted.values()
 
 
 def _http_error(error: HTTPException) -> Response:

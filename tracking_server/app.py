@@ -1,11 +1,11 @@
-"""The tracking server's application: MLflow's REST API, files, and plain pages.
+"""The tracking server's application: MLflow's REST API, files, and the web UI.
 
     /api/2.0/mlflow/…                 experiments, runs, metrics, models, the registry
                                       (also /ajax-api/…)
     /api/2.0/mlflow-artifacts/…       files through the server
     /get-artifact                     one file of a run
     /health, /version, /metrics       for machines
-    /                                 for people
+    /, /ui/…                          for people, and what their pages' scripts ask for
 
 It keeps nothing between requests, so any number of it may run over one database and one place for
 files.
@@ -26,7 +26,6 @@ from . import (
     logged_models,
     metrics,
     model_versions,
-    pages,
     prometheus,
     proxy,
     registered_models,
@@ -38,12 +37,12 @@ from .places import Places
 from .requests import read_message
 from .routes import Route
 from .security import protect
-from .service import Service
+from .service import ServedStore, Service
 from .settings import ServerSettings
+from .ui.app import add_ui, error_page
 
 if TYPE_CHECKING:
     from ..registry.store import RegistryStore
-    from ..tracking.store import TrackingStore
 
 ROUTES: tuple[Route, ...] = (
     *experiments.ROUTES,
@@ -65,7 +64,7 @@ PREFIXES = (
 
 
 def create_app(
-    store: TrackingStore, places: Places, settings: ServerSettings, registry: RegistryStore
+    store: ServedStore, places: Places, settings: ServerSettings, registry: RegistryStore
 ) -> Flask:
     """The WSGI application of one server.
 
@@ -81,7 +80,7 @@ def create_app(
     if settings.expose_prometheus:
         prometheus.expose(app)
     protect(app, settings)
-    handle_errors(app)
+    handle_errors(app, error_page)
     for prefix in PREFIXES:
         for route in ROUTES:
             endpoint = f"{route.method} {prefix}{route.path}".replace(".", "_")
@@ -91,7 +90,7 @@ def create_app(
         name = prefix.strip("/").replace("/", " ").replace(".", "_")
         app.register_blueprint(proxy.blueprint(service), url_prefix=prefix, name=f"{name} proxy")
     app.register_blueprint(health.blueprint(service))
-    app.register_blueprint(pages.blueprint(service))
+    add_ui(app, service)
     _add_downloads(app, service)
     return app
 

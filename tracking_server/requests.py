@@ -29,11 +29,18 @@ def read_message(request: Request, schema: Schema, path: dict[str, Any]) -> dict
     """
     if request.method in ("GET", "HEAD"):
         return schema.read_query(request.args, path)
-    body = _json_object(request)
+    body = read_json_object(request)
     return schema.read({**body, **path} if path else body)
 
 
-def _json_object(request: Request) -> dict[str, Any]:
+def read_json_object(request: Request) -> dict[str, Any]:
+    """The JSON object in a body; an empty one for no body.
+
+    Raises:
+        InvalidInput: a body that is no JSON object.
+        PayloadTooLarge: a body over the limit.
+        UnsupportedMediaType: a compressed body.
+    """
     raw = read_body(request, MAX_BODY)
     if not raw.strip():
         return {}

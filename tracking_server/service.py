@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
+from ..tracking.store import TrackingStore
+from ..tracking.views import TrackingViews
 from .places import Places
 
 if TYPE_CHECKING:
     from ..registry.store import RegistryStore
-    from ..tracking.store import TrackingStore
     from .settings import ServerSettings
+
+
+class ServedStore(TrackingStore, TrackingViews, Protocol):
+    """What clients ask, and what pages ask."""
 
 
 @dataclass(frozen=True)
@@ -24,7 +29,7 @@ class Service:
         registry: the registered models.
     """
 
-    store: TrackingStore
+    store: ServedStore
     places: Places
     settings: ServerSettings
     registry: RegistryStore

@@ -6,11 +6,13 @@ from pathlib import Path
 
 from ..uri import family, sqlite_file
 from .engine import LOCK_TIMEOUT, Database
-from .search_runs import RunSearch
+from .view_curves import Curves
+from .view_names import KeyNames
+from .view_runs import RunTable
 
 
-class SqlStore(RunSearch):
-    """A `TrackingStore` in a SQLite file, PostgreSQL, MySQL or MariaDB.
+class SqlStore(RunTable, KeyNames, Curves):
+    """A `TrackingStore`, and `TrackingViews`, in a SQLite file, PostgreSQL, MySQL or MariaDB.
 
     Args:
         uri: a folder or an address, as `open_store` takes them.

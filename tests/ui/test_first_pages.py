@@ -25,7 +25,7 @@ def test_from_the_list_to_a_file(api):
 
 
 def test_filter_sort_and_pages(api, monkeypatch):
-    monkeypatch.setattr("mlpack.tracking_server.pages._PAGE", 2)
+    monkeypatch.setattr("mlpack.tracking_server.ui.runs._PAGE", 2)
     for value in range(5):
         run_id = api.run(run_name=f"run-{value}")
         api.post("runs/log-metric", run_id=run_id, key="m", value=value, timestamp=1)
@@ -77,10 +77,3 @@ def test_what_is_not_there(api):
         assert answer.status_code == 404 and answer.mimetype == "text/html"
     assert api.client.get("/static/none.css").status_code == 404
     assert api.client.get("/static/..%2fapp.py").status_code == 404
-
-
-def test_addresses_that_mlflow_prints(client):
-    """``/#/experiments/0/runs/<id>``: the part after # never reaches a server, a script maps it."""
-    assert '<script src="/static/links.js">' in client.get("/").text
-    script = client.get("/static/links.js")
-    assert script.mimetype == "text/javascript" and "location.replace" in script.text

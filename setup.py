@@ -1,0 +1,93 @@
+"""Builds what the web UI's scripts import: JavaScript libraries, from packages, as single files.
+
+They are named and locked in ``tracking_server/ui/libraries`` and end up in
+``tracking_server/ui/static/lib``, where wheels and source distributions take them from, so that
+whoever installs one of those needs nothing. Only a checkout needs npm; without it everything works
+but the charts and the previews of Parquet files.
+
+    python setup.py libraries    # that alone
+"""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+from typing import ClassVar
+
+from setuptools import Command, setup
+from setuptools.command.build_py import build_py
+
+UI = Path(__file__).resolve().parent / "tracking_server" / "ui"
+SOURCE, RESULT = UI / "libraries", UI / "static" / "lib"
+STAMP = "made-of.txt"
+NOTICES = ("LICENSE", "LICENSE.txt", "LICENSE.md", "LICENCE", "NOTICE")
+
+
+def make_libraries(warn: object) -> None:
+    """Make them, unless they are there and made of the same."""
+    sources = sorted(path for path in SOURCE.iterdir() if path.is_file()) if SOURCE.is_dir() else []
+    digest = hashlib.sha256(b"".join(path.read_bytes() for path in sources)).hexdigest()
+    stamp = RESULT / STAMP
+    if not sources or (stamp.is_file() and stamp.read_text() == digest):
+        return
+    if shutil.which("npm") is None:
+        warn("npm is missing, so the web UI will show no charts. Debian: apt-get install npm")
+        return
+    with tempfile.TemporaryDirectory() as name:
+        work = Path(name)
+        for path in sources:
+            shutil.copy2(path, work)
+        subprocess.run(["npm", "ci", "--silent"], cwd=work, check=True)
+        entries = [path.name for path in sources if path.suffix == ".js"]
+        esbuild = ["node_modules/.bin/esbuild", "--bundle", "--minify", "--format=esm"]
+        options = ["--legal-comments=none", "--log-level=warning", "--outdir=lib"]
+        subprocess.run([*esbuild, *options, *entries], cwd=work, check=True)
+        modules = work / "node_modules"
+        shutil.copy2(modules / "uplot/dist/uPlot.min.css", work / "lib/curves.css")
+        (work / "lib" / "licenses.txt").write_text(licenses(modules), encoding="utf-8")
+        (work / "lib" / STAMP).write_text(digest)
+        shutil.rmtree(RESULT, ignore_errors=True)
+        shutil.move(work / "lib", RESULT)
+        # not for users: the tests look at the pages with it
+        cache = Path(__file__).resolve().parent / ".cache"
+        cache.mkdir(exist_ok=True)
+        shutil.copy2(modules / "axe-core/axe.min.js", cache)
+
+
+def licenses(modules: Path) -> str:
+    """What the authors want told wherever their code goes."""
+    parts = []
+    for package in sorted(modules.glob("*/package.json")):
+        for notice in (package.parent / each for each in NOTICES):
+            if notice.is_file() and package.parent.name not in ("esbuild", "axe-core"):
+                text = notice.read_text(encoding="utf-8", errors="replace").strip()
+                parts.append(f"--- {package.parent.name}: {notice.name} ---\n\n{text}\n")
+    return "\n".join(parts)
+
+
+class Libraries(Command):
+    """``python setup.py libraries``"""
+
+    description = "bundle the JavaScript libraries of the web UI"
+    user_options: ClassVar[list[tuple[str, str, str]]] = []
+
+    def initialize_options(self) -> None: ...
+
+    def finalize_options(self) -> None: ...
+
+    def run(self) -> None:
+        make_libraries(self.warn)
+
+
+class BuildPy(build_py):
+    """The usual build, libraries first."""
+
+    def run(self) -> None:
+        make_libraries(self.warn)
+        super().run()
+
+
+setup(cmdclass={"build_py": BuildPy, "libraries": Libraries})

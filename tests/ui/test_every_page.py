@@ -1,0 +1,25 @@
+"""What holds for every page: it draws without a fault, is accessible, and stays on this host."""
+
+import pytest
+
+pytestmark = pytest.mark.server
+
+PAGES = {
+    "experiments": "/",
+    "runs": "/experiments/{experiment}",
+    "run": "/runs/{best}",
+    "model": "/models/{model}",
+}
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_a_page(name, story, browser_page, look_at):
+    browser_page.goto(story.address + PAGES[name].format(**story.names))
+    look_at(browser_page, name)
+
+
+def test_a_page_that_is_not_there(story, watched, look_at):
+    watched.expected.append("404")
+    watched.page.goto(f"{story.address}/nothing/here")
+    assert watched.page.get_by_role("heading", name="There is nothing here").is_visible()
+    look_at(watched.page, "missing")

@@ -1,0 +1,115 @@
+"""What pages ask of a store beyond what programs ask: parts of runs, names to complete, curves.
+
+Only stores that a server has beside it can do this (`sql`), because a page wants in milliseconds
+what the protocol of clients needs many calls for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from .entities import PagedList, ViewType
+
+
+@dataclass(frozen=True, slots=True)
+class Keys:
+    """Keys of each kind that runs have; of a table its columns."""
+
+    metrics: tuple[str, ...] = ()
+    params: tuple[str, ...] = ()
+    tags: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Curve:
+    """One metric of one run, thinned out for drawing.
+
+    Attributes:
+        run_id: of the run.
+        key: of the metric.
+        steps: ascending. Where points were joined, the first step of each bucket.
+        times: milliseconds since 1970, of the same points.
+        low: the smallest value of each bucket; None where all of it is NaN.
+        high: the greatest.
+        count: of all points within the range that was asked for.
+        exact: each point is one that was logged, and ``low`` is ``high``.
+        gaps: how many values were NaN or infinite.
+    """
+
+    run_id: str
+    key: str
+    steps: list[int]
+    times: list[int]
+    low: list[float | None]
+    high: list[float | None]
+    count: int
+    exact: bool
+    gaps: int = 0
+
+
+class TrackingViews(Protocol):
+    """The questions."""
+
+    def run_table(
+        self,
+        experiment_ids: Sequence[str],
+        columns: Keys,
+        filter_string: str = "",
+        view: ViewType = ViewType.ACTIVE_ONLY,
+        max_results: int = 100,
+        order_by: Sequence[str] = (),
+        page_token: str | None = None,
+    ) -> PagedList:
+        """As `TrackingStore.search_runs`, and the runs hold these keys alone, no inputs and outputs.
+
+        What is read grows with the columns, not with what the runs logged.
+        """
+
+    def keys_of_runs(self, run_ids: Sequence[str], limit: int = 1000) -> Keys:
+        """The keys that these runs have, each kind sorted and cut at the limit."""
+
+    def count_runs(
+        self,
+        experiment_ids: Sequence[str],
+        filter_string: str = "",
+        view: ViewType = ViewType.ACTIVE_ONLY,
+        most: int = 10_000,
+    ) -> int:
+        """How many runs fit; ``most`` stands for that many or more."""
+
+    def count_children(self, run_ids: Sequence[str]) -> dict[str, int]:
+        """Of each of these runs that has children (by the parent's tag): how many."""
+
+    def key_names(
+        self,
+        experiment_ids: Sequence[str],
+        kind: str,
+        words: str = "",
+        limit: int = 50,
+    ) -> list[str]:
+        """Keys of a kind ("metric", "param", "tag") that runs of these experiments have.
+
+        Those that begin with ``words`` first, then those that hold it (any case), each sorted.
+        """
+
+    def key_values(
+        self, experiment_ids: Sequence[str], kind: str, key: str, words: str = "", limit: int = 20
+    ) -> list[str]:
+        """Values of a param or tag in runs of these experiments, to complete what is typed."""
+
+    def curves(
+        self,
+        run_ids: Sequence[str],
+        keys: Sequence[str],
+        points: int = 1000,
+        start_step: int | None = None,
+        end_step: int | None = None,
+    ) -> list[Curve]:
+        """Each of these metrics of each of these runs; what a run has not logged is left out.
+
+        More points than asked for are put into so many buckets of steps of the same width (of
+        times, where no steps were logged), of which the smallest and the greatest value remain:
+        no peak is lost.
+        """

@@ -1,0 +1,23 @@
+"""The web UI: pages that the server renders, and small scripts that make them quick.
+
+Every view is an address, and every page tells its most important things without scripts.
+
+    app.py            puts the parts together: pages (HTML) and data (``/ui/…``, JSON) of each
+    part.py           what a part is, and what the parts share
+    static_files.py   scripts, styles and libraries, kept for good by browsers
+    words.py          times, sizes, numbers, addresses for templates
+    markdown.py       notes and descriptions as HTML that is safe
+
+    experiments.py    /                           experiments; the jump box
+    runs.py           /experiments/<ids>          the table of runs
+    run.py            /runs/<id>                  one run
+    charts.py         /runs/<id>/charts           its metrics as curves
+    artifacts.py      …/artifacts                 files of a run or a model, with previews
+    compare.py        /compare                    runs side by side
+    registry.py       /registry…                  registered models
+    model.py          /models/<id>                one logged model
+    deployments.py    /deployments                what runs where
+
+Templates and scripts have the names of the parts. ``libraries/`` says which JavaScript libraries
+``setup.py`` bundles into ``static/lib``.
+"""

@@ -1,0 +1,2 @@
+// Curves of metrics: many points on a canvas.
+export { default } from "uplot";

@@ -1,0 +1,43 @@
+// Light, dark, or as the system; and colours for scripts that draw.
+
+const NAMES = { "": "as the system", light: "light", dark: "dark" };
+const NEXT = { "": "dark", dark: "light", light: "" };
+
+export function listen() {
+  const button = document.getElementById("theme");
+  const tell = () => {
+    const text = `Colours: ${NAMES[document.documentElement.dataset.theme || ""]}`;
+    button.title = text;
+    button.setAttribute("aria-label", text);
+  };
+  button.addEventListener("click", () => {
+    const next = NEXT[document.documentElement.dataset.theme || ""];
+    if (next) document.documentElement.dataset.theme = next;
+    else delete document.documentElement.dataset.theme;
+    try {
+      localStorage.setItem("theme", next);
+    } catch { /* a browser that keeps nothing */ }
+    tell();
+    dispatchEvent(new Event("themechange"));
+  });
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => dispatchEvent(new Event("themechange")));
+  tell();
+}
+
+/** What the tokens of style.css are now, as `rgb(…)`: `colours(["text", "series-1"])`. Draw again on "themechange". */
+export function colours(names) {
+  const probe = document.createElement("span");
+  document.body.append(probe);
+  const found = {};
+  for (const name of names) {
+    probe.style.color = `var(--${name})`;
+    found[name] = getComputedStyle(probe).color;
+  }
+  probe.remove();
+  return found;
+}
+
+/** The ten colours of series. */
+export function palette() {
+  return Object.values(colours(Array.from({ length: 10 }, (_, i) => `series-${i + 1}`)));
+}
