@@ -62,7 +62,7 @@ class TrackingViews(Protocol):
         order_by: Sequence[str] = (),
         page_token: str | None = None,
     ) -> PagedList:
-        """As `TrackingStore.search_runs`, and the runs hold these keys alone, no inputs and outputs.
+        """As `TrackingStore.search_runs`; the runs hold these keys alone, no inputs and outputs.
 
         What is read grows with the columns, not with what the runs logged.
         """
