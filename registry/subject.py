@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from ..errors import InvalidInput, MlpackError, NotFound
 from ..flavors import yaml_text
@@ -76,42 +76,57 @@ def look_up(client: MlpackClient, given: ModelVersion | str | Path) -> Subject:
         BadModel: it is a folder without a model.
     """
     if isinstance(given, ModelVersion):
-        return _Search(client, Subject(given.model_uri, given)).of_version(given)
+        return _ClientSearch(client, Subject(given.model_uri, given)).of_version(given)
     parsed = forgiving(given)
     if isinstance(parsed, RegisteredModelUri):
         check_is_version(parsed)
         version = find_version(client, parsed)
-        return _Search(client, Subject(str(given), version)).of_version(version)
-    return _Search(client, Subject(str(given))).of_address(parsed)
+        return _ClientSearch(client, Subject(str(given), version)).of_version(version)
+    return _ClientSearch(client, Subject(str(given))).of_address(parsed)
 
 
-class _Search:
-    """Follows a model's record from one store to the next."""
+class Records(Protocol):
+    """What is asked about a model: a client's calls, or a server's own stores."""
 
-    def __init__(self, client: MlpackClient, subject: Subject) -> None:
-        self.client, self.subject = client, subject
-        self.placed: Placed | None = None
+    def get_version_files(self, name: str, version: int) -> dict[str, str]:
+        """The checksums of a version's files."""
+
+    def get_logged_model(self, model_id: str) -> LoggedModel:
+        """By id."""
+
+    def get_run(self, run_id: str) -> Run:
+        """By id."""
+
+    def get_experiment(self, experiment_id: str) -> Experiment:
+        """By id."""
+
+
+class Search:
+    """Follows a model's record from one store to the next.
+
+    Args:
+        records: of the stores.
+        subject: that is filled.
+    """
+
+    def __init__(self, records: Records, subject: Subject) -> None:
+        self.records, self.subject = records, subject
 
     def of_version(self, version: ModelVersion) -> Subject:
         """What is gone raises nothing."""
         subject = self.subject
         subject.run_id, subject.model_id = version.run_id, version.model_id
-        subject.files = self.client.get_version_files(version.name, version.version)
-        self._attempt("files", lambda: self._find_version(version))
+        subject.files = self.records.get_version_files(version.name, version.version)
+        self._attempt("files", lambda: self.find_version(version))
         return self._history()
 
-    def of_address(self, parsed: Uri) -> Subject:
-        """There must be a record of the model, or its files."""
-        if isinstance(parsed, RunUri) and not parsed.path:
-            raise InvalidInput(f"{self.subject.address!r} names no model; use runs:/<run_id>/…")
-        self._find_files(parsed)
-        if isinstance(parsed, LocalUri):
-            Model.read(parsed.path.expanduser())  # says what is wrong with it
-        if self.subject.model is None:
-            self._read_files()
-        else:
-            self._attempt("files", self._read_files)
-        return self._history()
+    def find_version(self, version: ModelVersion) -> None:
+        """Read a version's files where they are."""
+        raise NotImplementedError
+
+    def read(self, name: str) -> bytes | None:
+        """A small file of the model that was found; None when it has none of that name."""
+        raise NotImplementedError
 
     def _attempt(self, part: str, step: Callable[[], None]) -> None:
         try:
@@ -119,36 +134,19 @@ class _Search:
         except MlpackError as error:
             self.subject.gone.setdefault(part, _reason(error))
 
-    def _find_version(self, version: ModelVersion) -> None:
-        """Read a version's files where they are; what was wrong first is raised if nowhere."""
-        first: MlpackError | None = None
-        for parsed in addresses_of(self.client, version):
-            try:
-                self._find_files(parsed)
-                return self._read_files()
-            except MlpackError as error:
-                first = first or error
-        raise first or NotFound("the registry does not say where they were")
-
-    def _find_files(self, parsed: Uri) -> None:
-        assert not isinstance(parsed, RegisteredModelUri)
-        self.placed = found = place_of(self.client, parsed)
-        if found.model is not None:
-            self.subject.model, self.subject.model_id = found.model, found.model.model_id
-        self.subject.run_id = self.subject.run_id or found.run_id
-
     def _take_model(self) -> None:
-        self.subject.model = model = self.client.get_logged_model(self.subject.model_id or "")
+        self.subject.model = model = self.records.get_logged_model(self.subject.model_id or "")
         self.subject.run_id = self.subject.run_id or model.source_run_id
 
-    def _read_files(self) -> None:
+    def read_files(self) -> None:
+        """Take what the descriptor says, and compare it with what is on record."""
         subject, recorded = self.subject, dict(self.subject.files)
-        described = self._read(MLMODEL)
+        described = self.read(MLMODEL)
         if described is None:
             raise NotFound(f"There is no {MLMODEL} where the model should be.")
         subject.descriptor = Model.from_dict(yaml_text.load(described, MLMODEL))
         with suppress(MlpackError):  # MLflow's older servers answer a file that is not there so
-            subject.requirements = self._read(REQUIREMENTS)
+            subject.requirements = self.read(REQUIREMENTS)
         found = {MLMODEL: described, REQUIREMENTS: subject.requirements}
         sums = {name: _checksum(text) for name, text in found.items() if text is not None}
         if not recorded:
@@ -157,14 +155,6 @@ class _Search:
         changed = [name for name in found if recorded.get(name) != sums.get(name)]
         if recorded and changed:
             subject.gone["files"] = f"changed since registration: {', '.join(changed)}"
-
-    def _read(self, name: str) -> bytes | None:
-        """A small file of the model; None when it has none of that name."""
-        assert self.placed is not None
-        try:
-            return read_small(self.placed.place, name)
-        except NotFound:
-            return None
 
     def _history(self) -> Subject:
         """The run and the experiment that made it."""
@@ -180,7 +170,7 @@ class _Search:
         return subject
 
     def _take_run(self) -> None:
-        self.subject.run = run = self.client.get_run(self.subject.run_id or "")
+        self.subject.run = run = self.records.get_run(self.subject.run_id or "")
         if run.info.lifecycle_stage == LifecycleStage.DELETED:
             self.subject.gone["run"] = _DELETED
 
@@ -189,9 +179,57 @@ class _Search:
         made = subject.run.info if subject.run else subject.model
         if made is None:
             return
-        subject.experiment = found = self.client.get_experiment(made.experiment_id)
+        subject.experiment = found = self.records.get_experiment(made.experiment_id)
         if found.lifecycle_stage == LifecycleStage.DELETED:
             subject.gone["experiment"] = _DELETED
+
+
+class _ClientSearch(Search):
+    """Finds a model's files as any client does."""
+
+    def __init__(self, client: MlpackClient, subject: Subject) -> None:
+        super().__init__(client, subject)
+        self.client = client
+        self.placed: Placed | None = None
+
+    def of_address(self, parsed: Uri) -> Subject:
+        """There must be a record of the model, or its files."""
+        if isinstance(parsed, RunUri) and not parsed.path:
+            raise InvalidInput(f"{self.subject.address!r} names no model; use runs:/<run_id>/…")
+        self._find_files(parsed)
+        if isinstance(parsed, LocalUri):
+            Model.read(parsed.path.expanduser())  # says what is wrong with it
+        if self.subject.model is None:
+            self.read_files()
+        else:
+            self._attempt("files", self.read_files)
+        return self._history()
+
+    def find_version(self, version: ModelVersion) -> None:
+        """Read a version's files where they are; what was wrong first is raised if nowhere."""
+        first: MlpackError | None = None
+        for parsed in addresses_of(self.client, version):
+            try:
+                self._find_files(parsed)
+                return self.read_files()
+            except MlpackError as error:
+                first = first or error
+        raise first or NotFound("the registry does not say where they were")
+
+    def _find_files(self, parsed: Uri) -> None:
+        assert not isinstance(parsed, RegisteredModelUri)
+        self.placed = found = place_of(self.client, parsed)
+        if found.model is not None:
+            self.subject.model, self.subject.model_id = found.model, found.model.model_id
+        self.subject.run_id = self.subject.run_id or found.run_id
+
+    def read(self, name: str) -> bytes | None:
+        """A small file of the model; None when it has none of that name."""
+        assert self.placed is not None
+        try:
+            return read_small(self.placed.place, name)
+        except NotFound:
+            return None
 
 
 def _checksum(content: bytes) -> str:

@@ -37,12 +37,11 @@ from .places import Places
 from .requests import read_message
 from .routes import Route
 from .security import protect
-from .service import ServedStore, Service
+from .service import ServedRegistry, ServedStore, Service
 from .settings import ServerSettings
 from .ui.app import add_ui, error_page
 
 if TYPE_CHECKING:
-    from ..registry.store import RegistryStore
 
 ROUTES: tuple[Route, ...] = (
     *experiments.ROUTES,
@@ -64,7 +63,7 @@ PREFIXES = (
 
 
 def create_app(
-    store: ServedStore, places: Places, settings: ServerSettings, registry: RegistryStore
+    store: ServedStore, places: Places, settings: ServerSettings, registry: ServedRegistry
 ) -> Flask:
     """The WSGI application of one server.
 

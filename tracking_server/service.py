@@ -5,17 +5,22 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
+from ..registry.store import RegistryStore
+from ..registry.views import RegistryViews
 from ..tracking.store import TrackingStore
 from ..tracking.views import TrackingViews
 from .places import Places
 
 if TYPE_CHECKING:
-    from ..registry.store import RegistryStore
     from .settings import ServerSettings
 
 
 class ServedStore(TrackingStore, TrackingViews, Protocol):
     """What clients ask, and what pages ask."""
+
+
+class ServedRegistry(RegistryStore, RegistryViews, Protocol):
+    """The same of registered models."""
 
 
 @dataclass(frozen=True)
@@ -32,4 +37,4 @@ class Service:
     store: ServedStore
     places: Places
     settings: ServerSettings
-    registry: RegistryStore
+    registry: ServedRegistry

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from ...tracking.sql.engine import Database
-from .search_versions import VersionSearch
+from .views import Views
 
 
-class SqlRegistry(VersionSearch):
-    """A `RegistryStore` in the database of a tracking store.
+class SqlRegistry(Views):
+    """A `RegistryStore`, and what pages ask, in the database of a tracking store.
 
     Args:
         database: as `SqlStore` has it.

@@ -1,0 +1,30 @@
+"""What pages ask of a registry beyond what programs ask.
+
+Only a registry that a server has beside it can do this (`sql`), as with `tracking.views`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from ..tracking.entities import PagedList
+
+
+class RegistryViews(Protocol):
+    """The questions."""
+
+    def list_versions(
+        self,
+        name: str,
+        stage: str | None = None,
+        max_results: int = 100,
+        page_token: str | None = None,
+    ) -> PagedList:
+        """One page of a model's versions, the newest first; all, or those in a stage.
+
+        Takes any name, also one with both kinds of quotes, which no filter can hold.
+        """
+
+    def count_versions(self, names: Sequence[str]) -> dict[str, dict[str, int]]:
+        """Of each of these models: stage -> how many versions are in it; none for an empty one."""
