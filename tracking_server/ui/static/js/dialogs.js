@@ -53,7 +53,9 @@ function fieldOf({ name, label, value = "", type = "text", options = [], hint = 
 export function listen() {
   document.addEventListener("click", (event) => {
     const opener = event.target.closest("[data-opens]");
-    if (opener) open(opener.dataset.opens);
+    // not by a button of the form: Enter in a field would press it, and a field that must be filled hold it up
+    if (event.target.closest("[data-closes]")) event.target.closest("dialog").close();
+    else if (opener) open(opener.dataset.opens);
     else if (event.target instanceof HTMLDialogElement && event.target.open) event.target.close();
   });
 }
