@@ -7,6 +7,7 @@ what to do next. The CLI prints the message as one line; the servers send
 
     MlpackError                    INTERNAL_ERROR           500
     ├── InvalidInput               INVALID_PARAMETER_VALUE  400
+    │   ├── InvalidQuery           INVALID_PARAMETER_VALUE  400  a filter or an order; says where
     │   └── SchemaMismatch         BAD_REQUEST              400  data does not fit a signature
     ├── UnsupportedMediaType       BAD_REQUEST              415
     ├── NotAcceptable              BAD_REQUEST              406
@@ -67,6 +68,21 @@ class InvalidInput(MlpackError):
 
     error_code = "INVALID_PARAMETER_VALUE"
     http_status = 400
+
+
+class InvalidQuery(InvalidInput):
+    """A filter or an order that does not parse.
+
+    Args:
+        message: the whole story, with the text that was read.
+        reason: what is wrong alone, for those who see the text.
+        start: where in the text the wrong word starts; its end, if that comes too early.
+        stop: where it ends.
+    """
+
+    def __init__(self, message: str, reason: str, start: int, stop: int) -> None:
+        super().__init__(message)
+        self.reason, self.start, self.stop = reason, start, stop
 
 
 class SchemaMismatch(InvalidInput):

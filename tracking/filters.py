@@ -127,7 +127,7 @@ def parse_filter(text: str | None, subject: Subject = RUNS) -> list[Clause]:
         subject: what is searched.
 
     Raises:
-        InvalidInput: it does not parse; the message points at the word.
+        InvalidQuery: it does not parse; it points at the word.
     """
     scanner = Scanner(text or "", "filter")
     clauses: list[Clause] = []
@@ -144,7 +144,7 @@ def parse_order(items: Sequence[str] | str | None, subject: Subject = RUNS) -> l
     """The keys of an order: ``metrics.auc DESC``, ``start_time``, …
 
     Raises:
-        InvalidInput: one does not parse, or there are two directions.
+        InvalidQuery: one does not parse, or there are two directions.
     """
     orders = []
     for item in [items] if isinstance(items, str) else items or ():

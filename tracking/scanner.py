@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import NoReturn
 
-from ..errors import InvalidInput
+from ..errors import InvalidInput, InvalidQuery
 
 
 class Scanner:
@@ -44,16 +44,18 @@ class Scanner:
         self.position = match.end() if match else self.position
 
     def fail(self, why: str, at: int | None = None) -> NoReturn:
-        """Raise, pointing at the word that starts at ``at`` (default: here)."""
+        """Raise `InvalidQuery`, pointing at the word that starts at ``at`` (default: here)."""
         self.skip_space()
         where = self.position if at is None else at
         chunk = self._CHUNK.match(self.text, where)
         if chunk is None:
-            raise InvalidInput(f"The {self.what} {self.text!r} ends too early: {why}.")
-        raise InvalidInput(
+            message = f"The {self.what} {self.text!r} ends too early: {why}."
+            raise InvalidQuery(message, why, where, where)
+        message = (
             f"The {self.what} {self.text!r} is wrong at {chunk.group()!r} "
             f"(character {where + 1}): {why}."
         )
+        raise InvalidQuery(message, why, where, chunk.end())
 
     def take(self, symbol: str) -> bool:
         if self.text.startswith(symbol, self.position):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from mlpack.errors import InvalidInput
+from mlpack.errors import InvalidInput, InvalidQuery
 from mlpack.tracking.filters import Clause, Field, Order, parse_filter, parse_order
 
 
@@ -88,6 +88,25 @@ def test_no_filter(text):
 def test_messages_point_at_the_word(text, says):
     with pytest.raises(InvalidInput, match=says):
         parse_filter(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "word", "reason"),
+    [
+        ("metrics.a > 1 AND statu = 'x'", "statu", "did you mean status"),
+        ("metrics.auc >", "", "expected a number"),
+        ("params.a = 'rf", "'rf", "is not closed"),
+        ("metrics.a > 1  OR b", "OR", "OR is not supported"),
+    ],
+)
+def test_errors_know_where_the_word_is(text, word, reason):
+    with pytest.raises(InvalidQuery) as raised:
+        parse_filter(text)
+    error = raised.value
+    assert text[error.start : error.stop] == word and reason in error.reason
+    assert error.start == text.index(word) if word else len(text)
+    assert text not in error.reason
+    assert error.to_dict().keys() == {"error_code", "message"}  # peers' clients know no more
 
 
 def test_a_filter_is_a_string():
