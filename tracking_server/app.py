@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from flask import Flask, Response, request
 
@@ -40,8 +40,6 @@ from .security import protect
 from .service import ServedRegistry, ServedStore, Service
 from .settings import ServerSettings
 from .ui.app import add_ui, error_page
-
-if TYPE_CHECKING:
 
 ROUTES: tuple[Route, ...] = (
     *experiments.ROUTES,
