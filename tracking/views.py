@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
-from .entities import PagedList, ViewType
+from .entities import PagedList, Run, RunInfo, ViewType
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +49,66 @@ class Curve:
     gaps: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class Activity:
+    """What goes on in an experiment.
+
+    Attributes:
+        runs: how many active ones; a bound stands for that many or more.
+        newest: when the newest one started, in milliseconds since 1970; None without any.
+    """
+
+    runs: int
+    newest: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class ComparedKey:
+    """A key that some of the compared runs have.
+
+    Attributes:
+        key: its name.
+        count: of the runs that have it.
+        differs: not all runs have it, or not all the same value.
+    """
+
+    key: str
+    count: int
+    differs: bool
+
+
 class TrackingViews(Protocol):
     """The questions."""
+
+    def runs_of_ids(self, run_ids: Sequence[str]) -> list[Run]:
+        """Runs in this order, deleted ones too, without metrics, params, tags and the place of
+        their files; ids that name none are left out."""
+
+    def compared_keys(
+        self,
+        run_ids: Sequence[str],
+        kind: str,
+        words: str = "",
+        differing: bool = False,
+        limit: int = 100,
+        offset: int = 0,
+    ) -> list[ComparedKey]:
+        """Keys of a kind ("metric", "param", "tag") that these runs have, sorted.
+
+        Those alone that hold ``words`` (any case); ``differing``: in which the runs differ.
+        """
+
+    def compared_values(
+        self, run_ids: Sequence[str], kind: str, keys: Sequence[str]
+    ) -> dict[str, dict[str, Any]]:
+        """Of each of these keys the value of each run that has it, by the runs' ids."""
+
+    def activity(self, experiment_ids: Sequence[str], most: int = 10_000) -> dict[str, Activity]:
+        """Of each of these experiments."""
+
+    def find_runs(self, words: str, limit: int = 10) -> list[RunInfo]:
+        """Active runs of any experiment whose id begins with words, or whose name holds them (any
+        case); the newest first. The infos say nothing of where files are."""
 
     def run_table(
         self,

@@ -6,12 +6,14 @@ from pathlib import Path
 
 from ..uri import family, sqlite_file
 from .engine import LOCK_TIMEOUT, Database
+from .view_compare import Comparison
 from .view_curves import Curves
+from .view_experiments import Finder
 from .view_names import KeyNames
 from .view_runs import RunTable
 
 
-class SqlStore(RunTable, KeyNames, Curves):
+class SqlStore(RunTable, KeyNames, Curves, Finder, Comparison):
     """A `TrackingStore`, and `TrackingViews`, in a SQLite file, PostgreSQL, MySQL or MariaDB.
 
     Args:
