@@ -22,6 +22,7 @@ from ..entities import (
     RunTag,
     Tags,
 )
+from ..views import Keys
 from .engine import repeated
 from .experiments import active_experiment_row, experiment_row, stage_values
 from .input_rows import read_inputs, read_outputs
@@ -112,16 +113,19 @@ class Runs(ExperimentSearch):
             change = runs.update().where(runs.c.id == row.id).values(stage_values(stage))
             connection.execute(change)
 
-    def load_runs(self, connection: Connection, rows: Sequence[Any]) -> list[Run]:
-        """Rows of `RUN_COLUMNS` as runs with all their data."""
+    def load_runs(
+        self, connection: Connection, rows: Sequence[Any], columns: Keys | None = None
+    ) -> list[Run]:
+        """Rows of `RUN_COLUMNS` as runs with all their data, or with some keys of them alone."""
         data = {row.id: RunData() for row in rows}
         inputs: dict[int, RunInputs] = {}
         outputs: dict[int, RunOutputs] = {}
         keys = list(data)
         for some in (keys[i : i + _SLICE] for i in range(0, len(keys), _SLICE)):
-            _load_data(connection, some, data)
-            inputs |= read_inputs(connection, some)
-            outputs |= read_outputs(connection, some)
+            _load_data(connection, some, data, columns)
+            if columns is None:
+                inputs |= read_inputs(connection, some)
+                outputs |= read_outputs(connection, some)
         locations: dict[int, str] = {}
         found = []
         for row in rows:
@@ -145,26 +149,42 @@ class Runs(ExperimentSearch):
         return found
 
 
-def _load_data(connection: Connection, keys: list[int], data: dict[int, RunData]) -> None:
+def _load_data(
+    connection: Connection, keys: list[int], data: dict[int, RunData], wanted: Keys | None
+) -> None:
     for table, pick in ((params, "params"), (tags, "tags")):
         of_run = {run: getattr(data[run], pick) for run in keys}
-        query = (
-            sa.select(table.c.run, table.c.key, table.c.value)
-            .where(table.c.run.in_(keys))
-            .order_by(table.c.run, table.c.key)
-        )
-        for run, key, value in plain_rows(connection, query):
+        query = sa.select(table.c.run, table.c.key, table.c.value)
+        for run, key, value in _rows_of(
+            connection, table, query, keys, wanted and getattr(wanted, pick)
+        ):
             of_run[run][key] = value
     columns = latest_metrics.c
     latest = sa.select(
         columns.run, columns.key, columns.value, columns.special, columns.timestamp, columns.step
     )
-    latest = latest.where(columns.run.in_(keys)).order_by(columns.run, columns.key)
     both = {run: (data[run].metrics, data[run].moments) for run in keys}
-    for run, key, value, special, timestamp, step in plain_rows(connection, latest):
+    rows = _rows_of(connection, latest_metrics, latest, keys, wanted and wanted.metrics)
+    for run, key, value, special, timestamp, step in rows:
         values, moments = both[run]
         values[key] = decode_value(value, special) if special else value
         moments[key] = (timestamp, step)
+
+
+def _rows_of(
+    connection: Connection,
+    table: sa.Table,
+    query: Any,
+    runs: list[int],
+    wanted: tuple[str, ...] | None,
+) -> Sequence[Any]:
+    """Rows of some runs in a table of keys and values; of all keys for None."""
+    if wanted == ():
+        return ()
+    query = query.where(table.c.run.in_(runs)).order_by(table.c.run, table.c.key)
+    if wanted is not None:
+        query = query.where(table.c.key.in_(wanted))
+    return plain_rows(connection, query)
 
 
 def run_row(connection: Connection, run_id: str, place: str) -> Any:

@@ -16,6 +16,7 @@ from sqlalchemy.engine import Connection
 
 from ..entities import LifecycleStage, PagedList, ViewType
 from ..filters import Clause, Order, parse_filter, parse_order
+from ..views import Keys
 from .narrow import FEW, among, few_left, plain_rows
 from .paging import Place, after, check_max_results, check_place, read_token, write_token
 from .run_filters import condition, matches
@@ -69,26 +70,31 @@ class RunSearch(ModelSearch):
         clauses, orders = parse_filter(filter_string), parse_order(order_by)
         asked = ["runs", sorted(experiment_ids), filter_string, int(view), list(order_by)]
         start = read_token(page_token, asked)
-        keys = sorted({int(i) for i in experiment_ids if i.isdecimal() and len(i) < 19})
-        stages = _STAGES[ViewType(view)]
-        parts = [_Part((key,), (stage,)) for key in keys for stage in stages]
-        if len(parts) > _MANY:
-            parts = [_Part(tuple(keys), stages)]
         with self.database.read() as connection:
             search = _Search(connection, clauses, orders, self.own_root)
-            rows = search.rows(parts, start, max_results + 1)
+            rows = search.rows(_parts(experiment_ids, view), start, max_results + 1)
             found = load(connection, [row.id for _, row in rows[:max_results]])
         if len(rows) <= max_results:
             return PagedList(found, None)
         phase, last = rows[max_results - 1]
         return PagedList(found, write_token(Place(phase, list(last[1:])), asked))
 
-    def _load_in_order(self, connection: Connection, keys: list[int]) -> list[Any]:
+    def _load_in_order(
+        self, connection: Connection, keys: list[int], columns: Keys | None = None
+    ) -> list[Any]:
         rows: dict[int, Any] = {}
         for some in (keys[i : i + FEW] for i in range(0, len(keys), FEW)):
             query = sa.select(*RUN_COLUMNS).join(experiments).where(runs.c.id.in_(some))
             rows |= {row.id: row for row in connection.execute(query)}
-        return self.load_runs(connection, [rows[key] for key in keys])
+        return self.load_runs(connection, [rows[key] for key in keys], columns)
+
+    def _count(
+        self, experiment_ids: Sequence[str], filter_string: str, view: ViewType, most: int
+    ) -> int:
+        clauses = parse_filter(filter_string)
+        with self.database.read() as connection:
+            search = _Search(connection, clauses, [], self.own_root)
+            return search.count(_parts(experiment_ids, view), most)
 
 
 def _ids_in_order(connection: Connection, keys: list[int]) -> list[str]:
@@ -119,6 +125,13 @@ class _Part:
         return [at_stage, among(runs.c.id, self.few)]
 
 
+def _parts(experiment_ids: Sequence[str], view: ViewType) -> list[_Part]:
+    keys = sorted({int(i) for i in experiment_ids if i.isdecimal() and len(i) < 19})
+    stages = _STAGES[ViewType(view)]
+    parts = [_Part((key,), (stage,)) for key in keys for stage in stages]
+    return parts if len(parts) <= _MANY else [_Part(tuple(keys), stages)]
+
+
 class _Search:
     """One search: what is asked, and how it is put to the database."""
 
@@ -139,9 +152,7 @@ class _Search:
         self, parts: list[_Part], start: Place | None, limit: int
     ) -> list[tuple[int, sa.Row[Any]]]:
         """So many rows of (id, sort keys …), each with the number of its phase."""
-        if self.clauses:
-            parts = [self._narrowed(part) for part in parts]
-        parts = [part for part in parts if part.few != ()]
+        parts = self._narrowed(parts)
         found: list[tuple[int, sa.Row[Any]]] = []
         for number, phase in enumerate(self.phases):
             if not parts or len(found) >= limit:
@@ -160,7 +171,25 @@ class _Search:
             found += [(number, row) for row in rows]
         return found
 
-    def _narrowed(self, part: _Part) -> _Part:
+    def count(self, parts: list[_Part], most: int) -> int:
+        """How many runs there are, counted up to so many."""
+        found = 0
+        fit = [self.condition(clause) for clause in self.clauses]
+        for part in self._narrowed(parts):
+            some = sa.select(runs.c.id).where(*part.conditions(runs.c.experiment), *fit)
+            some = some.limit(most - found)
+            query = sa.select(sa.func.count()).select_from(some.subquery())
+            options = {"compiled_cache": None} if part.few else {}
+            found += self.connection.scalar(query, execution_options=options) or 0
+        return found
+
+    def _narrowed(self, parts: list[_Part]) -> list[_Part]:
+        """Where runs may be found, as few of them as clauses leave."""
+        if self.clauses:
+            parts = [self._narrow(part) for part in parts]
+        return [part for part in parts if part.few != ()]
+
+    def _narrow(self, part: _Part) -> _Part:
         """The same part, or the few runs of it that clauses leave."""
         everything = sa.select(runs.c.id).where(*part.conditions(runs.c.experiment))
         queries = [everything]
