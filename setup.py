@@ -23,12 +23,14 @@ from setuptools.command.build_py import build_py
 UI = Path(__file__).resolve().parent / "tracking_server" / "ui"
 SOURCE, RESULT = UI / "libraries", UI / "static" / "lib"
 STAMP = "made-of.txt"
+NPM = ["npm", "ci", "--silent", "--ignore-scripts", "--no-audit", "--no-fund"]
 NOTICES = ("LICENSE", "LICENSE.txt", "LICENSE.md", "LICENCE", "NOTICE")
 
 
 def make_libraries(warn: object) -> None:
     """Make them, unless they are there and made of the same."""
-    sources = sorted(path for path in SOURCE.iterdir() if path.is_file()) if SOURCE.is_dir() else []
+    # without .npmrc, which is for writing the lock, and is lost where copies leave such files out
+    sources = sorted(SOURCE.glob("[!.]*.js*"))
     digest = hashlib.sha256(b"".join(path.read_bytes() for path in sources)).hexdigest()
     stamp = RESULT / STAMP
     if not sources or (stamp.is_file() and stamp.read_text() == digest):
@@ -40,7 +42,7 @@ def make_libraries(warn: object) -> None:
         work = Path(name)
         for path in sources:
             shutil.copy2(path, work)
-        subprocess.run(["npm", "ci", "--silent"], cwd=work, check=True)
+        subprocess.run(NPM, cwd=work, check=True)
         entries = [path.name for path in sources if path.suffix == ".js"]
         esbuild = ["node_modules/.bin/esbuild", "--bundle", "--minify", "--format=esm"]
         options = ["--legal-comments=none", "--log-level=warning", "--outdir=lib"]
