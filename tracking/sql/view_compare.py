@@ -93,4 +93,4 @@ class Comparison(RunSearch):
 def _names(connection: Connection, run_ids: Sequence[str]) -> dict[int, str]:
     """The ids of runs by their inner keys."""
     query = sa.select(runs.c.id, runs.c.run_id).where(runs.c.run_id.in_(run_ids))
-    return {key: run_id for key, run_id in connection.execute(query)}
+    return {row.id: row.run_id for row in connection.execute(query)}
