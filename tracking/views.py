@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 from .entities import PagedList, Run, RunInfo, ViewType
 
@@ -22,19 +22,27 @@ class Keys:
     tags: tuple[str, ...] = ()
 
 
+Axis = Literal["step", "time", "elapsed"]
+"""Along which curves are drawn: steps, milliseconds since 1970, those since the run's start."""
+
+
 @dataclass(frozen=True, slots=True)
 class Curve:
     """One metric of one run, thinned out for drawing.
 
+    Where points were joined, each entry stands for one bucket of them.
+
     Attributes:
         run_id: of the run.
         key: of the metric.
-        steps: ascending. Where points were joined, the first step of each bucket.
-        times: milliseconds since 1970, of the same points.
-        low: the smallest value of each bucket; None where all of it is NaN.
+        steps: the first of each bucket; ascending if the axis is one of steps.
+        times: milliseconds since 1970, the earliest of each bucket; ascending on other axes.
+        low: the smallest value of each bucket; None where all of it is NaN or infinite.
         high: the greatest.
+        mean: of all of them.
+        counts: how many points were joined.
         count: of all points within the range that was asked for.
-        exact: each point is one that was logged, and ``low`` is ``high``.
+        exact: each entry is a point that was logged: low, high and mean are the same.
         gaps: how many values were NaN or infinite.
     """
 
@@ -44,6 +52,8 @@ class Curve:
     times: list[int]
     low: list[float | None]
     high: list[float | None]
+    mean: list[float | None]
+    counts: list[int]
     count: int
     exact: bool
     gaps: int = 0
@@ -162,12 +172,21 @@ class TrackingViews(Protocol):
         run_ids: Sequence[str],
         keys: Sequence[str],
         points: int = 1000,
-        start_step: int | None = None,
-        end_step: int | None = None,
+        axis: Axis = "step",
+        start: int | None = None,
+        end: int | None = None,
     ) -> list[Curve]:
         """Each of these metrics of each of these runs; what a run has not logged is left out.
 
-        More points than asked for are put into so many buckets of steps of the same width (of
-        times, where no steps were logged), of which the smallest and the greatest value remain:
-        no peak is lost.
+        More points than asked for are put into so many buckets of the same width along the axis
+        (of times, where no steps were logged), of which the smallest and the greatest value and
+        the mean remain: no peak is lost.
+
+        Args:
+            run_ids: of the runs.
+            keys: of the metrics.
+            points: of a curve, at most.
+            axis: what ``start`` and ``end`` are of, and what the buckets are of.
+            start: the first that is wanted.
+            end: the last.
         """
