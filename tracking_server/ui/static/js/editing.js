@@ -1,4 +1,4 @@
-// Changing texts where they stand.
+// Changing texts where they stand; the elements are those of templates/editing.html.
 import { make } from "./elements.js";
 import { notice } from "./notices.js";
 
@@ -7,13 +7,13 @@ import { notice } from "./notices.js";
  *
  * @param heading its element
  * @param button starts it; may be missing
- * @param label what the field is called, and `save(text)`: a promise, whose failure keeps the field
+ * @param label what the field is called; `save(text)`: a promise, whose failure keeps the field
  */
 export function lineInPlace(heading, button, { label, save }) {
   if (!button) return;
   button.addEventListener("click", () => {
     const before = heading.textContent;
-    const input = make("input", { class: "in-place", "aria-label": label, value: before, maxlength: 250, autocomplete: "off" });
+    const input = make("input", { "aria-label": label, value: before, maxlength: 250, autocomplete: "off" });
     const stop = (text) => {
       heading.textContent = text;
       form.replaceWith(heading);
@@ -39,4 +39,68 @@ export function lineInPlace(heading, button, { label, save }) {
     heading.replaceWith(form);
     input.select();
   });
+}
+
+/** Tags: `set(key, value)` and `remove(key)` are promises. Editing fills the form of new ones. */
+export function tagsInPlace(place, { set, remove }) {
+  const form = place.querySelector(".new-tag");
+  if (!form) return;
+  const table = place.querySelector("table");
+  const { key, value } = form.elements;
+  const row = (name) => [...table.tBodies[0].rows].find((each) => each.dataset.key === name);
+
+  form.addEventListener("submit", (event) => {
+    event.preventDefault();
+    const name = key.value.trim();
+    tried(async () => {
+      await set(name, value.value);
+      show(name, value.value);
+      form.reset();
+      key.focus();
+    });
+  });
+  table.addEventListener("click", (event) => {
+    const name = event.target.closest("tr")?.dataset.key;
+    if (event.target.closest("[data-change]")) {
+      key.value = name;
+      value.value = row(name).cells[1].textContent;
+      value.select();
+    } else if (event.target.closest("[data-remove]")) {
+      const gone = row(name).cells[1].textContent;
+      tried(async () => {
+        await remove(name);
+        row(name).remove();
+        table.hidden = !table.tBodies[0].rows.length;
+        const back = () => tried(async () => {
+          await set(name, gone);
+          show(name, gone);
+        });
+        notice(`The tag “${name}” is removed.`, { again: back, label: "Undo" });
+        key.focus();
+      });
+    }
+  });
+
+  function show(name, text) {
+    let line = row(name);
+    if (!line) {
+      line = place.querySelector("template").content.querySelector("tr").cloneNode(true);
+      line.dataset.key = name;
+      line.cells[0].textContent = name;
+      for (const button of line.querySelectorAll("button")) {
+        button.setAttribute("aria-label", `${button.getAttribute("aria-label").trim()} ${name}`);
+      }
+      table.tBodies[0].append(line);
+    }
+    line.cells[1].textContent = text;
+    table.hidden = false;
+  }
+}
+
+async function tried(what) {
+  try {
+    await what();
+  } catch (error) {
+    notice(error.message, { bad: true, again: () => tried(what) });
+  }
 }
