@@ -90,7 +90,7 @@ class Curves(RunSearch):
             if axis is metrics.c.step and first == last:  # no steps were logged
                 axis = metrics.c.timestamp
                 first, last = _ends(connection, wanted, axis)
-            width = (last - first) // (points - 1) + 1
+            width = min((last - first) // (points - 1) + 1, _INT64)
             found = None
             if axis is metrics.c.step and isinstance(self.database, SqliteDatabase):
                 cursor: Any = connection.connection.dbapi_connection
