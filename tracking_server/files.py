@@ -31,17 +31,43 @@ def send(store: ArtifactStore, path: str) -> Response:
         RequestedRangeNotSatisfiable: it has no such range.
     """
     name = posixpath.basename(path)
-    kind = mimetypes.guess_type(name)[0] or "application/octet-stream"
+    response = _answer(store, path, mimetypes.guess_type(name)[0] or "application/octet-stream")
+    response.headers["Content-Disposition"] = _attachment(name)
+    response.headers["Content-Security-Policy"] = _SANDBOX
+    return response
+
+
+def show(store: ArtifactStore, path: str, kind: str, policy: str) -> Response:
+    """A file to be seen within one of our pages; a part of it when a range is asked for.
+
+    Args:
+        store: where it is.
+        path: its path there.
+        kind: the content type, which is never the file's own choice.
+        policy: its Content-Security-Policy.
+
+    Raises:
+        NotFound: there is none of that name.
+        RequestedRangeNotSatisfiable: it has no such range.
+    """
+    response = _answer(store, path, kind)
+    response.headers["Content-Disposition"] = "inline"
+    response.headers["Content-Security-Policy"] = f"{policy}; frame-ancestors 'self'"
+    response.headers["X-Frame-Options"] = "SAMEORIGIN"
+    # browsers refuse to open a sandboxed page that has this policy of ours
+    response.headers["Cross-Origin-Opener-Policy"] = "unsafe-none"
+    response.headers["X-DNS-Prefetch-Control"] = "off"
+    return response
+
+
+def _answer(store: ArtifactStore, path: str, kind: str) -> Response:
+    """All of a file, or the range of it that is asked for."""
     if isinstance(store, LocalArtifacts):
         file = store.fetch(path)
         if not file.is_file():
             raise NotFound(f"The artifact {path!r} is a folder; name a file in it.")
-        response = send_file(file, mimetype=kind, conditional=True)
-    else:
-        response = _stream(store, path, kind)
-    response.headers["Content-Disposition"] = _attachment(name)
-    response.headers["Content-Security-Policy"] = _SANDBOX
-    return response
+        return send_file(file, mimetype=kind, conditional=True)
+    return _stream(store, path, kind)
 
 
 def _stream(store: ArtifactStore, path: str, kind: str) -> Response:

@@ -32,8 +32,8 @@ _HEADERS = (
         "Content-Security-Policy",
         # no inline scripts or styles, nothing from elsewhere; data: images are those of notebooks
         "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data:; "
-        "connect-src 'self'; frame-src 'self'; form-action 'self'; base-uri 'none'; "
-        "frame-ancestors 'none'",
+        "connect-src 'self'; frame-src 'self'; media-src 'self'; form-action 'self'; "
+        "base-uri 'none'; frame-ancestors 'none'",
     ),
     ("X-Content-Type-Options", "nosniff"),
     ("X-Frame-Options", "DENY"),

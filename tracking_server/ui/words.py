@@ -85,7 +85,7 @@ def segment(text: str) -> str:
     return quote(str(text), safe="", errors="replace")
 
 
-def address(path: str, **query: str | None) -> str:
+def address(path: str, /, **query: str | None) -> str:
     """A path and the fields of a query that are not empty."""
     given = {name: value for name, value in query.items() if value}
     return f"{path}?{urlencode(given, errors='replace')}" if given else path

@@ -1,0 +1,145 @@
+// Parquet files as tables, a page of rows at a time. The browser reads the ranges that it needs.
+import { compressors, parquetMetadataAsync, parquetReadObjects, parquetSchema } from "../lib/parquet.js";
+import { make } from "./elements.js";
+import { failedHere } from "./notices.js";
+import { ServerError } from "./server.js";
+
+const ROWS = 100;
+const COLUMNS = 100;
+const LONGEST = 300; // characters of a cell
+const MOST_BYTES = 64 << 20; // that one page may read: a row group can be far larger than its rows
+
+/** Show the table of `data-parquet`. */
+export async function show(place) {
+  const again = () => show(place);
+  try {
+    const file = ranges(place.dataset.parquet, Number(place.dataset.size));
+    const metadata = await parquetMetadataAsync(file);
+    const schema = parquetSchema(metadata);
+    const table = { file, metadata, columns: schema.children, count: Number(metadata.num_rows) };
+    if (!Number.isSafeInteger(table.count) || table.count < 0) throw new Error("it says that it has no possible number of rows");
+    await draw(place, table, 0);
+  } catch (error) {
+    failedHere(place, told(error), error instanceof ServerError ? again : null);
+  }
+}
+
+async function draw(place, table, start) {
+  const end = Math.min(start + ROWS, table.count);
+  const columns = table.columns.slice(0, COLUMNS);
+  const names = columns.map((each) => each.element.name);
+  table.file.left = MOST_BYTES;
+  const { file, metadata } = table;
+  const options = { file, metadata, compressors, columns: names, rowStart: start, rowEnd: end };
+  const rows = end > start && names.length ? await parquetReadObjects({ ...options, useOffsetIndex: true }) : [];
+  const kinds = columns.map(kindOf);
+  place.replaceChildren(
+    summary(table),
+    sheet(names, kinds, rows, start),
+    pager(start, end, table.count, (to) => move(place, table, start, to)),
+    schemaOf(table.columns),
+  );
+}
+
+async function move(place, table, from, to) {
+  const buttons = [...place.querySelectorAll("[data-to]")];
+  for (const button of buttons) button.disabled = true;
+  try {
+    await draw(place, table, to);
+    const left = place.querySelector(`[data-to="${to > from ? "next" : "previous"}"]`);
+    (left.disabled ? place.querySelector(".sheet") : left).focus();
+  } catch (error) {
+    for (const button of buttons) button.disabled = false;
+    place.querySelector(".error")?.remove();
+    place.prepend(make("p", { class: "error", role: "alert" }, told(error).message));
+  }
+}
+
+function summary({ columns, count }) {
+  const cut = columns.length > COLUMNS ? `; the first ${COLUMNS} are shown` : "";
+  return make("p", { class: "quiet" }, `${count.toLocaleString("en")} rows, ${columns.length.toLocaleString("en")} columns${cut}`);
+}
+
+function sheet(names, kinds, rows, start) {
+  const classes = kinds.map((kind) => (kind.isNumber ? "number" : null));
+  const head = make("tr", {}, make("td", { class: "row-number" }), names.map((name, i) => make("th", { scope: "col", class: classes[i] }, name)));
+  const body = rows.map((row, i) => make("tr", {},
+    make("td", { class: "row-number" }, (start + i + 1).toLocaleString("en")),
+    names.map((name, j) => cell(row[name], classes[j]))));
+  const table = make("table", {}, make("caption", { class: "unseen" }, "Rows"), make("thead", {}, head), make("tbody", {}, body));
+  return make("div", { class: "scroll sheet", tabindex: "0", role: "region", "aria-label": "Rows of the table" }, table);
+}
+
+function cell(value, kind) {
+  if (value === null || value === undefined) return make("td", { class: "quiet" }, "null");
+  return make("td", { class: kind }, text(value));
+}
+
+/** A value as text; nested ones as JSON. */
+function text(value) {
+  let found = String(value);
+  if (value instanceof Uint8Array) found = [...value.subarray(0, 32)].map((byte) => byte.toString(16).padStart(2, "0")).join(" ");
+  else if (value instanceof Date) found = Number.isNaN(value.valueOf()) ? "no date" : value.toISOString().replace("T", " ").replace(/(\.000)?Z$/, "");
+  else if (typeof value === "object") found = JSON.stringify(value, (_, each) => (typeof each === "bigint" ? String(each) : each)) ?? "";
+  return found.length > LONGEST ? `${found.slice(0, LONGEST)}…` : found;
+}
+
+function pager(start, end, count, go) {
+  const words = count ? `${(start + 1).toLocaleString("en")} – ${end.toLocaleString("en")} of ${count.toLocaleString("en")}` : "no rows";
+  const button = (name, to, disabled) => make("button", { type: "button", class: "plain", "data-to": name.toLowerCase(), disabled, onclick: () => go(to) }, name);
+  return make("p", { class: "bar" },
+    button("Previous", Math.max(0, start - ROWS), start === 0),
+    make("span", { class: "quiet", role: "status" }, words),
+    button("Next", start + ROWS, end >= count));
+}
+
+function schemaOf(columns) {
+  const rows = columns.slice(0, COLUMNS * 10).map((column) => make("tr", {},
+    make("th", { scope: "row" }, column.element.name),
+    make("td", {}, make("code", {}, kindOf(column).name)),
+    make("td", {}, column.element.repetition_type === "REQUIRED" ? "yes" : "no")));
+  const head = make("tr", {}, ["Column", "Type", "Required"].map((name) => make("th", { scope: "col" }, name)));
+  const table = make("table", { class: "list" }, make("caption", { class: "unseen" }, "Schema"), make("thead", {}, head), make("tbody", {}, rows));
+  return make("details", { class: "schema" }, make("summary", {}, "Schema"), make("div", { class: "scroll" }, table));
+}
+
+function kindOf({ element, children }) {
+  if (children.length) return { name: element.converted_type?.toLowerCase() || "group", isNumber: false };
+  const logical = element.logical_type?.type || element.converted_type;
+  const isNumber = /^(INT32|INT64|FLOAT|DOUBLE)$/.test(element.type || "") && !/DATE|TIME/.test(logical || "");
+  return { name: (logical ? `${element.type} (${logical})` : element.type || "").toLowerCase(), isNumber };
+}
+
+/** A file that is read by ranges, with a limit on what one page may read. */
+function ranges(address, byteLength) {
+  return {
+    byteLength,
+    left: MOST_BYTES,
+    async slice(start, end = byteLength) {
+      const from = start < 0 ? Math.max(0, byteLength + start) : start;
+      const to = Math.min(end, byteLength);
+      if (!(to >= from)) throw new Error("it points to places that it does not have");
+      this.left -= to - from;
+      if (this.left < 0) throw new Error("its rows are in groups that are too large to read here");
+      if (to === from) return new ArrayBuffer(0);
+      return bytes(address, from, to);
+    },
+  };
+}
+
+async function bytes(address, from, to) {
+  let response;
+  try {
+    response = await fetch(address, { headers: { Range: `bytes=${from}-${to - 1}` } });
+    if (response.status === 206) return await response.arrayBuffer();
+  } catch {
+    throw new ServerError("The server does not answer.", 0);
+  }
+  if (response.status !== 200) throw new ServerError(`The server answered ${response.status}.`, response.status);
+  return (await response.arrayBuffer()).slice(from, to);
+}
+
+function told(error) {
+  if (error instanceof ServerError) return error;
+  return new Error(`This Parquet file cannot be shown: ${error.message}. It may be damaged or use what is not known here; download it instead.`);
+}
