@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from markdown_it import MarkdownIt
     from markdown_it.token import Token
 
-_LONGEST = 100_000  # characters that are rendered; the rest is left out
-_MOST_STEPS = 20_000  # of the parser; 100 kB of notes as people write them take 15,000
+_LONGEST = 80_000  # characters that are rendered; the rest is left out
+_MOST_STEPS = 15_000  # of the parser, which 80 kB of notes take as people write them
 _PICTURE = re.compile(r"data:image/(png|gif|jpeg|webp);", re.IGNORECASE)
 _TASK = re.compile(r"\[([ xX])\]\s+")
 _FIRST_LEVEL = 3  # of headings: notes stand below a heading of the page
@@ -58,6 +58,7 @@ def _parser() -> MarkdownIt:
     parser.validateLink = _is_harmless  # type: ignore[assignment, method-assign]
     # asked before every other rule, wherever the parser goes on; they never match
     every = {"alt": ["paragraph", "reference", "blockquote", "list"]}
+    parser.block.ruler.at("table", _find_table, {"alt": ["paragraph", "reference"]})
     parser.block.ruler.before("table", "steps", _block_step, every)  # type: ignore[arg-type]
     parser.inline.ruler.before("text", "steps", _inline_step)
     parser.core.ruler.push("tidy", _tidy)
@@ -66,15 +67,23 @@ def _parser() -> MarkdownIt:
     return parser
 
 
-def _step(env: Any) -> bool:
-    env["steps"] += 1
+def _step(env: Any, cost: int = 1) -> bool:
+    env["steps"] += cost
     if env["steps"] > _MOST_STEPS:
         raise _TooEntangled
     return False
 
 
+def _find_table(state: Any, start: int, end: int, silent: bool) -> bool:
+    from markdown_it.rules_block import table
+
+    # a row costs what a row of its table has cells, for short ones are filled up
+    state.env["cells"] = state.src.count("|", state.bMarks[start], state.eMarks[start]) + 1
+    return table(state, start, end, silent)
+
+
 def _block_step(state: Any, start: int, end: int, silent: bool) -> bool:
-    return _step(state.env)
+    return _step(state.env, state.env["cells"] if state.parentType == "table" else 1)
 
 
 def _inline_step(state: Any, silent: bool) -> bool:
