@@ -67,7 +67,7 @@ class RunTable(RunSearch):
                 .where(runs.c.lifecycle_stage == LifecycleStage.ACTIVE)
                 .group_by(start)
             )
-            return {run_id: count for run_id, count in plain_rows(connection, query)}
+            return dict(plain_rows(connection, query))
 
 
 def _first_keys(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,7 +25,7 @@ from .words import ago, duration, figure
 _FIXED: dict[str, tuple[str, Field | None, str, int]] = {
     "name": ("Run", Field("attribute", "run_name"), "", 230),
     "experiment": ("Experiment", None, "", 170),
-    "status": ("Status", Field("attribute", "status"), "", 104),
+    "status": ("Status", Field("attribute", "status"), "", 124),
     "start_time": ("Started", Field("attribute", "start_time", True), "q", 110),
     "duration": ("Duration", None, "q n", 100),
     "user": ("User", Field("attribute", "user_id"), "q", 110),
@@ -94,10 +95,10 @@ def column(name: str) -> Column:
     kind = _KINDS.get(plural)
     if kind is None or not key:
         raise InvalidInput(
-            f"There is no column {name[:80]!r}: columns are {', '.join(_FIXED)}, and metrics.<key>, "
-            "params.<key>, tags.<key>."
+            f"There is no column {name[:80]!r}: columns are {', '.join(_FIXED)}, and "
+            "metrics.<key>, params.<key>, tags.<key>."
         )
-    width = min(max(len(key) * 8 + 34, 84), 180)
+    width = min(max(len(key) * 8 + 36, 100 if kind == "metric" else 84), 180)
     return Column(name, key, kind, key, "n" if kind == "metric" else "", width, Field(kind, key))
 
 
@@ -215,14 +216,12 @@ def _asked_for(view: View) -> list[str]:
     """Columns of what is filtered and sorted by."""
     order = view.order()
     fields = [order.field] if order else []
-    try:
+    with suppress(InvalidInput):  # it is told where the filter is used
         fields += [clause.field for clause in parse_filter(view.filter)]
-    except InvalidInput:  # it is told where the filter is used
-        pass
     kinds = {"metric": "metrics", "param": "params", "tag": "tags"}
     hidden = {Tags.SOURCE_NAME, Tags.PARENT, Tags.RUN_NAME}
     return [
         f"{kinds[field.kind]}.{field.key}"
         for field in fields
-        if field.kind in kinds and field.key not in hidden
+        if field.kind in kinds and field.key and field.key not in hidden
     ]

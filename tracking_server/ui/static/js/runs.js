@@ -1,0 +1,153 @@
+// The page of runs: what is asked for, drawn in place of a reload, and its address.
+import { failedHere, notice } from "./notices.js";
+import { foldable } from "./runs_children.js";
+import { live } from "./runs_live.js";
+import { addressOf, columnsOf, givenView, viewOf } from "./runs_view.js";
+import { api, sendJSON } from "./server.js";
+import { grow } from "./table_pages.js";
+import { selectable } from "./table_selection.js";
+import { resizable } from "./table_widths.js";
+import { localTimes } from "./times.js";
+
+const MOST_COMPARED = 100;
+const MOST_COUNTED = 10_000;
+
+const box = document.getElementById("runs");
+const form = document.getElementById("runs-form");
+const input = document.getElementById("filter");
+const fault = document.getElementById("filter-error");
+let view = givenView();
+let asking = null;
+let pages = null;
+
+/** What is shown now, for the server. */
+const message = () => ({ ...view, page_token: "", columns: columnsOf(box) });
+
+const widths = resizable(box, view.experiments.join(","));
+const selection = selectable(box, {
+  ids: () => pages?.ids() ?? [],
+  changed: tellSelection,
+  keys: {
+    Enter: (row) => row ? location.assign(row.querySelector("a").href) : false,
+    ArrowRight: (row) => row ? fold(row, true) : false,
+    ArrowLeft: (row) => row ? fold(row, false) : false,
+    f: () => input.focus(),
+    c: () => selection.selected().length ? location.assign(document.getElementById("compare-selected").href) : false,
+  },
+});
+const drawn = (body) => {
+  localTimes(body);
+  selection.drawn(body);
+};
+const fold = foldable(box, { message, drawn });
+const refresher = live(box, { message, show: () => show(view, { history: "" }) });
+
+/** Draw another view; `history` is "push", "replace" or "". */
+async function show(wanted, { history: how = "push" } = {}) {
+  asking?.abort();
+  asking = new AbortController();
+  const { signal } = asking;
+  box.setAttribute("aria-busy", "true");
+  try {
+    const answer = await sendJSON("/ui/runs/table", wanted, { signal });
+    const focused = document.activeElement?.closest?.("#runs th[data-column]")?.dataset.column;
+    view = wanted;
+    box.innerHTML = answer.html; // a table that our server drew
+    box.scrollTop = 0;
+    fault.replaceChildren();
+    input.removeAttribute("aria-invalid");
+    tellView();
+    if (how) history[`${how}State`]({}, "", addressOf(view));
+    begin(answer.count);
+    if (focused) box.querySelector(`th[data-column="${CSS.escape(focused)}"] a`)?.focus();
+  } catch (error) {
+    if (error.name === "AbortError") return;
+    input.setAttribute("aria-invalid", String(error.status === 400));
+    failedHere(fault, error, error.status === 400 ? null : () => show(wanted, { history: how }));
+  }
+  if (asking?.signal === signal) box.removeAttribute("aria-busy");
+}
+
+/** Let a table that was just drawn live. */
+function begin(count) {
+  pages?.stop();
+  widths();
+  const more = (token) => sendJSON("/ui/runs/rows", { ...message(), page_token: token });
+  pages = grow(box, { more, drawn });
+  selection.refresh();
+  refresher.drawn();
+  if (count !== undefined) tellCount(count);
+}
+
+async function tellCount(count) {
+  const place = document.getElementById("count");
+  if (count === null) {
+    place.textContent = "more than 100 runs";
+    const asked = view;
+    try {
+      count = (await sendJSON("/ui/runs/count", message())).count;
+    } catch {
+      return; // it says what it knows
+    }
+    if (asked !== view) return;
+  }
+  place.textContent = `${count.toLocaleString("en")}${count >= MOST_COUNTED ? "+" : ""} run${count === 1 ? "" : "s"}`;
+}
+
+function tellView() {
+  input.value = view.filter;
+  form.elements.order_by.value = view.order_by;
+  form.elements.stage.value = view.stage;
+  form.elements.group.checked = Boolean(view.group);
+  form.elements.density.checked = Boolean(view.density);
+  box.classList.toggle("airy", Boolean(view.density));
+  document.getElementById("group-hint").hidden = !(view.group && view.filter);
+}
+
+function tellSelection(ids) {
+  document.getElementById("selection").hidden = !ids.length;
+  document.getElementById("selected-count").textContent = `${ids.length.toLocaleString("en")} selected`;
+  const few = ids.slice(0, MOST_COMPARED).join(",");
+  const compare = document.getElementById("compare-selected");
+  compare.href = `/compare?runs=${few}`;
+  document.getElementById("charts-selected").href = `/charts?runs=${few}`;
+  compare.title = ids.length > MOST_COMPARED ? `The first ${MOST_COMPARED}` : "";
+}
+
+function formView() {
+  const [group, density] = [form.elements.group.checked ? "1" : "", form.elements.density.checked ? "airy" : ""];
+  return { ...view, page_token: "", filter: input.value.trim(), stage: form.elements.stage.value, group, density };
+}
+
+form.addEventListener("submit", (event) => {
+  event.preventDefault();
+  show(formView());
+});
+form.addEventListener("change", (event) => {
+  if (event.target === input) return;
+  if (event.target.name !== "density") show(formView());
+  else {
+    view = { ...view, density: formView().density };
+    tellView();
+    history.replaceState({}, "", addressOf(view));
+  }
+});
+input.addEventListener("search", () => input.value || !view.filter || show(formView()));
+document.addEventListener("click", (event) => {
+  const link = event.target.closest("a[data-sort], a[data-view]");
+  if (!link || event.button || event.ctrlKey || event.metaKey || event.shiftKey || event.altKey) return;
+  event.preventDefault();
+  show({ ...viewOf(link.href), density: view.density });
+});
+addEventListener("popstate", () => show(viewOf(location.href), { history: "" }));
+document.getElementById("clear-selection").addEventListener("click", selection.clear);
+document.getElementById("restore-experiment")?.addEventListener("click", async ({ target }) => {
+  try {
+    await api("POST", "experiments/restore", { experiment_id: target.dataset.experiment });
+    location.assign(`/experiments/${target.dataset.experiment}`);
+  } catch (error) {
+    notice(error.message, { bad: true });
+  }
+});
+
+begin(document.getElementById("count").textContent.startsWith("more than") ? null : undefined);

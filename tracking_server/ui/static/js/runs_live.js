@@ -1,0 +1,92 @@
+// Runs that go on are asked for again and again; what changed is written where it stands.
+import { make } from "./elements.js";
+import { sendJSON } from "./server.js";
+import { localTimes } from "./times.js";
+
+const EVERY = 4000;
+const LONGEST = 30_000;
+const MOST = 300; // as the server has it
+const TOP = 400; // pixels from the top in which new runs are told of
+
+/**
+ * Keep a table up to date while it is looked at.
+ *
+ * @param message what the table shows, for the server.
+ * @param show draws the table anew.
+ */
+export function live(box, { message, show }) {
+  const sign = document.getElementById("live");
+  const place = document.getElementById("new-runs");
+  let timer = 0;
+  let failures = 0;
+
+  const tell = (rows) => {
+    sign.hidden = !rows && !failures;
+    sign.className = `live ${failures ? "off" : "on"}`;
+    if (failures) sign.replaceChildren("not connected ", make("button", { type: "button", class: "plain", onclick: tick }, "Try again"));
+    else if (sign.textContent !== `${rows} going on`) sign.textContent = `${rows} going on`;
+  };
+  const tellNew = (count) => {
+    if (!count) {
+      place.replaceChildren();
+      return;
+    }
+    const text = `${count >= 100 ? "100+" : count} new run${count > 1 ? "s" : ""} – show`;
+    if (place.textContent !== text) place.replaceChildren(make("button", { type: "button", onclick: () => show() }, text));
+  };
+  const since = () => Number(box.querySelector("[data-since]")?.dataset.since || 0);
+  const rowsGoingOn = () => [...box.querySelectorAll("tr[data-live]")].slice(0, MOST);
+
+  async function tick() {
+    clearTimeout(timer);
+    const rows = rowsGoingOn();
+    const asked = message();
+    if (!document.hidden && (rows.length || failures || box.scrollTop < TOP)) {
+      try {
+        const run_ids = rows.map((row) => row.dataset.run);
+        const { html, new: count } = await sendJSON("/ui/runs/live", { ...asked, run_ids, since: since() });
+        failures = 0;
+        if (JSON.stringify(asked) === JSON.stringify(message())) {
+          patch(box, html);
+          tellNew(count);
+        }
+      } catch {
+        failures += 1;
+      }
+      tell(rowsGoingOn().length);
+    }
+    clearTimeout(timer);
+    timer = setTimeout(tick, Math.min(EVERY * 2 ** Math.min(failures, 3), LONGEST));
+  }
+  document.addEventListener("visibilitychange", () => document.hidden || tick());
+  tell(rowsGoingOn().length);
+  timer = setTimeout(tick, EVERY);
+  return { drawn: () => { tellNew(0); tell(rowsGoingOn().length); } };
+}
+
+function patch(box, html) {
+  const template = document.createElement("template");
+  template.innerHTML = `<table><tbody>${html}</tbody></table>`; // rows that our server drew
+  localTimes(template.content);
+  for (const fresh of template.content.querySelectorAll("tr[data-run]")) {
+    const row = box.querySelector(`tr[data-run="${CSS.escape(fresh.dataset.run)}"]`);
+    if (row && row.cells.length === fresh.cells.length) patchRow(row, fresh);
+  }
+}
+
+/** Cells change by their content; the row, its checkbox and its link stay, and so does the focus. */
+function patchRow(row, fresh) {
+  row.toggleAttribute("data-live", fresh.hasAttribute("data-live"));
+  const [link, name] = [row.cells[1].querySelector("a"), fresh.cells[1].querySelector("a").textContent];
+  if (link.textContent !== name) link.textContent = name;
+  for (let i = 2; i < row.cells.length; i++) {
+    const [cell, now] = [row.cells[i], fresh.cells[i]];
+    if (cell.innerHTML === now.innerHTML) continue;
+    cell.replaceChildren(...now.childNodes);
+    cell.title = now.title;
+    if (now.className === "n") {
+      cell.classList.add("changed");
+      setTimeout(() => cell.classList.remove("changed"), 1600);
+    }
+  }
+}
