@@ -10,6 +10,9 @@ Every view is an address, and every page tells its most important things without
 
     experiments.py    /                           experiments; the jump box
     runs.py           /experiments/<ids>          the table of runs
+    names.py          /ui/names, values, filter   what completes a filter and chooses columns
+    bulk.py           /ui/runs/…                  many runs deleted, restored, tagged
+    export.py         /ui/export.csv, .json       the runs of a table as a file
     run.py            /runs/<id>                  one run
     charts.py         /runs/<id>/charts           its metrics as curves
     artifacts.py      …/artifacts                 files of a run or a model, with previews

@@ -9,11 +9,14 @@ from flask import Blueprint, Flask, Response, render_template, request
 
 from . import (
     artifacts,
+    bulk,
     charts,
     compare,
     deployments,
     experiments,
+    export,
     model,
+    names,
     registry,
     run,
     runs,
@@ -29,6 +32,9 @@ if TYPE_CHECKING:
 PARTS: tuple[Register, ...] = (
     experiments.register,
     runs.register,
+    names.register,
+    bulk.register,
+    export.register,
     run.register,
     charts.register,
     artifacts.register,
