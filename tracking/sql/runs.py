@@ -155,17 +155,18 @@ def _load_data(
     for table, pick in ((params, "params"), (tags, "tags")):
         of_run = {run: getattr(data[run], pick) for run in keys}
         query = sa.select(table.c.run, table.c.key, table.c.value)
-        for run, key, value in _rows_of(
-            connection, table, query, keys, wanted and getattr(wanted, pick)
-        ):
+        only = None if wanted is None else getattr(wanted, pick)
+        for run, key, value in _rows_of(connection, table, query, keys, only):
             of_run[run][key] = value
     columns = latest_metrics.c
     latest = sa.select(
         columns.run, columns.key, columns.value, columns.special, columns.timestamp, columns.step
     )
+    only = None if wanted is None else wanted.metrics
     both = {run: (data[run].metrics, data[run].moments) for run in keys}
-    rows = _rows_of(connection, latest_metrics, latest, keys, wanted and wanted.metrics)
-    for run, key, value, special, timestamp, step in rows:
+    for run, key, value, special, timestamp, step in _rows_of(
+        connection, latest_metrics, latest, keys, only
+    ):
         values, moments = both[run]
         values[key] = decode_value(value, special) if special else value
         moments[key] = (timestamp, step)
@@ -176,14 +177,14 @@ def _rows_of(
     table: sa.Table,
     query: Any,
     runs: list[int],
-    wanted: tuple[str, ...] | None,
+    only: tuple[str, ...] | None,
 ) -> Sequence[Any]:
     """Rows of some runs in a table of keys and values; of all keys for None."""
-    if wanted == ():
+    if only == ():
         return ()
     query = query.where(table.c.run.in_(runs)).order_by(table.c.run, table.c.key)
-    if wanted is not None:
-        query = query.where(table.c.key.in_(wanted))
+    if only is not None:
+        query = query.where(table.c.key.in_(only))
     return plain_rows(connection, query)
 
 

@@ -1,4 +1,8 @@
 // The page of runs: what is asked for, drawn in place of a reload, and its address.
+import { attach as attachBulk } from "./bulk.js";
+import { openColumns } from "./columns.js";
+import { openExport } from "./export.js";
+import { attach as attachFilter } from "./filter.js";
 import { failedHere, notice } from "./notices.js";
 import { foldable } from "./runs_children.js";
 import { live } from "./runs_live.js";
@@ -54,7 +58,7 @@ async function show(wanted, { history: how = "push" } = {}) {
     view = wanted;
     box.innerHTML = answer.html; // a table that our server drew
     box.scrollTop = 0;
-    fault.replaceChildren();
+    if (fault.querySelector(".error")) fault.replaceChildren();
     input.removeAttribute("aria-invalid");
     tellView();
     if (how) history[`${how}State`]({}, "", addressOf(view));
@@ -95,7 +99,7 @@ async function tellCount(count) {
 }
 
 function tellView() {
-  input.value = view.filter;
+  if (input.value !== view.filter) filter.set(view.filter);
   form.elements.order_by.value = view.order_by;
   form.elements.stage.value = view.stage;
   form.elements.group.checked = Boolean(view.group);
@@ -119,10 +123,23 @@ function formView() {
   return { ...view, page_token: "", filter: input.value.trim(), stage: form.elements.stage.value, group, density };
 }
 
-form.addEventListener("submit", (event) => {
-  event.preventDefault();
-  show(formView());
+const filter = attachFilter(input, { experiments: view.experiments, submit: () => show(formView()), errorPlace: fault });
+attachBulk({
+  bar: document.getElementById("bulk"),
+  selected: selection.selected,
+  done: (ids, what) => {
+    if (what === "delete" || what === "restore") selection.clear();
+    return show(view, { history: "" });
+  },
 });
+document.getElementById("more-actions").hidden = false;
+document.getElementById("choose-columns").addEventListener("click", async () => {
+  const columns = await openColumns({ experiments: view.experiments, columns: columnsOf(box) });
+  if (columns) show({ ...view, columns });
+});
+document.getElementById("export").addEventListener("click", () => openExport({
+  view, shown: columnsOf(box), selected: selection.selected(),
+}));
 form.addEventListener("change", (event) => {
   if (event.target === input) return;
   if (event.target.name !== "density") show(formView());
