@@ -102,6 +102,12 @@ def _listening_options(command: F) -> F:
     help="Web pages elsewhere that may call the API, such as https://app.example.com.",
 )
 @click.option(
+    "--scoring-endpoints",
+    metavar="HOSTS",
+    help="Hosts that a model's page may score examples at, such as churn.example.com or "
+    "10.0.0.5:8080, with commas; * within one.  [default: this machine, for servers on it alone]",
+)
+@click.option(
     "--expose-prometheus/--no-expose-prometheus",
     default=None,
     help="Answer /metrics, which needs mlpack-toolkit[prometheus].  [default: yes]",
@@ -112,6 +118,7 @@ def server(
     allowed_hosts: str | None,
     cors_allowed_origins: str | None,
     allowed_artifact_roots: tuple[str, ...],
+    scoring_endpoints: str | None,
     **options: Any,
 ) -> None:
     """Record runs for clients elsewhere: MLflow's REST API, files, and pages to look at.
@@ -127,6 +134,7 @@ def server(
         allowed_hosts=names(allowed_hosts) if allowed_hosts else None,
         cors_allowed_origins=names(cors_allowed_origins) if cors_allowed_origins else None,
         allowed_artifact_roots=allowed_artifact_roots or None,
+        scoring_endpoints=names(scoring_endpoints) if scoring_endpoints else None,
         **options,
     )
     run(settings)

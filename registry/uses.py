@@ -46,6 +46,21 @@ class Model:
     version: int | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Note:
+    """One use as it is kept: a tag, which any client may have written.
+
+    Attributes:
+        key: of the tag.
+        value: of the tag; JSON, if it is one of ours.
+        model: whose tag it is.
+    """
+
+    key: str
+    value: str
+    model: Model
+
+
 def record_image(
     model: Model,
     reference: str,

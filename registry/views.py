@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from ..tracking.entities import PagedList
+from .uses import Note
 
 
 class RegistryViews(Protocol):
@@ -28,3 +29,9 @@ class RegistryViews(Protocol):
 
     def count_versions(self, names: Sequence[str]) -> dict[str, dict[str, int]]:
         """Of each of these models: stage -> how many versions are in it; none for an empty one."""
+
+    def list_notes(self, kind: str, most: int = 10_000) -> list[Note]:
+        """The notes of a kind (`uses.IMAGE`, `uses.DEPLOYMENT`) beside all models, as many each of
+        logged models and of versions as ``most`` says: those of the newest. Models that were
+        deleted and not yet purged are among them; what was deployed of them runs on.
+        """

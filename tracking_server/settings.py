@@ -39,6 +39,8 @@ class ServerSettings:
         access_log: write one line a request to standard output.
         any_local_folder: read files wherever the database says they are (`mlpack ui`).
         graceful_timeout: seconds that requests in flight get to finish after SIGTERM.
+        scoring_endpoints: hosts (``host`` or ``host:port``, ``*`` within) that the scoring form of
+            a model's page may ask; a server for this machine alone may ask this machine, too.
 
     Raises:
         InvalidInput: a value is out of range.
@@ -61,6 +63,7 @@ class ServerSettings:
     access_log: bool = False
     any_local_folder: bool = False
     graceful_timeout: int = 25
+    scoring_endpoints: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if not self.host.strip():
@@ -156,5 +159,6 @@ _VARIABLES: dict[str, tuple[tuple[str, ...], Callable[[str], Any]]] = {
     "access_log": (("MLPACK_ACCESS_LOG",), _flag),
     "any_local_folder": (("MLPACK_ANY_LOCAL_FOLDER",), _flag),
     "graceful_timeout": (("MLPACK_GRACEFUL_TIMEOUT",), int),
+    "scoring_endpoints": (("MLPACK_SCORING_ENDPOINTS",), names),
 }
 assert _VARIABLES.keys() == {field.name for field in fields(ServerSettings)}

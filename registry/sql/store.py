@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from ...tracking.sql.engine import Database
+from .uses import Uses
 from .views import Views
 
 
-class SqlRegistry(Views):
+class SqlRegistry(Views, Uses):
     """A `RegistryStore`, and what pages ask, in the database of a tracking store.
 
     Args:

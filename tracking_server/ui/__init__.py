@@ -19,6 +19,7 @@ Every view is an address, and every page tells its most important things without
     compare.py        /compare                    runs side by side
     registry.py       /registry…                  registered models
     model.py          /models/<id>                one logged model
+    scoring.py        its form that asks endpoints; scoring_rule.py says which
     deployments.py    /deployments                what runs where
 
 Templates and scripts have the names of the parts. ``libraries/`` says which JavaScript libraries

@@ -20,6 +20,7 @@ from . import (
     registry,
     run,
     runs,
+    scoring,
     static_files,
     words,
 )
@@ -41,6 +42,7 @@ PARTS: tuple[Register, ...] = (
     compare.register,
     registry.register,
     model.register,
+    scoring.register,
     deployments.register,
 )
 _WORTH_COMPRESSING = 2000  # bytes

@@ -10,7 +10,7 @@ from ..service import Service
 
 
 def model_frame(service: Service, model_id: str) -> dict[str, Any]:
-    """What ``model_frame.html`` needs: the model, its experiment, and its run as far as it is there.
+    """What ``model_frame.html`` needs: the model, its experiment, and its run if it is there.
 
     Raises:
         NotFound: there is no such model, or it is deleted.
