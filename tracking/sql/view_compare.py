@@ -15,6 +15,7 @@ from .search_runs import RunSearch
 from .tables import decode_value, latest_metrics, params, runs, tags
 
 _TABLES = {"metric": latest_metrics, "param": params, "tag": tags}
+_OURS = "mlflow."
 _SLICE = 500  # keys a query: every database's limit on variables allows it
 
 
@@ -67,6 +68,8 @@ class Comparison(RunSearch):
                 .limit(limit)
                 .offset(offset)
             )
+            if kind == "tag":
+                query = query.where(~columns.key.startswith(_OURS, autoescape=True))
             if words:
                 part = sa.func.lower(columns.key).contains(words.lower(), autoescape=True)
                 query = query.where(part)

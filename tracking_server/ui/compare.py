@@ -51,12 +51,14 @@ def register(pages: Blueprint, data: Blueprint, service: Service) -> None:
             given = choices(service, chosen, asked("words"))
             content = {"choices": given, "asked": VIEWS[view][0](service, chosen, given)}
             content["words"] = asked("words")
-        elif view == "curves":
-            content = {"keys": choices(service, chosen).metrics}
         return render_template(
             "compare.html",
             chosen=chosen,
             ids=",".join(chosen.ids),
+            runs_told=[
+                {"id": run.info.run_id, "name": run.info.run_name or run.info.run_id}
+                for run in chosen.runs
+            ],
             view=view,
             titles=TITLES,
             duration=DURATION,

@@ -1,16 +1,13 @@
-// Comparing runs: parallel coordinates, scatter and contour, box plots, bars.
-import { BarChart, BoxplotChart, CustomChart, HeatmapChart, ParallelChart, ScatterChart } from "echarts/charts";
-import {
-  AriaComponent, DataZoomComponent, GridComponent, LegendComponent, ParallelComponent, TooltipComponent,
-  VisualMapComponent,
-} from "echarts/components";
+// Comparing runs: parallel coordinates, scatter and contour, box plots, bars. Colours, legends and
+// tooltips' texts are the page's own, so that components for them are not needed.
+import { BarChart, BoxplotChart, CustomChart, ParallelChart, ScatterChart } from "echarts/charts";
+import { GridComponent, ParallelComponent, TooltipComponent } from "echarts/components";
 import * as echarts from "echarts/core";
 import { CanvasRenderer } from "echarts/renderers";
 
 echarts.use([
-  AriaComponent, BarChart, BoxplotChart, CanvasRenderer, CustomChart, DataZoomComponent, GridComponent,
-  HeatmapChart, LegendComponent, ParallelChart, ParallelComponent, ScatterChart, TooltipComponent,
-  VisualMapComponent,
+  BarChart, BoxplotChart, CanvasRenderer, CustomChart, GridComponent, ParallelChart, ParallelComponent, ScatterChart,
+  TooltipComponent,
 ]);
 
-export * from "echarts/core";
+export { getInstanceByDom, init } from "echarts/core";

@@ -1,0 +1,43 @@
+// Parallel coordinates: a line for each run; a stretch marked on an axis chooses the runs that pass it.
+import { axisOf, colouring, linesOf, short, tooltip } from "./compare_scale.js";
+
+export function parallelCoordinates(found, runs, tokens) {
+  const { axes } = found;
+  const { of, legend } = colouring(found.colour, tokens);
+  const valuesOf = (i) => axes.map((axis) => axis.values[i]);
+  const known = runs.map((_, i) => i).filter((i) => valuesOf(i).some((value) => value !== null));
+  const data = known.map((i) => {
+    const values = valuesOf(i);
+    const dashed = values.includes(null);
+    return { value: values.map((value) => value ?? NaN), lineStyle: { color: of(i), type: dashed ? "dashed" : "solid" } };
+  });
+  const option = {
+    tooltip: tooltip(tokens, ({ dataIndex }) => linesOf(runs[known[dataIndex]].name, axes.map((a) => [a.label, a.values[known[dataIndex]]]))),
+    parallel: {
+      left: 60, right: 90, top: 44, bottom: 24,
+      parallelAxisDefault: {
+        areaSelectStyle: { width: 18, borderWidth: 1, borderColor: tokens.accent, color: tokens.accent, opacity: 0.25 },
+      },
+    },
+    parallelAxis: axes.map((axis, dim) => ({ ...axisOf(axis, tokens), dim, name: short(axis.label, 18), nameGap: 16 })),
+    series: [{
+      type: "parallel", data, smooth: 0.05, lineStyle: { width: 1.8, opacity: 0.8 }, inactiveOpacity: 0.07, activeOpacity: 0.95,
+      emphasis: { lineStyle: { width: 4, opacity: 1 } }, progressive: 0,
+    }],
+  };
+  return {
+    option,
+    legend,
+    count: known.length,
+    label: `Parallel coordinates of ${known.length} runs over ${axes.map((axis) => axis.label).join(", ")}; the table below has the values`,
+    table: { head: axes.map((axis) => axis.label), rows: known.map(valuesOf), places: known },
+    listen(chart, select) {
+      chart.on("axisareaselected", () => {
+        const series = chart.getModel().getSeriesByIndex(0);
+        const all = series.getRawIndicesByActiveState("normal").length === known.length;
+        select(all ? [] : series.getRawIndicesByActiveState("active").map((i) => known[i]));
+      });
+      chart.on("click", ({ dataIndex }) => location.assign(`/runs/${encodeURIComponent(runs[known[dataIndex]].id)}`));
+    },
+  };
+}

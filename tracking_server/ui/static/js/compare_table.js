@@ -1,0 +1,59 @@
+// The table of a comparison: long values unfold in place, and all of it can be copied.
+import { notice } from "./notices.js";
+
+async function textOf(address) {
+  let response;
+  try {
+    response = await fetch(address, { credentials: "same-origin" });
+  } catch {
+    throw new Error("The server does not answer; what is on the page stays.");
+  }
+  const text = await response.text();
+  if (response.ok) return text;
+  let message = `The server answered ${response.status}.`;
+  try {
+    message = JSON.parse(text).message;
+  } catch { /* a proxy's page */ }
+  throw new Error(message);
+}
+
+/** A click on "… all" brings the whole value, and another cuts it again. */
+export async function unfold(event) {
+  const link = event.target.closest(".unfold");
+  if (!link || event.ctrlKey || event.metaKey || event.shiftKey) return;
+  event.preventDefault();
+  const value = link.previousElementSibling;
+  if (link.dataset.cut !== undefined) {
+    value.textContent = link.dataset.cut;
+    value.classList.remove("whole");
+    value.removeAttribute("tabindex");
+    link.textContent = "… all";
+    delete link.dataset.cut;
+    return;
+  }
+  try {
+    const whole = await textOf(link.href);
+    link.dataset.cut = value.textContent;
+    value.textContent = whole;
+    value.classList.add("whole");
+    value.tabIndex = 0; // it may scroll
+    link.textContent = "less";
+  } catch (error) {
+    notice(error.message, { bad: true, again: () => link.click() });
+  }
+}
+
+/** A click on "Copy as CSV". */
+export async function copyComparison(event) {
+  const button = event.target.closest("[data-copies]");
+  if (!button) return;
+  try {
+    const text = await textOf(button.dataset.copies);
+    await navigator.clipboard.writeText(text);
+    notice("Copied.");
+  } catch (error) {
+    const refused = error.name === "NotAllowedError" || error instanceof TypeError;
+    const message = refused ? "The browser does not let pages copy here; download the file instead." : error.message;
+    notice(message, { bad: true, again: refused ? null : () => button.click() });
+  }
+}
