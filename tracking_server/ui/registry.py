@@ -1,15 +1,129 @@
-"""Registered models: names, versions, aliases, stages, lineage, differences."""
+"""Registered models: names, versions, aliases, stages, lineage, differences.
+
+registry_model.py     /registry/<name>              one model, its versions, its history
+registry_version.py   /registry/<name>/<version>    one version, its lineage
+registry_compare.py   /registry/<name>/compare      two versions side by side
+"""
 
 from __future__ import annotations
 
+import re
+from dataclasses import dataclass
+from typing import Any
+
 from flask import Blueprint, render_template
 
+from ...errors import InvalidInput
+from ...registry.entities import RegisteredModel
+from ...registry.filters import REGISTERED_MODELS, parse_clauses
+from ...tracking.entities import PagedList
+from ...tracking.filters import quoted
 from ..service import Service
+from . import registry_compare, registry_model, registry_version
+from .part import asked
+from .words import address
+
+_PAGE = 50
+_GRAMMAR = re.compile(r"[=<>]|\bI?LIKE\b", re.IGNORECASE)
+_MOST_WORDS = 10
+_ORDERS = {"name": "name", "changed": "last_updated_timestamp", "created": "creation_timestamp"}
 
 
 def register(pages: Blueprint, data: Blueprint, service: Service) -> None:
     """``/registry`` and what is below it."""
 
     @pages.get("/registry")
-    def registry() -> str:
-        return render_template("soon.html", title="Models")
+    def registry() -> tuple[str, int]:
+        words = {name: asked(name) for name in ("search", "order", "page_token")}
+        found, error = _search(service, words)
+        names = [model.name for model in found]
+        counts = service.registry.count_versions(names) if names else {}
+        page = render_template(
+            "registry.html",
+            room="models",
+            models=[_Row(model, counts[model.name]) for model in found],
+            asked=words,
+            error=error,
+            sorts=_sorts(words),
+            first=address("/registry", **{**words, "page_token": None}),
+            more=address("/registry", **{**words, "page_token": found.token})
+            if found.token
+            else None,
+        )
+        return page, 400 if error else 200
+
+    registry_model.register(pages, data, service)
+    registry_version.register(pages, data, service)
+    registry_compare.register(pages, data, service)
+
+
+@dataclass(frozen=True)
+class _Row:
+    """One registered model in the list.
+
+    Attributes:
+        counts: stage -> how many versions.
+    """
+
+    model: RegisteredModel
+    counts: dict[str, int]
+
+    @property
+    def latest(self) -> int | None:
+        """The number of the newest version."""
+        return max((version.version for version in self.model.latest_versions), default=None)
+
+    @property
+    def summary(self) -> str:
+        """The first line of the description that says something."""
+        text = self.model.description.replace("**", "").replace("`", "")
+        lines = (line.strip(" #>*-=\t") for line in text[:5000].splitlines())
+        return next((line for line in lines if line), "")[:200]
+
+
+def _search(service: Service, words: dict[str, str]) -> tuple[PagedList, str | None]:
+    """One page of models; what is wrong with the search instead, if something is."""
+    try:
+        order = words["order"] or "-changed"
+        field = _ORDERS.get(order.lstrip("-"))
+        if field is None:
+            raise InvalidInput(f"Models are sorted by {', '.join(_ORDERS)}, not by {order[:40]!r}.")
+        direction = "DESC" if order.startswith("-") else "ASC"
+        return service.registry.search_registered_models(
+            filter_of(words["search"]), _PAGE, [f"{field} {direction}"], words["page_token"] or None
+        ), None
+    except InvalidInput as error:
+        return PagedList([], None), error.message
+
+
+def filter_of(text: str) -> str:
+    """A filter of the registry from what was typed: a filter, or words of a name.
+
+    Raises:
+        InvalidInput: it is meant as a filter and does not parse, or has too many words.
+    """
+    try:
+        parse_clauses(text, REGISTERED_MODELS)
+    except InvalidInput:
+        if _GRAMMAR.search(text):
+            raise
+    else:
+        return text
+    words = text.split()
+    if len(words) > _MOST_WORDS:
+        raise InvalidInput(f"A search has at most {_MOST_WORDS} words.")
+    return " AND ".join(f"name ILIKE {quoted(f'%{word}%')}" for word in words)
+
+
+def _sorts(words: dict[str, str]) -> dict[str, Any]:
+    """Of each column that can be sorted by: the address that does, and how it is sorted now."""
+    now = words["order"] or "-changed"
+    found = {}
+    for name in _ORDERS:
+        ascending = {name: "ascending", f"-{name}": "descending"}.get(now)
+        default = name if name == "name" else f"-{name}"
+        other = name.removeprefix("-") if now == f"-{name}" else f"-{name}"
+        order = other if ascending else default
+        href = address("/registry", search=words["search"], order=order)
+        found[name] = {"href": href, "sorted": ascending}
+    return found

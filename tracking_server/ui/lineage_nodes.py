@@ -1,0 +1,207 @@
+"""What is in the graph of a lineage: datasets, input models, run, model, versions, uses. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from ...errors import InvalidInput
+from ...tracking.filters import quoted
+from .words import address, segment
+
+if TYPE_CHECKING:
+    from ...registry.entities import ModelVersion
+    from ...registry.lineage import Lineage
+
+COLUMNS = {
+    "inputs": "Read",
+    "run": "Run",
+    "model": "Logged model",
+    "versions": "Versions",
+    "images": "Images",
+    "deployments": "Deployments",
+}
+_OVER = frozenset({"deleted", "replaced"})  # states of a deployment that runs no more
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """One box.
+
+    Attributes:
+        key: unlike any other's.
+        column: one of `COLUMNS`.
+        title: what it is called.
+        lines: what else is said of it.
+        href: where it leads; an address of ours, or empty.
+        gone: what has become of it, where it is there no more.
+        is_here: the page is about it.
+    """
+
+    key: str
+    column: str
+    title: str
+    lines: tuple[str, ...] = ()
+    href: str = ""
+    gone: str = ""
+    is_here: bool = False
+
+    @property
+    def is_fold(self) -> bool:
+        """It stands for others."""
+        return self.key.startswith("more ")
+
+
+@dataclass(frozen=True, slots=True)
+class Edge:
+    """From one node to another, by their keys."""
+
+    start: str
+    end: str
+
+
+def nodes_of(
+    whole: Lineage, versions: Sequence[ModelVersion], here: str
+) -> tuple[list[Node], list[Edge]]:
+    """The boxes and lines of a lineage.
+
+    Args:
+        whole: of a version.
+        versions: all of the same logged model, the version itself among them.
+        here: the address of the version's page.
+    """
+    inputs = [*_datasets(whole), *_input_models(whole)]
+    run, model = _run(whole), _model(whole)
+    registered = [_version(each, whole.version) for each in versions]
+    before = model or run or inputs
+    edges = [
+        *_all(inputs, run or model or registered),
+        *_all(run, model or registered),
+        *_all(before, registered),
+    ]
+    images = [_image(position, use, here) for position, use in enumerate(whole.images)]
+    names = {
+        each.model_uri.removeprefix("models:/"): node
+        for each, node in zip(versions, registered, strict=True)
+    }
+    origin = [node for node in registered if node.is_here] or registered or before
+    built: dict[str, Node] = {}
+    for node, use in zip(images, whole.images, strict=True):
+        built.setdefault(str(use.get("reference")), node)
+        edges += _all(_of(use, names, origin), [node])
+    deployed = [_deployment(position, use, here) for position, use in enumerate(whole.deployments)]
+    for node, use in zip(deployed, whole.deployments, strict=True):
+        image = built.get(str(use.get("image")))
+        edges += _all([image] if image else _of(use, names, origin), [node])
+    nodes = [*inputs, *run, *model, *registered, *images, *deployed]
+    return nodes, list(dict.fromkeys(edges))
+
+
+def _all(starts: Sequence[Node], ends: Sequence[Node]) -> list[Edge]:
+    return [Edge(start.key, end.key) for start in starts for end in ends]
+
+
+def _of(use: Mapping[str, Any], names: Mapping[str, Node], origin: Sequence[Node]) -> list[Node]:
+    """The version that a use says it is of."""
+    found = names.get(str(use.get("of", "")))
+    return [found] if found else list(origin)
+
+
+def _datasets(whole: Lineage) -> list[Node]:
+    experiment = whole.experiment.experiment_id if whole.experiment else None
+    found = []
+    for position, read in enumerate(whole.datasets):
+        told = " · ".join(filter(None, (read.context, f"digest {read.digest}")))
+        href = ""
+        if experiment is not None:
+            try:
+                text = f"datasets.name = {quoted(read.name)}"
+                text += f" and datasets.digest = {quoted(read.digest)}"
+                href = address(f"/experiments/{segment(experiment)}", filter=text)
+            except InvalidInput:  # both kinds of quotes: no filter holds it
+                pass
+        found.append(
+            Node(f"dataset {position}", "inputs", read.name, (told, read.source or ""), href)
+        )
+    return found
+
+
+def _input_models(whole: Lineage) -> list[Node]:
+    return [
+        Node(
+            f"input {model_id}", "inputs", model_id, ("model that was read",), _model_page(model_id)
+        )
+        for model_id in dict.fromkeys(whole.inputs)
+    ]
+
+
+def _run(whole: Lineage) -> list[Node]:
+    if whole.run_id is None:
+        return []
+    gone = whole.gone.get("run", "")
+    if whole.run is None:
+        return [Node("run", "run", whole.run_id, (gone or "gone",), gone=gone or "gone")]
+    info, code = whole.run.info, whole.code
+    lines = []
+    if whole.experiment:
+        state = " (deleted)" if "experiment" in whole.gone else ""
+        lines.append(f"in {whole.experiment.name}{state}")
+    if code.commit:
+        dirty = " + changes" if code.dirty else ""
+        lines.append(f"commit {_short_commit(code.commit)}{dirty}")
+    elif code.name:
+        lines.append(code.name)
+    lines = [gone, *lines] if gone else lines
+    title = info.run_name or info.run_id
+    return [Node("run", "run", title, tuple(lines), f"/runs/{segment(info.run_id)}", gone)]
+
+
+def _short_commit(commit: str) -> str:
+    return commit[:8] if re.fullmatch(r"[0-9a-f]{12,}", commit) else commit
+
+
+def _short(identifier: str) -> str:
+    """The beginning of a digest or an id, by which people tell them apart."""
+    return identifier if len(identifier) <= 24 else f"{identifier[:19]}…"
+
+
+def _model(whole: Lineage) -> list[Node]:
+    if whole.model_id is None:
+        return []
+    gone = whole.gone.get("model", "")
+    if whole.model is None:
+        return [Node("model", "model", whole.model_id, (gone or "gone",), gone=gone or "gone")]
+    kind = whole.model.model_type or str(whole.model.status).lower()
+    lines = (kind, _short(whole.model.model_id))
+    page = _model_page(whole.model.model_id)
+    return [Node("model", "model", whole.model.name, lines, page, whole.gone.get("files", ""))]
+
+
+def _model_page(model_id: str) -> str:
+    return f"/models/{segment(model_id)}"
+
+
+def _version(version: ModelVersion, current: ModelVersion | None) -> Node:
+    key = f"{version.name}/{version.version}"
+    stage = "" if version.current_stage == "None" else str(version.current_stage)
+    aliases = " ".join(f"@{alias}" for alias in version.aliases)
+    lines = tuple(filter(None, (stage, aliases))) or ("no stage, no alias",)
+    is_here = current is not None and key == f"{current.name}/{current.version}"
+    page = f"/registry/{segment(version.name)}/{version.version}"
+    return Node(f"version {key}", "versions", key, lines, page, is_here=is_here)
+
+
+def _image(position: int, use: Mapping[str, Any], here: str) -> Node:
+    lines = [_short(str(use[key])) for key in ("digest", "builder") if use.get(key)]
+    title = str(use.get("reference") or "an image")
+    return Node(f"image {position}", "images", title, tuple(lines), f"{here}#images")
+
+
+def _deployment(position: int, use: Mapping[str, Any], here: str) -> Node:
+    target, state = str(use.get("target") or ""), str(use.get("status") or use.get("state") or "")
+    over = str(use.get("state")) if use.get("state") in _OVER else ""
+    lines = tuple(filter(None, (target and f"on {target}", state)))
+    title = str(use.get("name") or "a deployment")
+    return Node(f"deployment {position}", "deployments", title, lines, f"{here}#deployments", over)

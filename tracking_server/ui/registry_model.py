@@ -1,0 +1,89 @@
+"""One registered model: what it is, its versions, what happened to it."""
+
+from __future__ import annotations
+
+from flask import Blueprint, render_template
+
+from ...registry import names
+from ...registry.entities import RegisteredModel, Stage
+from ..service import Service
+from .part import asked
+from .shell import command
+from .words import address, segment
+
+_VERSIONS = 50
+_HISTORY = 50
+_RECENT = 8
+STAGES = [stage.value for stage in Stage]
+
+
+def register(pages: Blueprint, data: Blueprint, service: Service) -> None:
+    """``/registry/<name>`` and its history."""
+
+    @pages.get("/registry/<name>")
+    def registered_model(name: str) -> str:
+        model = service.registry.get_registered_model(name)
+        stage = names.stage(asked("stage")) if asked("stage") else None
+        versions = service.registry.list_versions(
+            name, stage, _VERSIONS, asked("page_token") or None
+        )
+        here = f"/registry/{segment(name)}"
+        counts = service.registry.count_versions([name])[name]
+        newest = max((version.version for version in model.latest_versions), default=None)
+        return render_template(
+            "registry_model.html",
+            room="models",
+            model=model,
+            here=here,
+            versions=versions,
+            counts={each: counts[each] for each in STAGES if counts.get(each)},
+            stage=stage,
+            stages=STAGES,
+            newest=newest,
+            is_first=not asked("page_token"),
+            more=address(here, stage=stage, page_token=versions.token) if versions.token else None,
+            history=service.registry.get_history(name, None, _RECENT),
+            use=use_of(_address(model, newest)),
+        )
+
+    @pages.get("/registry/<name>/history")
+    def registry_history(name: str) -> str:
+        version = names.version(asked("version")) if asked("version") else None
+        token = asked("page_token") or None
+        found = service.registry.get_history(name, version, _HISTORY, token)
+        here = f"/registry/{segment(name)}"
+        words = {"version": str(version) if version else None}
+        return render_template(
+            "registry_history.html",
+            room="models",
+            name=name,
+            version=version,
+            here=here,
+            history=found,
+            first=address(f"{here}/history", **words) if token else None,
+            more=address(f"{here}/history", page_token=found.token, **words)
+            if found.token
+            else None,
+        )
+
+
+def use_of(uri: str) -> dict[str, str]:
+    """Lines to copy that use a version.
+
+    Args:
+        uri: its address; of a model without versions ``models:/<name>``.
+    """
+    name = uri.removeprefix("models:/")
+    return {
+        "uri": uri,
+        "python": f"model = mlpack.pyfunc.load_model({uri!r})",
+        "serve": command("mlpack", "serve", "-m", uri),
+        "register": f'mlpack.register_model("runs:/<run_id>/model", {name!r})',
+    }
+
+
+def _address(model: RegisteredModel, newest: int | None) -> str:
+    """Of the version that programs should use: by an alias, if there is one."""
+    if model.aliases:
+        return f"models:/{model.name}@{min(model.aliases)}"
+    return f"models:/{model.name}/{newest}" if newest else f"models:/{model.name}"

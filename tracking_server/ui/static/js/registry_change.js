@@ -1,0 +1,74 @@
+// Changing what is registered: a question with a note, asked again with what was typed if it fails.
+import { ask } from "./dialogs.js";
+import { make } from "./elements.js";
+
+const WHO = "mlpack-who"; // nobody logs in; what a person calls themselves stays in the browser
+const TOLD = "mlpack-told";
+
+/**
+ * Ask, send, and show the page anew.
+ *
+ * @param question () => {title, text, yes, danger, fields}; called before each attempt, so that it
+ *   can tell what has changed meanwhile.
+ * @param send (values, by) => promise; `by` is {user_id, note} for the history.
+ * @param conflict () => promise; learns what is there now, after the server said 409.
+ * @param done (values) => {message, href}; where to go; without href the page is loaded again.
+ */
+export async function change({ question, send, conflict = async () => {}, done }) {
+  let typed = {};
+  let failed = null;
+  for (;;) {
+    const { fields = [], ...asked } = question();
+    const all = [...fields, ...about()].map((field) => ({ ...field, value: typed[field.name] ?? field.value }));
+    const answer = ask({ ...asked, fields: all });
+    if (failed) document.getElementById("ask-fields").prepend(make("p", { class: "error", role: "alert" }, failed));
+    const values = await answer;
+    if (!values) return;
+    typed = values;
+    remember(values.who);
+    try {
+      await send(values, { user_id: values.who.trim(), note: values.note });
+    } catch (error) {
+      failed = error.message;
+      if (error.status === 409) await conflict().catch(() => {});
+      continue;
+    }
+    const { message, href } = done(values);
+    keep(TOLD, message, sessionStorage);
+    if (href) location.assign(href);
+    else location.reload();
+    return;
+  }
+}
+
+/** What was done before this page was loaded, told once. */
+export function toldBefore() {
+  try {
+    const message = sessionStorage.getItem(TOLD);
+    sessionStorage.removeItem(TOLD);
+    return message;
+  } catch {
+    return null; // a browser that keeps nothing
+  }
+}
+
+function about() {
+  let who = "";
+  try {
+    who = localStorage.getItem(WHO) || "";
+  } catch { /* as above */ }
+  return [
+    { name: "note", label: "Why", hint: "A note for the history; it may stay empty." },
+    { name: "who", label: "Your name", value: who, hint: "For the history, too. This browser remembers it." },
+  ];
+}
+
+function remember(who) {
+  keep(WHO, who.trim(), localStorage);
+}
+
+function keep(key, value, where) {
+  try {
+    where.setItem(key, value);
+  } catch { /* as above */ }
+}
