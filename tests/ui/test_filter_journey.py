@@ -1,0 +1,125 @@
+"""A filter typed, completed by keys and by the mouse, wrong, and marked."""
+
+import pytest
+
+pytestmark = pytest.mark.server
+
+
+@pytest.fixture
+def box(story, browser_page):
+    """The filter's box on the page of runs."""
+    browser_page.goto(f"{story.address}/experiments/{story.names['experiment']}")
+    found = browser_page.get_by_role("combobox", name="Filter")
+    found.wait_for()
+    return found
+
+
+def option(page, text):
+    return page.get_by_role("listbox", name="How the filter can go on").get_by_role(
+        "option", name=text
+    )
+
+
+def press(page, *keys):
+    for key in keys:
+        page.keyboard.press(key)
+
+
+def rows(page):
+    return page.locator("tr[data-run]")
+
+
+def test_a_filter_by_keyboard_alone(box, browser_page, look_at):
+    page = browser_page
+    box.focus()
+    option(page, "metrics.accuracy > 0.9 example").wait_for()  # of the experiment's own names
+    box.type("acc")
+    option(page, "metrics.accuracy metric").wait_for()
+    press(page, "ArrowDown", "Enter")
+    assert box.input_value() == "metrics.accuracy "
+    option(page, "> greater").first.wait_for()
+    assert option(page, "LIKE").count() == 0  # no metric is compared so
+    box.type("> 0 ")
+    option(page, "AND").wait_for()
+    press(page, "ArrowUp", "Tab")
+    box.type("params.sol")
+    option(page, "params.solver param").wait_for()
+    press(page, "ArrowDown", "Enter")
+    option(page, "IS NOT NULL there").wait_for()
+    look_at(page, "filter-options")
+    box.type("= ")
+    option(page, "'saga' param").wait_for()
+    box.type("sa")
+    option(page, "'lbfgs' param").wait_for(state="detached")
+    press(page, "ArrowDown", "Enter")
+    assert box.input_value() == "metrics.accuracy > 0 AND params.solver = 'saga' "
+    before = rows(page).count()
+    press(page, "Escape", "Enter")
+    page.wait_for_url("**/experiments/*filter=*")
+    page.wait_for_function(f"document.querySelectorAll('tr[data-run]').length < {before}")
+    assert 0 < rows(page).count() < before
+    assert box.get_attribute("aria-expanded") == "false"
+
+
+def test_the_mouse_and_escape(box, browser_page):
+    page = browser_page
+    box.click()
+    option(page, "attributes.status = 'FAILED' example").click()
+    assert box.input_value() == "attributes.status = 'FAILED'"
+    press(page, "Control+ ")
+    option(page, "AND").wait_for()
+    press(page, "Escape")
+    assert not option(page, "AND").is_visible()
+    assert box.input_value() == "attributes.status = 'FAILED'"  # Escape clears nothing
+    box.fill("status IN ('FIN")
+    option(page, "'FINISHED' status").click()
+    option(page, ") ends").click()
+    assert box.input_value() == "status IN ('FINISHED')"
+    box.fill("tags.mlflow.u")
+    option(page, "tags.mlflow.user tag").wait_for()
+
+
+def test_the_wrong_word_is_marked(box, browser_page, look_at):
+    page, mark = browser_page, browser_page.locator(".filter-mirror mark")
+    box.fill("metrcs.accuracy > 0.5 AND params.depth = '8'")
+    mark.wait_for()  # after a pause
+    assert mark.text_content() == "metrcs.accuracy"
+    message = page.locator("#filter-error")
+    assert "did you mean metrics?" in message.text_content().lower()
+    assert message.get_attribute("aria-live") == "polite"
+    assert page.get_by_role("alert").count() == 0
+    press(page, "Enter")
+    page.get_by_role("alert").wait_for()
+    assert box.evaluate("i => i.value.slice(i.selectionStart, i.selectionEnd)") == "metrcs.accuracy"
+    assert box.get_attribute("aria-invalid") == "true"
+    press(page, "Escape")
+    look_at(page, "filter-wrong")
+    box.type("metrics.acuracy")
+    page.get_by_text("did you mean 'accuracy'?").wait_for()  # a hint, no error
+    assert mark.count() == 0 and box.get_attribute("aria-invalid") is None
+    box.fill("metrics.accuracy >")
+    page.wait_for_timeout(800)
+    assert mark.count() == 0  # it only is not finished
+    press(page, "Enter")
+    page.get_by_role("alert").wait_for()
+    assert "expected a number" in message.text_content().lower()
+
+
+def test_help(box, browser_page, look_at):
+    browser_page.get_by_role("button", name="How filters are written").click()
+    browser_page.get_by_role("dialog", name="Filters").wait_for()
+    look_at(browser_page, "filter-help")
+
+
+def test_a_server_that_is_down_keeps_nobody_from_typing(story, watched):
+    page = watched.page
+    watched.expected.append("Failed to load resource")
+    page.goto(f"{story.address}/experiments/{story.names['experiment']}")
+    box = page.get_by_role("combobox", name="Filter")
+    page.route("**/ui/**", lambda route: route.abort())
+    box.type("metrics.acc")
+    page.get_by_text("Nothing to choose from now").wait_for()
+    box.type(" > 0.5")
+    assert box.input_value() == "metrics.acc > 0.5"
+    page.keyboard.press("Enter")
+    page.get_by_text("The server does not answer").first.wait_for()
