@@ -32,7 +32,7 @@ def send(store: ArtifactStore, path: str) -> Response:
     """
     name = posixpath.basename(path)
     response = _answer(store, path, mimetypes.guess_type(name)[0] or "application/octet-stream")
-    response.headers["Content-Disposition"] = _attachment(name)
+    response.headers["Content-Disposition"] = _disposition("attachment", name)
     response.headers["Content-Security-Policy"] = _SANDBOX
     return response
 
@@ -51,7 +51,7 @@ def show(store: ArtifactStore, path: str, kind: str, policy: str) -> Response:
         RequestedRangeNotSatisfiable: it has no such range.
     """
     response = _answer(store, path, kind)
-    response.headers["Content-Disposition"] = "inline"
+    response.headers["Content-Disposition"] = _disposition("inline", posixpath.basename(path))
     response.headers["Content-Security-Policy"] = f"{policy}; frame-ancestors 'self'"
     response.headers["X-Frame-Options"] = "SAMEORIGIN"
     # browsers refuse to open a sandboxed page that has this policy of ours
@@ -147,10 +147,10 @@ def below(store: ArtifactStore, folder: str, prefix: str) -> list[dict[str, Any]
     return [describe(entry, entry.path[cut:]) for entry in store.list(folder)]
 
 
-def _attachment(name: str) -> str:
-    """The header that makes a browser save a file instead of showing it (RFC 6266)."""
+def _disposition(what: str, name: str) -> str:
+    """The header that makes a browser save a file, or show it, and how it is called (RFC 6266)."""
     plain = "".join(c if c.isascii() and c.isprintable() and c not in '"\\' else "_" for c in name)
-    header = f'attachment; filename="{plain}"'
+    header = f'{what}; filename="{plain}"'
     if plain != name:
         header += f"; filename*=UTF-8''{quote(name, safe='', errors='replace')}"
     return header

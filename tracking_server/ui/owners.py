@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from ...artifacts.base import ArtifactStore, Entry
 from ...errors import MlpackError, NotFound
 from ...flavors.descriptor import MLMODEL
+from ...registry import names
 from ...registry.checks import described_files
 from ..service import Service
 from ..sources import place_of
@@ -138,9 +139,10 @@ def of_version(service: Service, name: str, number: int) -> Owner:
     """A version of a registered model.
 
     Raises:
+        InvalidInput: no version has such a number.
         NotFound: there is none.
     """
-    version = service.registry.get_model_version(name, number)
+    version = service.registry.get_model_version(name, names.version(number))
     return Owner(
         service,
         "version",
