@@ -5,6 +5,8 @@ What fits on one page is filtered by the page's script alone; of more, the serve
 
 from __future__ import annotations
 
+import re
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -20,7 +22,8 @@ from .words import address, segment
 KINDS = {"metric": "metrics", "param": "params"}
 SYSTEM = "system/"  # metrics that nobody logged by hand; the charts show them
 _PAGE = 500
-_MOST_PAGES = 1_000_000
+MOST_PAGES = 1_000_000
+_DIGITS = re.compile(r"(\d{1,18})")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,9 +44,16 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """Keys that begin alike (``train/…``); those without a name come first."""
+    """Keys that begin alike (``train/…``); those without a name come first.
+
+    Attributes:
+        name: what they begin with.
+        count: of all of them, also on other pages.
+        rows: those of this page.
+    """
 
     name: str
+    count: int
     rows: list[Row]
 
 
@@ -81,7 +91,7 @@ def register(pages: Blueprint, data: Blueprint, service: Service) -> None:
         if kind not in KINDS:
             raise InvalidInput(f"kind must be one of {', '.join(KINDS)}.")
         run = service.store.get_run(run_id)
-        page = asked_number("page", 1, 1, _MOST_PAGES)
+        page = asked_number("page", 1, 1, MOST_PAGES)
         found = values_of(run, kind, asked("words"), page)
         here = f"/runs/{segment(run_id)}"
         return render_template("run_values.html", values=found, here=here)
@@ -92,7 +102,7 @@ def values_of(run: Run, kind: str, words: str = "", page: int = 1) -> Values:
     logged: Mapping[str, Any] = getattr(run.data, KINDS[kind])
     own = [key for key in logged if kind == "param" or not key.startswith(SYSTEM)]
     wanted = words.lower().split()
-    fit = sorted(key for key in own if _holds(wanted, key, logged[key]))
+    fit = sorted((key for key in own if _holds(wanted, key, logged[key])), key=_in_order)
     first = min((page - 1) * _PAGE, max(0, len(fit) - 1) // _PAGE * _PAGE)
     shown = fit[first : first + _PAGE]
     here = f"/runs/{segment(run.info.run_id)}"
@@ -107,7 +117,7 @@ def values_of(run: Run, kind: str, words: str = "", page: int = 1) -> Values:
         words,
         len(own),
         len(fit),
-        _groups(run, logged, shown),
+        _groups(run, logged, shown, Counter(map(_group_of, fit))),
         first,
         len(own) <= _PAGE,
         page_at(at - 1) if at > 1 else None,
@@ -125,16 +135,25 @@ def _holds(wanted: Iterable[str], key: str, value: Any) -> bool:
     return all(word in text for word in wanted)
 
 
-def _groups(run: Run, logged: Mapping[str, Any], keys: Iterable[str]) -> list[Group]:
-    groups: dict[str, list[Row]] = {"": []}
+def _in_order(key: str) -> list[tuple[int, str]]:
+    """What sorts ``p2`` before ``p10``."""
+    return [(int(part), "") if part.isdecimal() else (-1, part) for part in _DIGITS.split(key)]
+
+
+def _group_of(key: str) -> str:
+    prefix, slash, rest = key.partition("/")
+    return prefix if slash and rest else ""
+
+
+def _groups(
+    run: Run, logged: Mapping[str, Any], keys: Iterable[str], counts: Mapping[str, int]
+) -> list[Group]:
+    groups: dict[str, Group] = {"": Group("", 0, [])}
     for key in keys:
-        prefix, slash, rest = key.partition("/")
-        name, label = (prefix, rest) if slash and prefix and rest else ("", key)
+        name = _group_of(key)
+        name = name if counts[name] > 1 else ""  # a heading over one line says nothing
+        group = groups.setdefault(name, Group(name, counts[name], []))
         moment = run.data.moments.get(key) if logged is run.data.metrics else None
-        row = Row(key, label, logged[key], moment[1] if moment else None)
-        groups.setdefault(name, []).append(row)
-    for name in [name for name, rows in groups.items() if name and len(rows) == 1]:
-        (row,) = groups.pop(name)  # a heading over one line says nothing
-        groups[""].append(Row(row.key, row.key, row.value, row.step))
-    groups[""].sort(key=lambda row: row.key)
-    return [Group(name, rows) for name, rows in groups.items() if rows]
+        label = key[len(name) + 1 :] if name else key
+        group.rows.append(Row(key, label, logged[key], moment[1] if moment else None))
+    return [group for group in groups.values() if group.rows]
