@@ -8,6 +8,7 @@ typed chooses.
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 from flask import Blueprint, Response
 
@@ -27,12 +28,15 @@ def register(pages: Blueprint, data: Blueprint, service: Service) -> None:
         return data_answer({"html": render(_bounded(sent_text(sent(), "text")))})
 
 
-def edited(now: str, write: Callable[[str], None]) -> Response:
+def edited(
+    now: str, write: Callable[[str], None], message: dict[str, Any] | None = None
+) -> Response:
     """The answer to a script that sent a text and what it was before.
 
     Args:
         now: what the text is at present.
         write: records a new one.
+        message: what was sent, where it was read already.
 
     Returns:
         ``{conflict, text, html}``: what was recorded; or, with ``conflict``, what somebody else
@@ -41,7 +45,7 @@ def edited(now: str, write: Callable[[str], None]) -> Response:
     Raises:
         InvalidInput: what was sent is no text.
     """
-    message = sent()
+    message = sent() if message is None else message
     text, before = _bounded(sent_text(message, "text")), sent_text(message, "before")
     conflict = now not in (before, text)
     if not conflict and text != now:

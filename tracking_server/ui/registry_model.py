@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, render_template
+from flask import Blueprint, Response, render_template
 
 from ...registry import names
-from ...registry.entities import RegisteredModel, Stage
+from ...registry.entities import By, RegisteredModel, Stage
 from ..service import Service
-from .part import asked
+from .editing import edited
+from .part import asked, sent, sent_text
 from .shell import command
 from .words import address, segment
 
 _VERSIONS = 50
 _HISTORY = 50
 _RECENT = 8
+_LONGEST_USER = 250
 STAGES = [stage.value for stage in Stage]
 
 
@@ -65,6 +67,26 @@ def register(pages: Blueprint, data: Blueprint, service: Service) -> None:
             if found.token
             else None,
         )
+
+    @data.post("/registry/description")
+    def describe() -> Response:
+        """Of a model, or of a version of it; one that somebody else changed since stays."""
+        message = sent()
+        name, registry = sent_text(message, "name"), service.registry
+        by = By(sent_text(message, "user_id", "")[:_LONGEST_USER], names.note(message.get("note")))
+        if "version" in message:
+            number = names.version(message["version"])
+            now = registry.get_model_version(name, number).description
+        else:
+            number, now = None, registry.get_registered_model(name).description
+
+        def write(text: str) -> None:
+            if number is None:
+                registry.update_registered_model(name, names.description(text), by)
+            else:
+                registry.update_model_version(name, number, names.description(text), by)
+
+        return edited(now, write, message)
 
 
 def use_of(uri: str) -> dict[str, str]:

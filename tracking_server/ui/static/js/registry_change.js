@@ -1,6 +1,7 @@
 // Changing what is registered: a question with a note, asked again with what was typed if it fails.
 import { ask } from "./dialogs.js";
 import { make } from "./elements.js";
+import { addPreview } from "./registry_preview.js";
 
 const WHO = "mlpack-who"; // nobody logs in; what a person calls themselves stays in the browser
 const TOLD = "mlpack-told";
@@ -22,6 +23,7 @@ export async function change({ question, send, conflict = async () => {}, done }
     const all = [...fields, ...about()].map((field) => ({ ...field, value: typed[field.name] ?? field.value }));
     const answer = ask({ ...asked, fields: all });
     if (failed) document.getElementById("ask-fields").prepend(make("p", { class: "error", role: "alert" }, failed));
+    for (const { name } of all.filter((field) => field.preview)) addPreview(document.getElementById(`ask-${name}`));
     const values = await answer;
     if (!values) return;
     typed = values;

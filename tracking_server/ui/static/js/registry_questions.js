@@ -1,5 +1,5 @@
 // Each change of a registered model or a version: what is asked, and what is sent.
-import { api, getJSON } from "./server.js";
+import { api, getJSON, sendJSON, ServerError } from "./server.js";
 
 const IN_USE = ["Staging", "Production"];
 const MODELS = "registered-models";
@@ -25,7 +25,7 @@ function sharedChanges(subject, key) {
         yes: "Make it",
         fields: [
           { name: "name", label: "Name", required: true, hint: "Such as churn; no slash, no colon." },
-          { name: "description", label: "Description", type: "textarea", hint: "Markdown." },
+          { name: "description", label: "Description", type: "textarea", preview: true, hint: "Markdown." },
         ],
       }),
       send: (values, by) => api("POST", `${MODELS}/create`, { name: values.name, description: values.description, ...by }),
@@ -57,9 +57,9 @@ function sharedChanges(subject, key) {
       question: () => ({
         title: `Describe ${what}`,
         yes: "Save",
-        fields: [{ name: "description", label: "Description", type: "textarea", value: subject.description, hint: "Markdown." }],
+        fields: [{ name: "description", label: "Description", type: "textarea", value: subject.description, preview: true, hint: "Markdown." }],
       }),
-      send: (values, by) => api("PATCH", `${path}/update`, { ...which, description: values.description, ...by }),
+      send: (values, by) => describe(subject, which, values.description, by),
       done: () => ({ message: "The description is saved." }),
     }),
     tag: () => ({
@@ -91,6 +91,16 @@ function sharedChanges(subject, key) {
       done: () => ({ message: `The alias ${key} is removed.` }),
     }),
   };
+}
+
+/** Only if nobody wrote another meanwhile; theirs is told, and the next attempt replaces it. */
+async function describe(subject, which, text, by) {
+  const before = subject.description;
+  const found = await sendJSON("/ui/registry/description", { ...which, text, before, ...by });
+  if (!found.conflict) return;
+  subject.description = found.text;
+  const theirs = found.text.slice(0, 2000) || "(none)";
+  throw new ServerError(`Somebody else changed it meanwhile. Saving again replaces theirs with yours. Theirs:\n\n${theirs}`, 0);
 }
 
 /** Only if it still points where the page said: what others did meanwhile is told, not undone. */

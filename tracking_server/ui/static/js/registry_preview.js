@@ -1,0 +1,30 @@
+// How a text in Markdown will read, below the field in which it is typed.
+import { make } from "./elements.js";
+import { failedHere } from "./notices.js";
+import { sendJSON } from "./server.js";
+
+/** Add a button to a field of a question that shows its text as the page will. */
+export function addPreview(textarea) {
+  const place = make("div", { class: "markdown card preview", hidden: true });
+  const button = make("button", { type: "button", class: "plain", "aria-pressed": "false", onclick: turn }, "Preview");
+  textarea.after(make("p", { class: "bar" }, button), place);
+
+  async function turn() {
+    const looks = button.getAttribute("aria-pressed") === "false";
+    button.setAttribute("aria-pressed", String(looks));
+    textarea.hidden = looks;
+    place.hidden = !looks;
+    if (looks) await show();
+  }
+
+  async function show() {
+    try {
+      const { html } = await sendJSON("/ui/markdown", { text: textarea.value });
+      const made = make("template");
+      made.innerHTML = html; // the server's own, made safe there
+      place.replaceChildren(made.content);
+    } catch (error) {
+      failedHere(place, error, show);
+    }
+  }
+}
