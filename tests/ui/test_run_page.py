@@ -74,7 +74,7 @@ def test_what_a_run_was(api):
 def test_empty_parts_do_not_clutter(api):
     html = page(api, api.run())
     for absent in ("Datasets", "Models", "Params", "Commit", "Parent", "Children", "Environment"):
-        assert f">{absent}" not in html, absent
+        assert f">{absent}" not in html.split("<main")[1], absent
     assert "log_metric(" in html and 'class="notice' not in html
 
 
@@ -181,10 +181,7 @@ def test_changes_that_no_commit_has(api):
     run_id = api.run()
     log(api, run_id, tags={"mlflow.source.git.dirty": "true"})
     address = f"/ui/runs/{run_id}/changes"
-    assert (
-        "git&#34;, &#34;diff" in api.client.get(address).text
-        or "were not logged" in api.client.get(address).text
-    )
+    assert "were not logged" in api.client.get(address).text
     diff = f"--- a/x\n+++ b/x\n@@ -1 +1 @@\n-old\n+new {ATTACK}\n same\n" + "+more\n" * 6000
     place = api.get("runs/get", run_id=run_id)["run"]["info"]["artifact_uri"]
     below = place.removeprefix("mlflow-artifacts:/")
@@ -229,7 +226,12 @@ def test_datasets_and_models(api):
             for name, source, schema, profile in datasets
         ],
     )
-    made = api.post("logged-models", experiment_id="0", name=ATTACK, source_run_id=run_id)
+    made = api.post(
+        "logged-models",
+        experiment_id="0",
+        name="<img src=x onerror=alert(1)>",
+        source_run_id=run_id,
+    )
     model_id = made["model"]["info"]["model_id"]
     api.post("runs/outputs", run_id=run_id, models=[{"model_id": model_id, "step": 7}])
     html = page(api, run_id)
@@ -256,14 +258,7 @@ def test_hostile_texts_stay_texts(api):
     run_id = api.run(experiment, run_name=ATTACK, user_id=ATTACK)
     log(api, run_id, {"m": float("nan")}, {"p": ATTACK, "long": ATTACK * 50}, tags)
     log(api, run_id, tags={"mlflow.parentRunId": run_id})  # its own parent
-    for address in ("", "/charts", "/artifacts"):
-        answer = api.client.get(f"/runs/{run_id}{address}")
-        assert answer.status_code == 200
-        assert (
-            "<img src=x" not in answer.text and "49" not in fact(answer.text, "User")
-            if not address
-            else True
-        )
+    assert "<img src=x" not in page(api, run_id)
     for address in ("changes", "siblings", "values?kind=param"):
         html = api.client.get(f"/ui/runs/{run_id}/{address}").text
         assert "<img" not in html

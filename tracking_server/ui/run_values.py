@@ -9,6 +9,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from itertools import groupby
 from typing import Any
 
 from flask import Blueprint, render_template
@@ -102,7 +103,9 @@ def values_of(run: Run, kind: str, words: str = "", page: int = 1) -> Values:
     logged: Mapping[str, Any] = getattr(run.data, KINDS[kind])
     own = [key for key in logged if kind == "param" or not key.startswith(SYSTEM)]
     wanted = words.lower().split()
-    fit = sorted((key for key in own if _holds(wanted, key, logged[key])), key=_in_order)
+    fit = [key for key in own if _holds(wanted, key, logged[key])]
+    groups = _Groups(fit)
+    fit.sort(key=groups.place)
     first = min((page - 1) * _PAGE, max(0, len(fit) - 1) // _PAGE * _PAGE)
     shown = fit[first : first + _PAGE]
     here = f"/runs/{segment(run.info.run_id)}"
@@ -117,7 +120,7 @@ def values_of(run: Run, kind: str, words: str = "", page: int = 1) -> Values:
         words,
         len(own),
         len(fit),
-        _groups(run, logged, shown, Counter(map(_group_of, fit))),
+        groups.of_page(shown, logged, run.data.moments if kind == "metric" else {}),
         first,
         len(own) <= _PAGE,
         page_at(at - 1) if at > 1 else None,
@@ -135,25 +138,44 @@ def _holds(wanted: Iterable[str], key: str, value: Any) -> bool:
     return all(word in text for word in wanted)
 
 
-def _in_order(key: str) -> list[tuple[int, str]]:
-    """What sorts ``p2`` before ``p10``."""
-    return [(int(part), "") if part.isdecimal() else (-1, part) for part in _DIGITS.split(key)]
+class _Groups:
+    """Keys sorted by what they begin with.
+
+    Args:
+        keys: all of them, also those of other pages.
+    """
+
+    def __init__(self, keys: Iterable[str]) -> None:
+        self._counts = Counter(_prefix(key) for key in keys)
+
+    def name(self, key: str) -> str:
+        """The group of a key; "" for none, for a heading over one line says nothing."""
+        prefix = _prefix(key)
+        return prefix if self._counts[prefix] > 1 else ""
+
+    def place(self, key: str) -> tuple[str, list[tuple[int, str]]]:
+        """What sorts keys: no group first, and ``p2`` before ``p10``."""
+        parts = _DIGITS.split(key)
+        return self.name(key), [(int(p), "") if p.isdecimal() else (-1, p) for p in parts]
+
+    def of_page(
+        self,
+        keys: Iterable[str],
+        values: Mapping[str, Any],
+        moments: Mapping[str, tuple[int, int]],
+    ) -> list[Group]:
+        """Sorted keys with their values, in groups."""
+        found = []
+        for name, members in groupby(keys, self.name):
+            cut = len(name) + 1 if name else 0
+            rows = [
+                Row(key, key[cut:], values[key], moments[key][1] if key in moments else None)
+                for key in members
+            ]
+            found.append(Group(name, self._counts[name], rows))
+        return found
 
 
-def _group_of(key: str) -> str:
+def _prefix(key: str) -> str:
     prefix, slash, rest = key.partition("/")
     return prefix if slash and rest else ""
-
-
-def _groups(
-    run: Run, logged: Mapping[str, Any], keys: Iterable[str], counts: Mapping[str, int]
-) -> list[Group]:
-    groups: dict[str, Group] = {"": Group("", 0, [])}
-    for key in keys:
-        name = _group_of(key)
-        name = name if counts[name] > 1 else ""  # a heading over one line says nothing
-        group = groups.setdefault(name, Group(name, counts[name], []))
-        moment = run.data.moments.get(key) if logged is run.data.metrics else None
-        label = key[len(name) + 1 :] if name else key
-        group.rows.append(Row(key, label, logged[key], moment[1] if moment else None))
-    return [group for group in groups.values() if group.rows]
