@@ -2,8 +2,9 @@
 
 Most loops log with steps that go up as time does. Then a bucket of steps is one stretch of the
 index over (run, key, timestamp, step, value), which is found by two seeks and read once. Whether
-that is so is not believed but counted: a bucket that holds a step of another one, or a point that
-is in none, gives the whole up, and the caller groups instead.
+that is so is not believed but counted: only plain values with the bucket's own steps are taken
+from a stretch, and where all stretches together have fewer points than the range has, some lie
+elsewhere; the whole is given up then, and the caller groups instead.
 """
 
 from __future__ import annotations
@@ -34,20 +35,19 @@ starts AS MATERIALIZED (
 ),
 spans AS (
   SELECT step, timestamp,
-    lead(timestamp, 1, 9223372036854775807) OVER (ORDER BY timestamp, step) AS next_time,
-    lead(step, 1, 9223372036854775807) OVER (ORDER BY timestamp, step) AS next_step
+    lead(timestamp, 1, 9223372036854775807) OVER (ORDER BY step) AS next_time,
+    lead(step, 1, 9223372036854775807) OVER (ORDER BY step) AS next_step
   FROM starts
 )
 SELECT json_group_array((
   SELECT json_array(
-    min(step), max(step), min(timestamp), count(*), max(special),
+    spans.step, spans.timestamp, count(*),
     printf('%!.17g', min(value)), printf('%!.17g', max(value)), printf('%!.17g', sum(value))
   )
   FROM metrics
-  WHERE run = :run AND key = :key
-    AND (timestamp, step) >= (spans.timestamp, spans.step)
-    AND (timestamp, step) < (spans.next_time, spans.next_step)
-)) FROM spans WHERE spans.step <= :last ORDER BY spans.timestamp, spans.step
+  WHERE run = :run AND key = :key AND timestamp BETWEEN spans.timestamp AND spans.next_time
+    AND step >= spans.step AND step < spans.next_step AND special = 0
+)) FROM spans WHERE spans.step <= :last ORDER BY spans.step
 """
 _COUNT = """
 SELECT count(*) FROM metrics WHERE run = ? AND key = ? AND step >= ? AND step <= ?
@@ -76,15 +76,13 @@ def scan(
     asked = {"run": run, "key": key, "first": first, "last": last, "width": width}
     (text,) = connection.execute(_SCAN, asked).fetchone()
     found = []
-    before = -1
-    for low_step, high_step, time, count, special, *values in json.loads(text):
-        if special or not count or not before < low_step // width == high_step // width:
+    for step, time, count, *values in sorted(json.loads(text)):
+        if not count:
             return None
-        before = low_step // width
         low, high, total = map(float, values)
-        if not all(_is_ordinary(value) for value in (low, high)) or not math.isfinite(total):
+        if not (_is_ordinary(low) and _is_ordinary(high) and math.isfinite(total)):
             return None
-        found.append(Bucket(low_step, time, count, count, low, high, total))
+        found.append(Bucket(step, time, count, count, low, high, total))
     (count,) = connection.execute(_COUNT, (run, key, first, last)).fetchone()
     return found if sum(bucket.count for bucket in found) == count else None
 

@@ -1,0 +1,118 @@
+// A curve as the server sends it, as arrays to draw: along an axis, smoothed or as it is.
+
+/** `{x, y, low, high, raw, counts, …}`: y is what the line follows, low and high what the band spans. */
+export function seriesOf(curve, run, axis, smooth) {
+  const began = run.start;
+  const shown = axis === "step" && curve.steps.length > 1 && curve.steps[0] === curve.steps.at(-1) ? "elapsed" : axis;
+  const x = shown === "step" ? curve.steps : shown === "time" ? curve.elapsed.map((each) => each + began) : curve.elapsed;
+  const raw = curve.mean;
+  return {
+    curve,
+    run,
+    x,
+    raw,
+    y: smooth > 0 ? smoothed(raw, smooth) : raw,
+    low: curve.exact ? (smooth > 0 ? raw : null) : curve.low,
+    high: curve.exact ? (smooth > 0 ? raw : null) : curve.high,
+    counts: curve.counts || null,
+    shown,
+  };
+}
+
+/**
+ * An exponential moving average that does not lean towards zero at its begin: each value is divided by the sum of
+ * the weights so far. Values that are missing stay so and are skipped.
+ */
+export function smoothed(values, weight) {
+  let sum = 0;
+  let weights = 0;
+  return values.map((value) => {
+    if (value === null) return null;
+    sum = sum * weight + value * (1 - weight);
+    weights = weights * weight + (1 - weight);
+    return sum / weights;
+  });
+}
+
+/** The index of the entry nearest to x; -1 where there is none. */
+export function nearest(xs, x) {
+  let low = 0;
+  let high = xs.length - 1;
+  if (high < 0) return -1;
+  while (high - low > 1) {
+    const middle = (low + high) >> 1;
+    if (xs[middle] < x) low = middle;
+    else high = middle;
+  }
+  return Math.abs(xs[low] - x) <= Math.abs(xs[high] - x) ? low : high;
+}
+
+/** From where to where these series go, within a range of x if there is one. */
+export function extent(series, { from = -Infinity, to = Infinity, positive = false, positiveX = false } = {}) {
+  const found = { left: Infinity, right: -Infinity, low: Infinity, high: -Infinity };
+  for (const { x, y, low, high } of series) {
+    for (let i = 0; i < x.length; i++) {
+      const at = x[i];
+      if (at < from || at > to || (positiveX && at <= 0)) continue;
+      if (at < found.left) found.left = at;
+      if (at > found.right) found.right = at;
+      const bottom = low ? low[i] : y[i];
+      const top = high ? high[i] : y[i];
+      if (bottom === null || top === null) continue;
+      if (!(positive && bottom <= 0)) found.low = Math.min(found.low, bottom);
+      else if (top > 0) found.low = Math.min(found.low, top);
+      if (!(positive && top <= 0)) found.high = Math.max(found.high, top);
+    }
+  }
+  return found;
+}
+
+const WORDS = { step: "step", time: "", elapsed: "" };
+
+/** A place on the axis, in words. */
+export function placeText(axis, x) {
+  if (axis === "time") return new Date(x).toISOString().replace("T", " ").replace(/\.000Z$|Z$/, "");
+  if (axis === "elapsed") return elapsedText(x);
+  return `${WORDS.step} ${Math.round(x).toLocaleString("en")}`;
+}
+
+export function elapsedText(milliseconds) {
+  const sign = milliseconds < 0 ? "-" : "";
+  const seconds = Math.abs(milliseconds) / 1000;
+  if (seconds < 60) return `${sign}${Number(seconds.toPrecision(4))} s`;
+  const whole = Math.round(seconds);
+  const [d, h, m, s] = [Math.floor(whole / 86400), Math.floor(whole / 3600) % 24, Math.floor(whole / 60) % 60, whole % 60];
+  const parts = [[d, "d"], [h, "h"], [m, "min"], [s, "s"]].filter(([many]) => many);
+  return sign + parts.slice(0, 2).map(([many, unit]) => `${many} ${unit}`).join(" ");
+}
+
+/** A value, to so many digits. */
+export function figure(value, digits = 5) {
+  if (value === null || value === undefined) return "NaN";
+  if (!Number.isFinite(value)) return String(value);
+  const text = Number(value.toPrecision(digits));
+  return Math.abs(text) >= 1e7 || (text !== 0 && Math.abs(text) < 1e-4) ? text.toExponential() : String(text);
+}
+
+/** What a curve is, in a sentence for those who do not see it. */
+export function summary({ curve, x, shown }) {
+  const last = curve.mean.findLastIndex((value) => value !== null);
+  if (last < 0) return `${curve.count.toLocaleString("en")} points, none of them a number`;
+  const first = curve.mean.findIndex((value) => value !== null);
+  const low = curve.exact ? curve.mean : curve.low;
+  const high = curve.exact ? curve.mean : curve.high;
+  const lowest = least(low, 1);
+  const highest = least(high, -1);
+  const gaps = curve.gaps ? `, ${curve.gaps.toLocaleString("en")} not a number` : "";
+  return `${curve.count.toLocaleString("en")} points, from ${figure(curve.mean[first])} to ${figure(curve.mean[last])}, `
+    + `lowest ${figure(low[lowest])} at ${placeText(shown, x[lowest])}, `
+    + `highest ${figure(high[highest])} at ${placeText(shown, x[highest])}${gaps}`;
+}
+
+function least(values, sign) {
+  let found = -1;
+  values.forEach((value, i) => {
+    if (value !== null && (found < 0 || sign * value < sign * values[found])) found = i;
+  });
+  return found;
+}
