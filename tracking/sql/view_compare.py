@@ -55,11 +55,11 @@ class Comparison(RunSearch):
         with self.database.read() as connection:
             names = _names(connection, run_ids)
             many = sa.func.count()
-            unlike = [many < len(names), sa.func.min(columns.value) != sa.func.max(columns.value)]
+            reasons = [many < len(names), sa.func.min(columns.value) != sa.func.max(columns.value)]
             if kind == "metric":
                 special = columns.special
-                unlike.append(sa.func.min(special) != sa.func.max(special))
-            differs = sa.case((sa.or_(*unlike), 1), else_=0)
+                reasons.append(sa.func.min(special) != sa.func.max(special))
+            differs = sa.case((sa.or_(*reasons), 1), else_=0)
             query = (
                 sa.select(columns.key, many, differs)
                 .where(columns.run.in_(names))
@@ -75,7 +75,8 @@ class Comparison(RunSearch):
                 query = query.where(part)
             if differing:
                 query = query.having(differs == 1)
-            return [ComparedKey(*row[:2], bool(row[2])) for row in connection.execute(query)]
+            rows = connection.execute(query)
+            return [ComparedKey(key, count, bool(unlike)) for key, count, unlike in rows]
 
     def compared_values(
         self, run_ids: Sequence[str], kind: str, keys: Sequence[str]

@@ -16,6 +16,7 @@ from flask import Blueprint, Response, render_template
 
 from ...errors import InvalidInput, NotFound
 from ..service import Service
+from .charts import charts_of
 from .compare_fields import DURATION, choices
 from .compare_runs import MOST, Chosen, chosen_runs
 from .compare_table import asked_of_table, csv_lines, sections
@@ -51,6 +52,8 @@ def register(pages: Blueprint, data: Blueprint, service: Service) -> None:
             given = choices(service, chosen, asked("words"))
             content = {"choices": given, "asked": VIEWS[view][0](service, chosen, given)}
             content["words"] = asked("words")
+        elif view == "curves" and chosen.runs:
+            content = charts_of(service, chosen.runs)
         return render_template(
             "compare.html",
             chosen=chosen,

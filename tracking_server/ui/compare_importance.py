@@ -81,7 +81,7 @@ def importances(metric: Column, params: Sequence[Column]) -> dict[str, Any]:
 def feature(numeric: bool, values: Sequence[Value]) -> Feature:
     """Values as the forest takes them."""
     if numeric:
-        given = sorted({value for value in values if value is not None})  # type: ignore[type-var]
+        given = sorted({value for value in values if value is not None})
     else:
         given = list(dict.fromkeys(value for value in values if value is not None))
     places: dict[Value, float] = {value: float(i) for i, value in enumerate(given)}

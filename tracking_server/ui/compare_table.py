@@ -18,9 +18,11 @@ from .words import duration, figure
 
 _CELLS = 3000  # of a section at once: pages stay quick with a hundred runs
 _MOST_ROWS = 100
-_CUT = 120  # characters of a value
+_CUT = 60  # characters of a value
+_COMMIT = 10
+_MOST_NAMED = 5  # datasets and models of a run
 _FACT_TAGS = (Tags.SOURCE_NAME, Tags.GIT_BRANCH, Tags.GIT_COMMIT)
-_KINDS = {"params": "param", "metrics": "metric", "tags": "tag"}
+_KINDS = {"metrics": "metric", "params": "param", "tags": "tag"}
 _LOWER = re.compile(
     r"loss|err(or)?s?$|error|mse|mae|mape|rmsle|perplexity|^ppl$|nll|deviance|latency|^aic$|^bic$"
     r"|^[wc]er$|^fid$|distance|divergence|brier"
@@ -36,7 +38,7 @@ class Cell:
         cut: there is more of it.
         best: none of the others is better.
         delta: how far a metric is from that of the baseline.
-        other: it is not that of the baseline.
+        other: a text that is not the baseline's.
         time: milliseconds since 1970, where the value is a time.
         links: addresses within the page for parts of the value, and their texts.
     """
@@ -124,7 +126,7 @@ def sections(
         for row in fact_rows(service, chosen)
         if given.words.lower() in row.key and (row.differs or not given.differing)
     ]
-    found = [Section("facts", facts)]
+    found = []
     size = most_rows or min(_MOST_ROWS, max(20, _CELLS // max(1, len(chosen.runs))))
     for name, kind in _KINDS.items():
         start = 0 if most_rows else asked_number(name, 0, 0, 10**9)
@@ -144,6 +146,7 @@ def sections(
                 rows.append(Row(each.key, each.differs, text_cells(own, base), None, field))
         after = start + size if len(keys) > size else None
         found.append(Section(name, rows, max(0, start - size) if start else None, after))
+    found.insert(2, Section("facts", facts))
     return [section for section in found if section.rows or section.before is not None]
 
 
@@ -163,11 +166,10 @@ def metric_cells(values: Sequence[float | None], base: int | None, lower: bool) 
     cells = []
     for place, value in enumerate(values):
         if value is None:
-            cells.append(Cell("", other=start is not None))
+            cells.append(Cell(""))
             continue
         delta = "" if start is None or place == base else difference(value, start)
-        other = base is not None and place != base and not _same(value, start)
-        cells.append(Cell(figure(value), best=value == best, delta=delta, other=other))
+        cells.append(Cell(figure(value), best=value == best, delta=delta))
     return cells
 
 
@@ -207,7 +209,8 @@ def fact_rows(service: Service, chosen: Chosen) -> list[Row]:
     if len(chosen.experiments) > 1:
         rows.insert(0, _fact("experiment", _short(names)))
     for key, name in zip(_FACT_TAGS, ("source", "branch", "commit"), strict=True):
-        rows.append(_fact(name, _short([tags[key].get(run_id, "") for run_id in chosen.ids])))
+        values = [tags[key].get(run_id, "") for run_id in chosen.ids]
+        rows.append(_fact(name, _short(values, _COMMIT if name == "commit" else _CUT)))
     rows.append(_fact("datasets", [Cell(_datasets(run)) for run in runs]))
     rows.append(_fact("models", [_models(run) for run in runs]))
     return [row for row in rows if any(cell.text for cell in row.cells)]
@@ -217,25 +220,23 @@ def _fact(name: str, cells: list[Cell]) -> Row:
     return Row(name, len({cell.text for cell in cells}) > 1, cells)
 
 
-def _short(values: Sequence[str]) -> list[Cell]:
-    return [Cell(v if len(v) <= _CUT else v[: _CUT - 1] + "…") for v in values]
+def _short(values: Sequence[str], most: int = _CUT) -> list[Cell]:
+    return [Cell(v if len(v) <= most else v[: most - 1] + "…") for v in values]
 
 
 def _datasets(run: Run) -> str:
     used = run.inputs.dataset_inputs
-    named = [f"{each.dataset.name[:80]} ({each.dataset.digest[:12]})" for each in used[:5]]
-    return ", ".join(named) + (f" and {len(used) - 5} more" if len(used) > 5 else "")
+    rest = len(used) - _MOST_NAMED
+    named = [
+        f"{each.dataset.name[:80]} ({each.dataset.digest[:12]})" for each in used[:_MOST_NAMED]
+    ]
+    return ", ".join(named) + (f" and {rest} more" if rest > 0 else "")
 
 
 def _models(run: Run) -> Cell:
-    ids = list(dict.fromkeys(output.model_id for output in run.outputs.model_outputs))[:5]
+    made = run.outputs.model_outputs
+    ids = list(dict.fromkeys(output.model_id for output in made))[:_MOST_NAMED]
     return Cell(", ".join(ids), links=tuple((f"/models/{each}", each) for each in ids))
-
-
-def _same(value: float, other: float | None) -> bool:
-    if other is None:
-        return False
-    return value == other or (math.isnan(value) and math.isnan(other))
 
 
 def csv_lines(chosen: Chosen, found: Sequence[Section]) -> list[list[Any]]:

@@ -25,6 +25,7 @@ MOST_AXES = 24
 _FIRST_AXES = 6
 _JUDGED = 200  # params whose importance is told
 _NONE = "none"
+_MANY_SIZES = 100  # the greatest by the least
 
 
 def parallel_asked(service: Service, chosen: Chosen, given: Choices) -> dict[str, Any]:
@@ -35,7 +36,11 @@ def parallel_asked(service: Service, chosen: Chosen, given: Choices) -> dict[str
     metric = given.preferred_metric()
     if not axes:
         axes = given.params[:_FIRST_AXES] + ([metric] if metric else [])
-    return {"axes": axes, "colour": _optional("colour", metric), "log": request.args.getlist("log")}
+    return {
+        "axes": axes,
+        "colour": _optional("colour", metric),
+        "log": _logs(columns(service, chosen, axes)),
+    }
 
 
 def parallel_drawn(service: Service, chosen: Chosen, given: dict[str, Any]) -> dict[str, Any]:
@@ -67,12 +72,13 @@ def scatter_asked(service: Service, chosen: Chosen, given: Choices) -> dict[str,
         y, colour = asked("y") or spare, asked("colour") or metric
     else:
         y, colour = asked("y") or metric or DURATION, asked("colour")
+    axes = columns(service, chosen, [x, y])
     return {
         "x": x,
         "y": y,
         "colour": "" if colour == _NONE else colour,
         "size": _optional("size", ""),
-        "log": request.args.getlist("log"),
+        "log": _logs(axes),
         "contour": contour,
     }
 
@@ -199,6 +205,21 @@ def _optional(name: str, default: str) -> str:
     """A field that may be none, which is said by that word."""
     given = asked(name) or default
     return "" if given == _NONE else given
+
+
+def _logs(axes: Sequence[Column]) -> list[str]:
+    """Which axes are logarithmic (``log=…``, "none" for none); by default params of many sizes."""
+    given = request.args.getlist("log")
+    if given:
+        return given
+    found = []
+    for axis in axes:
+        values = [value for value in axis.values if isinstance(value, float)]
+        if not axis.numeric or not axis.name.startswith("params.") or not values:
+            continue
+        if 0 < min(values) <= max(values) / _MANY_SIZES:
+            found.append(axis.name)
+    return found
 
 
 def _axis(of: Column, log: bool) -> dict[str, Any]:

@@ -26,7 +26,7 @@ export function boxPlots(found, runs, tokens) {
     xAxis: {
       ...look, type: "category", name: short(by, 50), nameLocation: "middle", nameGap: 46,
       data: groups.map(({ label, values }) => `${short(label, 22)}\nn = ${values.length}`),
-      axisLabel: { color: tokens.quiet, hideOverlap: true },
+      axisLabel: { color: tokens.quiet, hideOverlap: true, lineHeight: 16 },
     },
     yAxis: { ...look, type: log ? "log" : "value", scale: true, name: short(metric, 50), nameTextStyle: { color: tokens.text, align: "left" } },
     series: [

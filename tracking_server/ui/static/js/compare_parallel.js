@@ -19,7 +19,7 @@ export function parallelCoordinates(found, runs, tokens) {
         areaSelectStyle: { width: 18, borderWidth: 1, borderColor: tokens.accent, color: tokens.accent, opacity: 0.25 },
       },
     },
-    parallelAxis: axes.map((axis, dim) => ({ ...axisOf(axis, tokens), dim, name: short(axis.label, 18), nameGap: 16 })),
+    parallelAxis: axes.map((axis, dim) => ({ ...haloed(axisOf(axis, tokens), tokens), dim, name: short(axis.label, 18), nameGap: 16 })),
     series: [{
       type: "parallel", data, smooth: 0.05, lineStyle: { width: 1.8, opacity: 0.8 }, inactiveOpacity: 0.07, activeOpacity: 0.95,
       emphasis: { lineStyle: { width: 4, opacity: 1 } }, progressive: 0,
@@ -40,4 +40,10 @@ export function parallelCoordinates(found, runs, tokens) {
       chart.on("click", ({ dataIndex }) => location.assign(`/runs/${encodeURIComponent(runs[known[dataIndex]].id)}`));
     },
   };
+}
+
+/** Labels that lines cross stay readable. */
+function haloed(axis, tokens) {
+  const axisLabel = { ...axis.axisLabel, color: tokens.text, textBorderColor: tokens.back, textBorderWidth: 3 };
+  return { ...axis, axisLabel, z: 12 };
 }

@@ -1,5 +1,6 @@
 // Runs as points, and the surface between them as bands of colour.
-import { axisOf, between, colouring, edges, linesOf, short, stopsOf, tooltip } from "./compare_scale.js";
+import { axisOf, between, colouring, edges, figure, linesOf, short, stopsOf, tooltip } from "./compare_scale.js";
+import { make } from "./elements.js";
 
 const [SMALL, BIG, PLAIN] = [6, 26, 11];
 const BANDS = 10;
@@ -14,6 +15,8 @@ export function scatterPlot(found, runs, tokens) {
     if (!size || !size.numeric || size.values[i] === null || !(most > least)) return size ? SMALL : PLAIN;
     return SMALL + (BIG - SMALL) * Math.sqrt((size.values[i] / 2 - least / 2) / (most / 2 - least / 2));
   };
+  const sizes = size ? [make("li", {}, size.numeric && most >= least
+    ? `size: ${short(size.label)} from ${figure(least)} to ${figure(most)}` : `size: ${short(size.label)} is no number in all runs`)] : [];
   const shown = [...new Map([x, y, colour, size].filter(Boolean).map((column) => [column.name, column])).values()];
   const points = {
     type: "scatter", z: 3, cursor: "pointer",
@@ -26,7 +29,7 @@ export function scatterPlot(found, runs, tokens) {
   const option = {
     tooltip: tooltip(tokens, ({ dataIndex, seriesType }) => (seriesType === "scatter"
       ? linesOf(runs[known[dataIndex]].name, shown.map((c) => [c.label, c.values[known[dataIndex]]])) : "")),
-    grid: { left: 24, right: 36, top: 24, bottom: 40, containLabel: true },
+    grid: { left: 24, right: 36, top: 36, bottom: 40, containLabel: true },
     xAxis: { ...axisOf(x, tokens), name: short(x.label, 50), nameLocation: "middle", nameGap: 30 },
     yAxis: { ...axisOf(y, tokens), name: short(y.label, 50), nameLocation: "end", nameTextStyle: { color: tokens.text, align: "left" } },
     series: surface ? [bands(surface, colour, tokens), points] : [points],
@@ -35,7 +38,7 @@ export function scatterPlot(found, runs, tokens) {
   if (surface) found.notes = [...new Set([...found.notes, INTERPOLATED])];
   return {
     option,
-    legend,
+    legend: [...legend, ...sizes],
     count: known.length,
     label: `${known.length} runs by ${x.label} and ${y.label}${told}; the table below has the values`,
     table: { head: shown.map((c) => c.label), rows: known.map((i) => shown.map((c) => c.values[i])), places: known },
@@ -56,7 +59,7 @@ function bands({ rows, x, y }, column, tokens) {
     renderItem(_, api) {
       const [left, bottom] = api.coord([x[0], y[0]]);
       const [right, top] = api.coord([x[1], y[1]]);
-      const style = { image: picture, x: left, y: top, width: right - left, height: bottom - top, opacity: 0.75 };
+      const style = { image: picture, x: left, y: top, width: right - left, height: bottom - top, opacity: 0.88 };
       return { type: "image", style };
     },
   };
