@@ -1,0 +1,199 @@
+"""One run in a browser: what is changed in place, a run that goes on, a server that is gone."""
+
+import re
+from urllib.parse import urlsplit
+
+import pytest
+from playwright.sync_api import expect
+
+from mlpack.registry.client import MlpackClient
+from mlpack.tests.ui.conftest import tell_story, ui_server
+
+pytestmark = pytest.mark.server
+
+
+def client_of(story):
+    return MlpackClient(tracking_uri=story.address)
+
+
+def test_editing_a_run(own_story, watched, look_at):
+    page, names = watched.page, own_story.names
+    client = client_of(own_story)
+    page.goto(f"{own_story.address}/runs/{names['best']}")
+
+    # the name
+    page.get_by_role("button", name="Rename the run").click()
+    field = page.get_by_role("textbox", name="The run's name")
+    field.fill("the best")
+    field.press("Escape")
+    expect(page.get_by_role("heading", level=1)).to_have_text("trial-0-0")
+    page.get_by_role("button", name="Rename the run").click()
+    field.fill("the best")
+    field.press("Enter")
+    expect(page.get_by_role("heading", level=1)).to_have_text("the best")
+    expect(page).to_have_title(re.compile("the best"))
+    assert client.get_run(names["best"]).info.run_name == "the best"
+
+    # the notes: preview, calling off, saving by keys
+    notes = page.get_by_role("region", name="Notes")
+    expect(notes.get_by_role("heading", name="Baseline")).to_be_visible()
+    expect(notes.get_by_role("checkbox", name="to do")).not_to_be_checked()
+    notes.get_by_role("button", name="Edit: notes").click()
+    area = notes.get_by_role("textbox")
+    assert area.input_value().startswith("# Baseline\n")
+    area.fill("dropped")
+    area.press("Escape")
+    page.get_by_role("button", name="Take it back").click()
+    expect(area).to_have_value("dropped")
+    area.fill("## Forest\n\n**Better** <script>alert(1)</script>\n\n- [x] tried")
+    notes.get_by_role("button", name="Preview").click()
+    expect(notes.get_by_text("Better")).to_be_visible()
+    look_at(page, "run-editing")
+    notes.get_by_role("button", name="Preview").click()
+    area.press("Control+Enter")
+    expect(notes.get_by_role("heading", name="Forest")).to_be_visible()
+    expect(area).to_be_hidden()
+    assert client.get_run(names["best"]).data.tags["mlflow.note.content"].startswith("## Forest")
+
+    # somebody else writes meanwhile
+    notes.get_by_role("button", name="Edit: notes").click()
+    client.set_tag(names["best"], "mlflow.note.content", "theirs")
+    area.fill("mine")
+    notes.get_by_role("button", name="Save").click()
+    expect(notes.get_by_role("alert")).to_contain_text("Somebody changed this text")
+    expect(notes.get_by_text("theirs")).to_be_visible()
+    notes.get_by_role("button", name="Overwrite with mine").click()
+    expect(notes.get_by_text("mine")).to_be_visible()
+    page.reload()
+    expect(notes.get_by_text("mine")).to_be_visible()
+
+    # tags
+    tags = page.locator("#tags")
+    tags.get_by_label("Key of the tag").fill("<b>state")
+    tags.get_by_label("Value of the tag").fill("good")
+    tags.get_by_label("Value of the tag").press("Enter")
+    expect(tags.get_by_role("row", name="<b>state good")).to_be_visible()
+    tags.get_by_role("button", name="Edit the tag <b>state").click()
+    page.keyboard.type("better")
+    page.keyboard.press("Enter")
+    expect(tags.get_by_role("row", name="<b>state better")).to_be_visible()
+    page.reload()
+    expect(tags.get_by_role("row", name="<b>state better")).to_be_visible()
+    tags.get_by_role("button", name="Remove the tag <b>state").click()
+    expect(tags.get_by_role("row", name="<b>state")).to_have_count(0)
+    assert "<b>state" not in client.get_run(names["best"]).data.tags
+    page.get_by_role("button", name="Undo").click()
+    expect(tags.get_by_role("row", name="<b>state better")).to_be_visible()
+
+    # a model into the registry
+    page.get_by_role("button", name="Register the model").click()
+    page.get_by_label("Name of the registered model").fill("forest")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("link", name="forest v1")).to_be_visible()
+    assert client.get_model_version("forest", 1).run_id == names["best"]
+
+    # away, and back
+    page.get_by_role("button", name="Delete…").click()
+    page.get_by_role("button", name="Delete", exact=True).click()
+    expect(page.get_by_text("This run is deleted")).to_be_visible()
+    assert client.get_run(names["best"]).info.lifecycle_stage == "deleted"
+    look_at(page, "run-deleted")
+    page.get_by_role("button", name="Restore").click()
+    expect(page.get_by_role("button", name="Delete…")).to_be_visible()
+
+
+def test_a_note_outlives_the_server(tmp_path, watched):
+    names, page = tell_story(tmp_path), watched.page
+    with ui_server(tmp_path) as (address, _):
+        page.goto(f"{address}/runs/{names['running']}")
+        notes = page.get_by_role("region", name="Notes")
+        notes.get_by_role("button", name="Edit: notes").click()
+        notes.get_by_role("textbox").fill("An hour's **work**")
+    watched.expected.append("ERR_CONNECTION_REFUSED")
+    expect(page.locator("#connection")).to_contain_text("not connected")
+    notes.get_by_role("button", name="Save").click()
+    expect(notes.get_by_role("alert")).to_contain_text("The server does not answer")
+    expect(notes.get_by_role("textbox")).to_have_value("An hour's **work**")
+    expect(page.get_by_role("link", name="loss", exact=True)).to_be_visible()
+    with ui_server(tmp_path, port=urlsplit(address).port):
+        page.reload()  # what was typed is still there
+        expect(notes.get_by_role("textbox")).to_have_value("An hour's **work**")
+        notes.get_by_role("button", name="Save").click()
+        expect(notes.get_by_text("An hour's work")).to_be_visible()
+        page.reload()
+        expect(notes.get_by_text("An hour's work")).to_be_visible()
+
+
+def test_a_run_that_goes_on(own_story, browser_page):
+    page, run_id = browser_page, own_story.names["running"]
+    client = client_of(own_story)
+    page.goto(f"{own_story.address}/runs/{run_id}")
+    metrics = page.get_by_role("region", name="Metrics")
+    expect(metrics.get_by_role("row", name="loss")).to_contain_text("0.0666667")
+    expect(page.locator("#connection")).to_have_text("live")
+    client.log_metric(run_id, "loss", 0.03125, step=30)
+    expect(metrics.get_by_role("row", name="loss")).to_contain_text("0.03125")
+    client.log_metric(run_id, "auc", 0.75)
+    expect(metrics.get_by_role("row", name="auc")).to_contain_text("0.75")
+    client.set_terminated(run_id, "FAILED")
+    expect(page.locator("#status")).to_have_text("failed")
+    expect(page.locator("#ended time")).to_be_visible()
+    expect(page.locator("#connection")).to_be_empty()
+
+
+def test_filtering_and_comparing(own_story, browser_page, look_at):
+    page, client = browser_page, client_of(own_story)
+    run_id = own_story.names["runs"][2]
+    for start in range(0, 800, 100):
+        client.log_batch(run_id, params=[], metrics=metrics_of(start, start + 100))
+    for number in range(20):
+        client.log_param(run_id, f"opt/p{number}", f"value-{number}")
+    page.goto(f"{own_story.address}/runs/{run_id}")
+    metrics, params = (page.get_by_role("region", name=name) for name in ("Metrics", "Params"))
+    params.get_by_label("Filter params").fill("VALUE-7")
+    expect(params.locator("tr[data-key]:visible")).to_have_count(1)
+    expect(params.locator("[data-count]")).to_have_text("1 of 24")
+    metrics.get_by_label("Filter metrics").fill("m77")  # beyond the first page
+    expect(metrics.locator("tr[data-key]")).to_have_count(11)
+    assert "metrics=m77" in page.url and "params=VALUE-7" in page.url
+    page.reload()
+    expect(metrics.locator("tr[data-key]")).to_have_count(11)
+    expect(params.locator("tr[data-key]:visible")).to_have_count(1)
+    fold = metrics.locator("[data-fold]")
+    fold.click()
+    expect(fold).to_have_attribute("aria-expanded", "false")
+    expect(metrics.get_by_role("row", name="m77", exact=True)).to_be_hidden()
+    look_at(page, "run-many")
+
+    page.get_by_role("button", name="Compare with…").click()
+    page.get_by_label("Runs whose name holds").fill("trial-1-")
+    dialog = page.get_by_role("dialog", name="Compare with")
+    expect(dialog.locator(".pick")).to_have_count(7)
+    dialog.get_by_label("trial-1-0").check()
+    page.get_by_label("Runs whose name holds").fill("trial-2-1")
+    dialog.get_by_label("trial-2-1").check()
+    look_at(page, "run-compare-with")
+    dialog.get_by_role("button", name="Compare", exact=True).click()
+    page.wait_for_url("**/compare?runs=*")
+    assert page.url.split("runs=")[1].count(",") == 2
+
+
+def metrics_of(start, stop):
+    from mlpack.entities import Metric
+
+    return [Metric(f"train/m{number}", float(number), 1, 0) for number in range(start, stop)]
+
+
+def test_folded_parts_and_hostile_texts(story, browser_page, look_at):
+    page = browser_page
+    page.goto(f"{story.address}/runs/{story.names['best']}")
+    page.get_by_text("Environment").click()
+    expect(page.get_by_text("scikit-learn==")).to_be_visible()
+    page.locator("details.dataset summary").click()
+    expect(page.get_by_role("row", name="petal width (cm) double")).to_be_visible()
+    page.locator("#tags summary").click()
+    look_at(page, "run-open")
+    page.goto(f"{story.address}/runs/{story.names['attack_run']}")
+    expect(page.get_by_role("heading", level=1)).to_have_text(story.names["attack"])
+    expect(page.get_by_role("region", name="Notes")).to_contain_text("<svg onload=alert(6)>")
+    look_at(page, "run-attack")
