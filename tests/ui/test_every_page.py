@@ -9,6 +9,11 @@ PAGES = {
     "runs": "/experiments/{experiment}",
     "run": "/runs/{best}",
     "model": "/models/{model}",
+    "deployments": "/deployments?all=1",
+    "registry": "/registry",
+    "registered-model": "/registry/iris",
+    "model-version": "/registry/iris/1",
+    "registry-history": "/registry/iris/history",
 }
 
 
