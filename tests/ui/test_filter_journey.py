@@ -1,6 +1,7 @@
 """A filter typed, completed by keys and by the mouse, wrong, and marked."""
 
 import pytest
+from playwright.sync_api import expect
 
 pytestmark = pytest.mark.server
 
@@ -56,7 +57,7 @@ def test_a_filter_by_keyboard_alone(box, browser_page, look_at):
     before = rows(page).count()
     press(page, "Escape", "Enter")
     page.wait_for_url("**/experiments/*filter=*")
-    page.wait_for_function(f"document.querySelectorAll('tr[data-run]').length < {before}")
+    expect(rows(page)).not_to_have_count(before)
     assert 0 < rows(page).count() < before
     assert box.get_attribute("aria-expanded") == "false"
 

@@ -5,30 +5,38 @@ import { notice } from "./notices.js";
 import { sendJSON } from "./server.js";
 
 const MOST = 1000; // of one call
-const DONE = { delete: "deleted", restore: "restored", tag: "tagged", untag: "changed" };
-const BUTTONS = [["tag", "Tag"], ["untag", "Remove a tag"], ["restore", "Restore"], ["delete", "Delete"]];
+const DONE = { delete: "deleted", restore: "restored", tag: "tagged", untag: "freed of the tag" };
+const BUTTONS = [["tag", "Tag"], ["restore", "Restore"], ["delete", "Delete"]];
 
 /**
  * Buttons for selected runs.
  *
- * @param options {bar: an element; buttons with `data-bulk` in it are used, and made if it has none,
- *   selected: tells the ids, done: called with the ids that changed and what was done}
+ * @param options {bar: an element for the buttons, selected: tells the ids, done: called with the ids
+ *   that changed and what was done}
+ * @returns {at(stage)} to offer what suits runs that are "active" (or ""), "deleted", or "all" of these.
  */
 export function attach({ bar, selected, done }) {
-  if (!bar.querySelector("[data-bulk]")) {
-    bar.append(...BUTTONS.map(([what, text]) => make("button", { type: "button", class: "plain", "data-bulk": what }, text)));
-  }
+  const buttons = BUTTONS.map(([what, text]) => make("button", { type: "button", class: "plain", "data-bulk": what }, text));
+  bar.append(...buttons);
   bar.addEventListener("click", async (event) => {
     const button = event.target.closest("[data-bulk]");
     if (!button || button.disabled) return;
     const ids = selected();
     if (!ids.length) return notice("Select runs first.");
-    const more = await QUESTIONS[button.dataset.bulk](ids);
-    if (!more) return;
+    const answer = await QUESTIONS[button.dataset.bulk](ids);
+    if (!answer) return;
+    const { remove, ...more } = answer;
     button.disabled = true;
-    await change(button.dataset.bulk, ids, more, done);
+    await change(remove ? "untag" : button.dataset.bulk, ids, more, done);
     button.disabled = false;
   });
+  const [, restore, remove] = buttons;
+  return {
+    at(stage) {
+      restore.hidden = !stage || stage === "active";
+      remove.hidden = stage === "deleted";
+    },
+  };
 }
 
 const QUESTIONS = {
@@ -39,12 +47,11 @@ const QUESTIONS = {
   }),
   restore: (ids) => ask({ title: `Restore ${runs(ids)}?`, yes: "Restore", text: "Those that are not deleted stay as they are." }),
   tag: (ids) => ask({
-    title: `Tag ${runs(ids)}`, yes: "Set the tag", text: "A tag of the same key is overwritten.",
-    fields: [{ name: "key", label: "Key", required: true }, { name: "value", label: "Value" }],
-  }),
-  untag: (ids) => ask({
-    title: `Remove a tag of ${runs(ids)}`, yes: "Remove the tag", text: "Runs without it stay as they are.",
-    fields: [{ name: "key", label: "Key", required: true }],
+    title: `Tag ${runs(ids)}`, yes: "Tag", text: "A tag of the same key is overwritten.",
+    fields: [
+      { name: "key", label: "Key", required: true }, { name: "value", label: "Value" },
+      { name: "remove", label: "Remove the tag of this key instead", type: "checkbox" },
+    ],
   }),
 };
 

@@ -102,6 +102,7 @@ function tellView() {
   if (input.value !== view.filter) filter.set(view.filter);
   form.elements.order_by.value = view.order_by;
   form.elements.stage.value = view.stage;
+  bulk.at(view.stage);
   form.elements.group.checked = Boolean(view.group);
   form.elements.density.checked = Boolean(view.density);
   box.classList.toggle("airy", Boolean(view.density));
@@ -124,7 +125,7 @@ function formView() {
 }
 
 const filter = attachFilter(input, { experiments: view.experiments, submit: () => show(formView()), errorPlace: fault });
-attachBulk({
+const bulk = attachBulk({
   bar: document.getElementById("bulk"),
   selected: selection.selected,
   done: (ids, what) => {
@@ -132,6 +133,7 @@ attachBulk({
     return show(view, { history: "" });
   },
 });
+bulk.at(view.stage);
 document.getElementById("more-actions").hidden = false;
 document.getElementById("choose-columns").addEventListener("click", async () => {
   const columns = await openColumns({ experiments: view.experiments, columns: columnsOf(box) });
