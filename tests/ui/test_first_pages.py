@@ -2,7 +2,6 @@
 
 import re
 from html import unescape
-from urllib.parse import urlencode
 
 FILES = "/api/2.0/mlflow-artifacts/artifacts"
 
@@ -22,33 +21,6 @@ def test_from_the_list_to_a_file(api):
     assert "depth" in page and "plots/a b.txt" in page and "5 B" in page
     link = unescape(re.search(r'href="(/get-artifact[^"]+)"', page)[1])
     assert api.client.get(link).data == b"hello"
-
-
-def test_filter_sort_and_pages(api, monkeypatch):
-    monkeypatch.setattr("mlpack.tracking_server.ui.runs._PAGE", 2)
-    for value in range(5):
-        run_id = api.run(run_name=f"run-{value}")
-        api.post("runs/log-metric", run_id=run_id, key="m", value=value, timestamp=1)
-    here = "/experiments/0"
-    page = api.client.get(f"{here}?{urlencode({'filter': 'metrics.m > 2'})}").text
-    assert re.findall(r"run-\d", page) == ["run-4", "run-3"]
-    sort = unescape(re.search(r'<th class="metrics"><a href="([^"]+)"', page)[1])
-    assert "DESC" in sort
-    up = unescape(re.search(r'<th class="metrics"><a href="([^"]+)"', api.client.get(sort).text)[1])
-    assert "ASC" in up
-    seen, address = [], up.replace("filter=metrics.m+%3E+2&", "")
-    while address:
-        page = api.client.get(address).text
-        seen += re.findall(r"run-\d", page)
-        more = re.search(r'class="more" href="([^"]+)"', page)
-        address = unescape(more[1]) if more else None
-    assert seen == [f"run-{value}" for value in range(5)]
-
-
-def test_a_wrong_filter_is_told_in_place(api):
-    answer = api.client.get("/experiments/0", query_string={"filter": "metrics.m >> 1"})
-    assert answer.status_code == 400
-    assert 'value="metrics.m &gt;&gt; 1"' in answer.text and 'role="alert"' in answer.text
 
 
 def test_a_model(api):

@@ -10,7 +10,7 @@ import { getJSON } from "./server.js";
 
 const SYSTEM = "system/";
 const SMALL = 400; // points of a curve in a small chart
-const LARGE = 1500;
+const LARGE = 1000;
 const AHEAD = "300px"; // charts so far below the screen are drawn before they are seen
 
 /**
@@ -26,6 +26,7 @@ export function drawCharts(place, { runs, keys, prefix = "" }) {
   const controls = makeControls(state, { count: keys.length });
   const grid = make("div", { class: "charts-sections" });
   const big = make("div", { class: "charts-big", hidden: true });
+  const nothing = make("p", { class: "empty quiet", hidden: true });
   const many = runs.length > 1;
   let charts = [];
   let large = null;
@@ -59,8 +60,6 @@ export function drawCharts(place, { runs, keys, prefix = "" }) {
     for (const chart of charts) observer.observe(chart.element);
   }
 
-  const nothing = make("p", { class: "empty quiet", hidden: true });
-
   function narrow() {
     const words = state.words.toLowerCase();
     let left = 0;
@@ -92,12 +91,14 @@ export function drawCharts(place, { runs, keys, prefix = "" }) {
     large = makeChart(metric, { ...shared, large: true, points: () => thinned(LARGE, runs.length), height });
     big.append(make("p", { class: "bar" }, make("button", { type: "button", class: "plain", onclick: () => state.change({ key: "" }) }, "← All charts")), large.element);
     large.see(true);
-    large.element.querySelector(".chart-plot").focus({ preventScroll: true });
   }
 
   state.onChange((choices) => {
     if ("words" in choices) narrow();
-    if ("key" in choices && (choices.key !== (large?.key ?? ""))) showLarge();
+    if ("key" in choices && (choices.key !== (large?.key ?? ""))) {
+      showLarge();
+      large?.element.querySelector(".chart-plot").focus({ preventScroll: true });
+    }
     for (const chart of seen()) chart.draw();
   });
 

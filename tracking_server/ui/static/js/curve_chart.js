@@ -26,6 +26,8 @@ export function makeChart({ key, label, system = false }, all) {
   let parts = null;
   let failed = false;
   let seen = false;
+  let drawn = []; // series, as they are shown
+  let at = [null]; // where the cursor is
 
   const heading = make("h3", { id: `${id}-name` },
     make("button", { type: "button", class: "chart-name", title: all.large ? "Back to all charts" : `${key}: large`, onclick: () => state.change({ key: all.large ? "" : key }) }, breakable(label)));
@@ -57,7 +59,7 @@ export function makeChart({ key, label, system = false }, all) {
     element.firstElementChild.append(tools, value);
     element.append(place, said, words, note);
     parts = { value, place, said, words, note, tip: makeTip(place) };
-    listenToKeys(place, { state, axis, series, scale: () => plot?.plot?.scales.x, to: (x) => { cursor(x, true); all.onCursor(chart, x); }, large: () => state.change({ key: all.large ? "" : key }) });
+    listenToKeys(place, { state, axis, series: () => drawn, scale: () => plot?.plot?.scales.x, to: (x) => { cursor(x, true); all.onCursor(chart, x); }, large: () => state.change({ key: all.large ? "" : key }) });
     place.addEventListener("dblclick", () => state.change({ zoom: null }));
   }
 
@@ -112,7 +114,7 @@ export function makeChart({ key, label, system = false }, all) {
   }
 
   function show() {
-    const now = series();
+    const now = drawn = series();
     const single = !zoom() && curves.size > 0 && [...curves.values()].every((curve) => curve.count === 1);
     parts.words.textContent = wordsOf(now, single);
     parts.note.textContent = noteOf(now, single);
@@ -133,7 +135,7 @@ export function makeChart({ key, label, system = false }, all) {
         look: (each) => ({ ...looks(each.run.id), strong: pointed === each.run.id, weak: pointed !== null && pointed !== each.run.id }),
       });
     }
-    cursor(null);
+    cursor(...at);
   }
 
   function wordsOf(now, single) {
@@ -156,8 +158,9 @@ export function makeChart({ key, label, system = false }, all) {
 
   /** Values at a place of the axis, or the last ones. */
   function cursor(x, spoken = false, self = null) {
+    at = [x, spoken, self];
     if (!parts || !plot) return;
-    const now = series();
+    const now = drawn;
     if (x === null || !now.length) {
       parts.tip.hide();
       plot.cursor(null);
@@ -178,7 +181,7 @@ export function makeChart({ key, label, system = false }, all) {
     key,
     element,
     axis,
-    series,
+    series: () => drawn,
     get plot() { return plot?.plot ?? null; },
     get busy() { return seen && (asking !== "" || (!failed && has === "")); },
     get seen() { return seen; },
@@ -191,6 +194,7 @@ export function makeChart({ key, label, system = false }, all) {
       } else {
         plot?.destroy();
         plot = null;
+        at = [null];
       }
     },
     draw,

@@ -1,7 +1,7 @@
 // The box around curves: axes, grid, cursor and the range that is dragged, by uPlot.
 import { colours } from "./theme.js";
 import { drawSeries } from "./curve_draw.js";
-import { elapsedText, extent, figure } from "./curve_series.js";
+import { clockText, dayText, elapsedText, extent, figure } from "./curve_series.js";
 import uPlot from "../lib/curves.js";
 
 const UNITS = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10800, 21600, 43200, 86400, 172800, 604800];
@@ -63,6 +63,7 @@ export function makePlot(place, height, on) {
     },
     resize() {
       if (!plot) return;
+      if (place.clientWidth === plot.width) return;
       plot.setSize({ width: place.clientWidth, height: height() });
     },
     recolour() {
@@ -106,6 +107,7 @@ function optionsOf({ axis, log, logX }, width, height, { draw, setCursor, setSel
   const fixed = (self, low, high) => [low, high];
   const xAxis = { ...line, grid: { show: false }, size: 26, gap: 4, space: 60 };
   if (axis === "elapsed" && !logX) Object.assign(xAxis, { splits: elapsedSplits, values: (self, all) => all.map(elapsedText) });
+  else if (axis === "time" && !logX) Object.assign(xAxis, { values: timeLabels, space: 70 });
   else if (axis === "step" || logX) Object.assign(xAxis, { values: (self, all) => all.map((each) => axis === "step" ? shortNumber(each) : elapsedText(each)) });
   if (axis === "step" && !logX) xAxis.incrs = [1, 2, 5].flatMap((each) => Array.from({ length: 19 }, (_, i) => each * 10 ** i)).sort((a, b) => a - b);
   if (logX) xAxis.splits = logSplits;
@@ -167,6 +169,18 @@ function elapsedSplits(self, axisIndex, low, high) {
   const found = [];
   for (let at = Math.ceil(low / unit) * unit; at <= high; at += unit) found.push(at);
   return found;
+}
+
+/** The clock, and the day where it is another one than before. */
+function timeLabels(self, all, axisIndex, space, every) {
+  let day = "";
+  return all.map((each) => {
+    if (every >= 86_400_000) return dayText(each);
+    const now = dayText(each);
+    const other = day !== "" && now !== day;
+    day = now;
+    return other ? now.slice(5) : clockText(each, every < 60_000);
+  });
 }
 
 function shortNumber(value) {

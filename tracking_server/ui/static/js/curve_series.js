@@ -67,13 +67,23 @@ export function extent(series, { from = -Infinity, to = Infinity, positive = fal
   return found;
 }
 
-const WORDS = { step: "step", time: "", elapsed: "" };
-
-/** A place on the axis, in words. */
+/** A place on the axis, in words; times are local ones. */
 export function placeText(axis, x) {
-  if (axis === "time") return new Date(x).toISOString().replace("T", " ").replace(/\.000Z$|Z$/, "");
+  if (axis === "time") return `${dayText(x)} ${clockText(x, true)}`;
   if (axis === "elapsed") return elapsedText(x);
-  return `${WORDS.step} ${Math.round(x).toLocaleString("en")}`;
+  return `step ${Math.round(x).toLocaleString("en")}`;
+}
+
+const two = (number) => String(number).padStart(2, "0");
+
+export function dayText(milliseconds) {
+  const day = new Date(milliseconds);
+  return `${day.getFullYear()}-${two(day.getMonth() + 1)}-${two(day.getDate())}`;
+}
+
+export function clockText(milliseconds, exact) {
+  const time = new Date(milliseconds);
+  return `${two(time.getHours())}:${two(time.getMinutes())}${exact ? `:${two(time.getSeconds())}` : ""}`;
 }
 
 export function elapsedText(milliseconds) {

@@ -8,6 +8,7 @@ import { foldable } from "./runs_children.js";
 import { live } from "./runs_live.js";
 import { addressOf, columnsOf, givenView, viewOf } from "./runs_view.js";
 import { api, sendJSON } from "./server.js";
+import { movable } from "./table_order.js";
 import { grow } from "./table_pages.js";
 import { selectable } from "./table_selection.js";
 import { resizable } from "./table_widths.js";
@@ -28,6 +29,7 @@ let pages = null;
 const message = () => ({ ...view, page_token: "", columns: columnsOf(box) });
 
 const widths = resizable(box, view.experiments.join(","));
+movable(box, { columns: () => columnsOf(box), choose: (columns) => show({ ...view, columns }) });
 const selection = selectable(box, {
   ids: () => pages?.ids() ?? [],
   changed: tellSelection,
@@ -56,8 +58,8 @@ async function show(wanted, { history: how = "push" } = {}) {
     const answer = await sendJSON("/ui/runs/table", wanted, { signal });
     const focused = document.activeElement?.closest?.("#runs th[data-column]")?.dataset.column;
     view = wanted;
+    box.scrollTop = 0; // before there is a new table to lay out
     box.innerHTML = answer.html; // a table that our server drew
-    box.scrollTop = 0;
     if (fault.querySelector(".error")) fault.replaceChildren();
     input.removeAttribute("aria-invalid");
     tellView();

@@ -61,7 +61,14 @@ export function live(box, { message, show }) {
   document.addEventListener("visibilitychange", () => document.hidden || tick());
   tell(rowsGoingOn().length);
   timer = setTimeout(tick, EVERY);
-  return { drawn: () => { tellNew(0); tell(rowsGoingOn().length); } };
+  return {
+    /** A table was drawn, so the server is there. */
+    drawn() {
+      tellNew(0);
+      if (failures) tick();
+      else tell(rowsGoingOn().length);
+    },
+  };
 }
 
 function patch(box, html) {
