@@ -14,6 +14,7 @@ PAGES = {
     "registered-model": "/registry/iris",
     "model-version": "/registry/iris/1",
     "registry-history": "/registry/iris/history",
+    "files": "/runs/{best}/artifacts/files",
 }
 
 

@@ -15,7 +15,8 @@ Every view is an address, and every page tells its most important things without
     export.py         /ui/export.csv, .json       the runs of a table as a file
     run.py            /runs/<id>                  one run
     charts.py         /runs/<id>/charts           its metrics as curves
-    artifacts.py      …/artifacts                 files of a run or a model, with previews
+    artifacts.py      …/artifacts                 files of a run, a model or a version (owners.py,
+                                                  file_tree.py); previews/ has one file a kind
     compare.py        /compare                    runs side by side
     registry.py       /registry…                  registered models
     model.py          /models/<id>                one logged model

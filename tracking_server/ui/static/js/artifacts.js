@@ -25,7 +25,8 @@ async function choose(path, more, href, { push = true } = {}) {
     if (name) document.title = `${name} ${document.title.slice(document.title.indexOf("·"))}`;
     localTimes(chosen);
     wake(chosen);
-    if (chosen.getBoundingClientRect().top < 0) chosen.scrollIntoView();
+    const { top } = chosen.getBoundingClientRect();
+    if (top < 0 || top > innerHeight * 0.7) chosen.scrollIntoView(); // on a phone it is below the tree
   } catch (error) {
     if (error.name === "AbortError") return;
     failedHere(chosen, error, () => choose(path, more, href, { push: false }));

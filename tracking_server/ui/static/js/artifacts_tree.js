@@ -12,6 +12,14 @@ export function listen(address) {
   data = address;
   root?.addEventListener("click", clicked);
   root?.addEventListener("keydown", pressed);
+  reveal(root?.querySelector("[aria-current]"));
+}
+
+/** Scroll the tree, not the page, to where an item is seen. */
+function reveal(item) {
+  const box = document.getElementById("tree");
+  if (!item || item.offsetTop + item.offsetHeight <= box.scrollTop + box.clientHeight) return;
+  box.scrollTop = item.offsetTop - box.clientHeight / 2;
 }
 
 /** Show which path is chosen. */
