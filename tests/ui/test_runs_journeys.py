@@ -205,7 +205,7 @@ def test_thousands_of_runs_and_a_server_that_goes_away(tmp_path, watched):
         page.locator("#filter-error").get_by_role("button", name="Try again").click()
         until(page, f"document.querySelectorAll('{ROWS}').length == 5")
         assert re.search(r"5 runs", page.locator("#count").inner_text())
-        page.locator("#live").get_by_text("5 going on").wait_for()
+        page.locator("#live").get_by_text("5 running").wait_for()
 
 
 def scroll_to(page, name):

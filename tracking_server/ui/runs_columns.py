@@ -98,7 +98,7 @@ def column(name: str) -> Column:
             f"There is no column {name[:80]!r}: columns are {', '.join(_FIXED)}, and "
             "metrics.<key>, params.<key>, tags.<key>."
         )
-    width = min(max(len(key) * 8 + 36, 100 if kind == "metric" else 84), 180)
+    width = min(max(len(key) * 8 + 36, 112 if kind == "metric" else 84), 180)
     return Column(name, key, kind, key, "n" if kind == "metric" else "", width, Field(kind, key))
 
 

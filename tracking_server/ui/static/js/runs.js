@@ -16,6 +16,7 @@ import { localTimes } from "./times.js";
 
 const MOST_COMPARED = 100;
 const MOST_COUNTED = 10_000;
+const LONGEST_ADDRESS = 7500;
 
 const box = document.getElementById("runs");
 const form = document.getElementById("runs-form");
@@ -34,7 +35,7 @@ const selection = selectable(box, {
   ids: () => pages?.ids() ?? [],
   changed: tellSelection,
   keys: {
-    Enter: (row) => row ? location.assign(row.querySelector("a").href) : false,
+    Enter: (row, onRow) => onRow && row ? location.assign(row.querySelector("a").href) : false,
     ArrowRight: (row) => row ? fold(row, true) : false,
     ArrowLeft: (row) => row ? fold(row, false) : false,
     f: () => input.focus(),
@@ -63,7 +64,7 @@ async function show(wanted, { history: how = "push" } = {}) {
     if (fault.querySelector(".error")) fault.replaceChildren();
     input.removeAttribute("aria-invalid");
     tellView();
-    if (how) history[`${how}State`]({}, "", addressOf(view));
+    if (how) history[`${how}State`]({}, "", shortAddress());
     begin(answer.count);
     if (focused) box.querySelector(`th[data-column="${CSS.escape(focused)}"] a`)?.focus();
   } catch (error) {
@@ -72,6 +73,14 @@ async function show(wanted, { history: how = "push" } = {}) {
     failedHere(fault, error, error.status === 400 ? null : () => show(wanted, { history: how }));
   }
   if (asking?.signal === signal) box.removeAttribute("aria-busy");
+}
+
+/** The view's address; servers take no longer ones. */
+function shortAddress() {
+  const whole = addressOf(view);
+  if (whole.length < LONGEST_ADDRESS) return whole;
+  notice("So many columns are too long for an address: whoever gets it sees the usual ones.");
+  return addressOf({ ...view, columns: [] });
 }
 
 /** Let a table that was just drawn live. */
@@ -160,7 +169,10 @@ document.addEventListener("click", (event) => {
   event.preventDefault();
   show({ ...viewOf(link.href), density: view.density });
 });
-addEventListener("popstate", () => show(viewOf(location.href), { history: "" }));
+addEventListener("popstate", () => {
+  const wanted = viewOf(location.href);
+  if (addressOf(wanted) !== addressOf(view)) show(wanted, { history: "" }); // a jump within the page changes nothing
+});
 document.getElementById("clear-selection").addEventListener("click", selection.clear);
 document.getElementById("restore-experiment")?.addEventListener("click", async ({ target }) => {
   try {

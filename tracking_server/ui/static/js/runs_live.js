@@ -24,7 +24,7 @@ export function live(box, { message, show }) {
     sign.hidden = !rows && !failures;
     sign.className = `live ${failures ? "off" : "on"}`;
     if (failures) sign.replaceChildren("not connected ", make("button", { type: "button", class: "plain", onclick: tick }, "Try again"));
-    else if (sign.textContent !== `${rows} going on`) sign.textContent = `${rows} going on`;
+    else if (sign.textContent !== `${rows} running`) sign.textContent = `${rows} running`;
   };
   const tellNew = (count) => {
     if (!count) {

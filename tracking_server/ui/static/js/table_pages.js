@@ -29,12 +29,12 @@ export function grow(box, { more, drawn }) {
     if (far.has(body) || body.contains(document.activeElement) || !body.rows.length) return;
     const gap = make("td", { colspan: table.tHead.rows[0].cells.length });
     gap.style.height = `${body.offsetHeight}px`;
-    far.set(body, body.innerHTML);
+    far.set(body, { html: body.innerHTML, ids: idsOf(body) });
     body.replaceChildren(make("tr", { class: "gap", "aria-hidden": "true" }, gap));
   };
   const come = (body) => {
     if (!far.has(body)) return;
-    put(body, far.get(body));
+    put(body, far.get(body).html);
     far.delete(body);
   };
   const observer = new IntersectionObserver((entries) => {
@@ -68,8 +68,12 @@ export function grow(box, { more, drawn }) {
     observer.observe(body);
   }
   observer.observe(further);
-  const idsOf = (body) => far.has(body)
-    ? [...far.get(body).matchAll(/<tr data-run="([^"]+)"/g)].map((found) => found[1])
-    : [...body.querySelectorAll("tr[data-run]")].map((row) => row.dataset.run);
-  return { ids: () => [...table.tBodies].flatMap(idsOf), stop: () => observer.disconnect() };
+  return {
+    ids: () => [...table.tBodies].flatMap((body) => far.get(body)?.ids ?? idsOf(body)),
+    stop: () => observer.disconnect(),
+  };
+}
+
+function idsOf(body) {
+  return [...body.querySelectorAll("tr[data-run]")].map((row) => row.dataset.run);
 }

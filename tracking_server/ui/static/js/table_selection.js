@@ -7,7 +7,7 @@ import { isTyping } from "./elements.js";
  * @param box holds `tr[data-run]`, each with a checkbox.
  * @param ids all ids that are loaded, in their order.
  * @param changed called with the selected ids.
- * @param keys more keys: `{key: (row) => …}`; the row is the one in focus, or null.
+ * @param keys more keys: `{key: (row, onRow) => …}`; the row that has the focus, or holds what has it, or null.
  * @returns {{selected, clear, all, drawn}} `drawn(body)` is to be called for rows that were drawn.
  */
 export function selectable(box, { ids, changed, keys }) {
@@ -83,7 +83,8 @@ export function selectable(box, { ids, changed, keys }) {
   document.addEventListener("keydown", (event) => {
     if (isTyping(event) || event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return;
     if (document.querySelector("dialog[open], :popover-open")) return;
-    const row = event.target.matches("tr[data-run]") ? event.target : null;
+    const row = event.target.closest("tr[data-run]");
+    const onRow = row === event.target; // what is in it has keys of its own
     const within = box.contains(event.target);
     const act = {
       j: () => step(1),
@@ -92,10 +93,10 @@ export function selectable(box, { ids, changed, keys }) {
       ArrowUp: within && (() => step(-1)),
       x: row && (() => toggle(row, false)),
       X: row && (() => toggle(row, true)),
-      " ": row && (() => toggle(row, event.shiftKey)),
+      " ": row && onRow && (() => toggle(row, event.shiftKey)),
       a: () => all(),
       Escape: chosen.size && clear,
-      ...Object.fromEntries(Object.entries(keys).map(([key, what]) => [key, () => what(row)])),
+      ...Object.fromEntries(Object.entries(keys).map(([key, what]) => [key, () => what(row, onRow)])),
     }[event.key];
     if (!act || act() === false) return;
     event.preventDefault();
