@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import sqlalchemy as sa
 
+from ...tracking.sql.conditions import begins_as
 from ...tracking.sql.engine import Database
 from ...tracking.sql.registry_tables import model_version_tags, model_versions, registered_models
 from ...tracking.sql.tables import logged_model_tags, logged_models
@@ -23,7 +22,7 @@ class Uses:
         logged = (
             sa.select(logged_model_tags.c.key, logged_model_tags.c.value, logged_models.c.model_id)
             .join(logged_models, logged_models.c.id == logged_model_tags.c.model)
-            .where(_begins(logged_model_tags.c.key, kind))
+            .where(begins_as(logged_model_tags.c.key, kind))
             .order_by(logged_models.c.id.desc())
             .limit(most)
         )
@@ -36,7 +35,7 @@ class Uses:
             )
             .join(model_versions, model_versions.c.id == model_version_tags.c.version)
             .join(registered_models, registered_models.c.id == model_versions.c.model)
-            .where(_begins(model_version_tags.c.key, kind))
+            .where(begins_as(model_version_tags.c.key, kind))
             .order_by(model_versions.c.id.desc())
             .limit(most)
         )
@@ -45,9 +44,4 @@ class Uses:
             of_versions = connection.execute(registered).all()
         found = [Note(row.key, row.value, Model(row.model_id)) for row in of_logged]
         found += [Note(r.key, r.value, Model(None, r.name, r.version)) for r in of_versions]
-        return [note for note in found if note.key.startswith(kind)]
-
-
-def _begins(column: Any, text: str) -> Any:
-    """SQLite ignores case here, so what comes is looked at again."""
-    return column.startswith(text, autoescape=True)
+        return found
