@@ -15,6 +15,13 @@ PAGES = {
     "model-version": "/registry/iris/1",
     "registry-history": "/registry/iris/history",
     "files": "/runs/{best}/artifacts/files",
+    "compare": "/compare?runs={runs[0]},{runs[1]},{runs[2]},{running}&baseline={runs[1]}",
+    "compare-across": "/compare?runs={best},{attack_run}&transposed=1",
+    "compare-parallel": "/compare?view=parallel&runs={runs[0]},{runs[1]},{runs[2]},{runs[3]}",
+    "compare-contour": "/compare?view=scatter&contour=1&experiments={experiment}",
+    "compare-box": "/compare?view=box&experiments={experiment}",
+    "compare-importance": "/compare?view=importance&experiments={experiment}",
+    "compare-none": "/compare",
 }
 
 
