@@ -97,10 +97,12 @@ export function tagsInPlace(place, { set, remove }) {
   }
 }
 
-async function tried(what) {
+/** Do something that asks the server; what fails is told, with a way to try again where that may help. */
+export async function tried(what) {
   try {
     await what();
   } catch (error) {
-    notice(error.message, { bad: true, again: () => tried(what) });
+    const mayPass = error.status === 0 || error.status >= 500;
+    notice(error.message, { bad: true, again: mayPass ? () => tried(what) : null });
   }
 }

@@ -1,8 +1,8 @@
 // Around every page of one run: its name and state, and what can be done with it.
 import { ask, open } from "./dialogs.js";
-import { lineInPlace } from "./editing.js";
+import { lineInPlace, tried } from "./editing.js";
 import { given, settled } from "./elements.js";
-import { failedHere, notice } from "./notices.js";
+import { failedHere } from "./notices.js";
 import { api, getJSON, getPart } from "./server.js";
 import { localTimes } from "./times.js";
 
@@ -25,13 +25,11 @@ function restore() {
   change("runs/restore");
 }
 
-async function change(call) {
-  try {
+function change(call) {
+  tried(async () => {
     await api("POST", call, { run_id: run.id });
     location.reload();
-  } catch (error) {
-    notice(error.message, { bad: true, again: () => change(call) });
-  }
+  });
 }
 
 const heading = document.getElementById("run-name");
