@@ -27,7 +27,7 @@ _FIXED: dict[str, tuple[str, Field | None, str, int]] = {
     "experiment": ("Experiment", None, "", 170),
     "status": ("Status", Field("attribute", "status"), "", 124),
     "start_time": ("Started", Field("attribute", "start_time", True), "q", 110),
-    "duration": ("Duration", None, "q n", 100),
+    "duration": ("Duration", None, "q n", 116),
     "user": ("User", Field("attribute", "user_id"), "q", 110),
     "source": ("Source", Field("tag", Tags.SOURCE_NAME), "q", 130),
     "run_id": ("Run id", Field("attribute", "run_id"), "q", 130),

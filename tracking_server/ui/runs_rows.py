@@ -161,7 +161,7 @@ def _table(
             Row(
                 run,
                 cells(run, columns, names),
-                run.info.status in _GOING_ON,
+                run.info.status in _GOING_ON and run.info.lifecycle_stage != "deleted",
                 parents.get(parent, ""),
                 below.get(run_id, 0),
             )
