@@ -15,6 +15,53 @@ def box(story, browser_page):
     return found
 
 
+PLACES = {
+    "|": "field",
+    "  met|": "field met",
+    "metrics.acc|uracy > 1": "key metrics.acc metric",
+    "metrics.`val l|": "key metrics.`val l metric",
+    "metrics.acc |": "operator",
+    "params.C NOT I|": "operator NOT I",
+    "params.C IS |": "operator IS ",
+    "params.C IS NULL|": "operator IS NULL",
+    "params.C IS NULL |": "and",
+    "metrics.acc > |": "number",
+    "metrics.acc > 0.5 a|": "and a",
+    "params.C = 'x'|": "and",
+    "params.C = x|": "value x",
+    "params.C LIKE 'x AND |": "value 'x AND ",
+    "tags.`a b`=|": "value",
+    "status IN (|": "value",
+    "status IN ('a'|": "list",
+    "status IN ('a', 'b|": "value 'b",
+    "status IN ('a') |": "and",
+    "`run name` = |": "value",
+    "datasets.|": "key datasets. dataset",
+    "attributes.st|": "key attributes.st attribute",
+    "a = 1 AND metrics.b > 1 AND |": None,
+    "metrics.b > 1 AND |": "field",
+    "metrics.b > 1 OR |": None,
+    "nothing.x|": None,
+    "(|": None,
+    "params.C = 'it''s' |": None,
+}
+
+
+def test_what_may_come_next(box, browser_page):
+    found = browser_page.evaluate(
+        """async texts => {
+          const page = document.querySelector('script[src$="/runs.js"]').src;
+          const { expected } = await import(page.replace("runs.js", "filter_words.js"));
+          return texts.map(text => {
+            const found = expected(text.replace("|", ""), text.indexOf("|"));
+            return found && [found.want, found.typed, found.kind].filter(Boolean).join(" ");
+          });
+        }""",
+        list(PLACES),
+    )
+    assert dict(zip(PLACES, found, strict=True)) == PLACES
+
+
 def option(page, text):
     return page.get_by_role("listbox", name="How the filter can go on").get_by_role(
         "option", name=text

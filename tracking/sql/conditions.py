@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from ..filters import Clause
 from .tables import START
 
-_LAST = 0xD7FF  # what comes next is no character
+LAST = 0xD7FF  # what comes next is no character
 
 
 def compare(column: Any, clause: Clause, dialect: str) -> Any:
@@ -57,7 +57,7 @@ def _like(column: Any, pattern: str, dialect: str) -> Any:
 def begins_as(column: Any, pattern: str) -> Any | None:
     """That a text begins as a pattern of LIKE does, as an index knows it; None for ``%…``."""
     beginning = re.split("[%_]", pattern, maxsplit=1)[0]
-    if not beginning or ord(beginning[-1]) >= _LAST:
+    if not beginning or ord(beginning[-1]) >= LAST:
         return None
     behind = beginning[:-1] + chr(ord(beginning[-1]) + 1)
     return (column >= beginning) & (column < behind)

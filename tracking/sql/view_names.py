@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from ...errors import InvalidInput
-from .conditions import begins_as
+from .conditions import LAST
 from .run_filters import TABLES
 from .search_runs import RunSearch
 from .tables import START
@@ -34,31 +34,37 @@ class KeyNames(RunSearch):
         limit: int = 50,
     ) -> list[str]:
         table = _table(kind, TABLES)
-        found: set[str] = set()
-        most = _MOST_NAMES if words else limit
-        with self.database.read() as connection:
-            for experiment in _inner_keys(experiment_ids):
-                where = table.c.experiment == experiment
-                found.update(_different(connection, table.c.key, where, most))
-        return _best(found, words, limit)
+        return self._completed(experiment_ids, table.c.key, (), words, limit, _MOST_NAMES)
 
     def key_values(
         self, experiment_ids: Sequence[str], kind: str, key: str, words: str = "", limit: int = 20
     ) -> list[str]:
         table = _table(kind, {name: TABLES[name] for name in ("param", "tag")})
-        start = table.c.start
+        same = (table.c.key == key,)
+        found = self._completed(experiment_ids, table.c.start, same, words, limit, _MOST_VALUES)
+        return [text for text in found if len(text) < START]  # others nobody types
+
+    def _completed(
+        self,
+        experiment_ids: Sequence[str],
+        column: Any,
+        same: tuple[Any, ...],
+        words: str,
+        limit: int,
+        most: int,
+    ) -> list[str]:
+        """The best of what a column has; what comes after so many that differ is not looked at."""
         found: set[str] = set()
         with self.database.read() as connection:
             for experiment in _inner_keys(experiment_ids):
-                where = (table.c.experiment == experiment) & (table.c.key == key)
-                # there may be as many values as runs: those that begin so come from the index,
-                # and those that hold the words are looked for among the first thousands
-                beginning = begins_as(start, words)
-                if beginning is not None:
-                    found.update(_different(connection, start, where & beginning, _MOST_VALUES))
-                most = _MOST_VALUES if words else limit
-                found.update(_different(connection, start, where, most))
-        return _best({text for text in found if len(text) < START}, words, limit)
+                step = _Steps(connection, column, (column.table.c.experiment == experiment, *same))
+                # the very ones that begin so lie side by side; only if they are too few, all are
+                # looked through for those that hold the words
+                begun = step.beginning(words, limit)
+                found.update(begun)
+                if len(begun) < limit:
+                    found.update(step.all(most if words else limit))
+        return _best(found, words, limit)
 
 
 def _table(kind: str, known: dict[str, Any]) -> Any:
@@ -82,26 +88,53 @@ def _best(found: set[str], words: str, limit: int) -> list[str]:
     return [text for *_, text in sorted(ranked)[:limit]]
 
 
-def _different(connection: Connection, column: Any, where: Any, most: int) -> list[str]:
-    """The different values of a column of an index, the first ones in its order."""
-    find = _grouped if connection.dialect.name == "mysql" else _stepped
-    return find(connection, column, where, most)
+class _Steps:
+    """Finds the different values of a column of an index, in its order.
 
+    Args:
+        connection: to ask.
+        column: of the index, behind those that `where` makes constant.
+        where: what holds for its rows.
+    """
 
-def _grouped(connection: Connection, column: Any, where: Any, most: int) -> list[str]:
-    """MySQL and MariaDB step by themselves, where a query groups by an index from its beginning;
-    a recursion they would end after 1,000 steps."""
-    table = column.table
-    beginning = [table.c.experiment, table.c.key, *([column] if column is not table.c.key else [])]
-    query = sa.select(*beginning).where(where).group_by(*beginning).order_by(*beginning).limit(most)
-    return [row[-1] for row in connection.execute(query)]
+    def __init__(self, connection: Connection, column: Any, where: tuple[Any, ...]) -> None:
+        self._connection = connection
+        self._column = column
+        self._where = where
 
+    def all(self, most: int) -> list[str]:
+        """The first ones."""
+        return self._find((), (), most)
 
-def _stepped(connection: Connection, column: Any, where: Any, most: int) -> list[str]:
-    first = sa.select(sa.func.min(column).label("found")).where(where)
-    steps = first.cte("steps", recursive=True)
-    following = sa.select(sa.func.min(column)).where(where, column > steps.c.found)
-    more = sa.select(following.scalar_subquery()).where(steps.c.found.is_not(None))
-    steps = steps.union_all(more)
-    query = sa.select(steps.c.found).where(steps.c.found.is_not(None)).limit(most)
-    return list(connection.execute(query).scalars())
+    def beginning(self, words: str, most: int) -> list[str]:
+        """The first ones that begin with words."""
+        if not words or ord(words[-1]) >= LAST:
+            return []
+        behind = words[:-1] + chr(ord(words[-1]) + 1)
+        return self._find((self._column >= words,), (self._column < behind,), most)
+
+    def _find(self, low: tuple[Any, ...], high: tuple[Any, ...], most: int) -> list[str]:
+        if self._connection.dialect.name == "mysql":
+            return self._grouped((*low, *high), most)
+        return self._stepped(low, high, most)
+
+    def _grouped(self, bounds: tuple[Any, ...], most: int) -> list[str]:
+        """MySQL and MariaDB step by themselves, where a query groups by an index from its
+        beginning; a recursion they would end after 1,000 steps."""
+        table = self._column.table
+        index = [table.c.experiment, table.c.key]
+        index += [self._column] if self._column is not table.c.key else []
+        query = sa.select(*index).where(*self._where, *bounds).group_by(*index)
+        rows = self._connection.execute(query.order_by(*index).limit(most))
+        return [row[-1] for row in rows]
+
+    def _stepped(self, low: tuple[Any, ...], high: tuple[Any, ...], most: int) -> list[str]:
+        least = sa.func.min(self._column)
+        first = sa.select(least.label("found")).where(*self._where, *low, *high)
+        steps = first.cte("steps", recursive=True)
+        # without the lower bound: an index starts from one alone, and here that is the last found
+        beyond = sa.select(least).where(*self._where, self._column > steps.c.found, *high)
+        more = sa.select(beyond.scalar_subquery()).where(steps.c.found.is_not(None))
+        steps = steps.union_all(more)
+        query = sa.select(steps.c.found).where(steps.c.found.is_not(None)).limit(most)
+        return list(self._connection.execute(query).scalars())

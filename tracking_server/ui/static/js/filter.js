@@ -40,9 +40,11 @@ export function attach(input, { experiments, submit, errorPlace }) {
   let chosen = -1;
   let asking = null;
   let checking = null;
+  let awake = false;
 
   const isOpen = () => !popup.hidden;
   const close = () => {
+    awake = false;
     asking?.abort();
     popup.hidden = true;
     choose(-1);
@@ -86,7 +88,11 @@ export function attach(input, { experiments, submit, errorPlace }) {
       if (error.name !== "AbortError") show([], `Nothing to choose from now. ${error.message}`);
     }
   };
-  const completeSoon = settled(complete, 100);
+  const soon = settled(() => awake && complete(), 100);
+  const completeSoon = () => {
+    awake = true; // until it closes
+    soon();
+  };
   const take = (index) => {
     const option = options[index];
     const after = input.value.slice(place.stop);
