@@ -70,7 +70,7 @@ def test_stages_aliases_and_texts_change_with_a_note(visit, client, watched, loo
 
     # a stage, with a note and a name that the browser keeps
     visit.press("Change the stage")
-    assert "Staging: version 1" in page.locator("#ask-text").inner_text()
+    assert "Staging has version 1" in page.locator("#ask-text").inner_text()
     look_at(page, "registry-stage")
     visit.answer("Change the stage", "won the test", stage="Staging", who="anna")
     visit.told("Version 2 is in Staging.")

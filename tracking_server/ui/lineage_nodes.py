@@ -142,7 +142,7 @@ def _run(whole: Lineage) -> list[Node]:
         return []
     gone = whole.gone.get("run", "")
     if whole.run is None:
-        return [Node("run", "run", whole.run_id, (gone or "gone",), gone=gone or "gone")]
+        return [Node("run", "run", _short(whole.run_id), ("gone",), gone=gone or "gone")]
     info, code = whole.run.info, whole.code
     lines = []
     if whole.experiment:
@@ -153,7 +153,7 @@ def _run(whole: Lineage) -> list[Node]:
         lines.append(f"commit {_short_commit(code.commit)}{dirty}")
     elif code.name:
         lines.append(code.name)
-    lines = [gone, *lines] if gone else lines
+    lines = ["deleted", *lines] if gone else lines
     title = info.run_name or info.run_id
     return [Node("run", "run", title, tuple(lines), f"/runs/{segment(info.run_id)}", gone)]
 
@@ -172,8 +172,9 @@ def _model(whole: Lineage) -> list[Node]:
         return []
     gone = whole.gone.get("model", "")
     if whole.model is None:
-        return [Node("model", "model", whole.model_id, (gone or "gone",), gone=gone or "gone")]
+        return [Node("model", "model", _short(whole.model_id), ("gone",), gone=gone or "gone")]
     kind = whole.model.model_type or str(whole.model.status).lower()
+    kind = "files gone or changed" if "files" in whole.gone else kind
     lines = (kind, _short(whole.model.model_id))
     page = _model_page(whole.model.model_id)
     return [Node("model", "model", whole.model.name, lines, page, whole.gone.get("files", ""))]

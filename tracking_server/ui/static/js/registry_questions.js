@@ -134,16 +134,16 @@ function aliasChange(subject, key) {
 
 function versionChanges(subject) {
   const { name, version } = subject;
-  const there = () => IN_USE.map((stage) => `${stage}: ${subject.newest_of[stage] ? `version ${subject.newest_of[stage]}` : "none"}`).join(", ");
+  const there = () => IN_USE.map((stage) => `${stage} has ${subject.newest_of[stage] ? `version ${subject.newest_of[stage]}` : "none"}`).join(", ");
   return {
     stage: () => ({
       question: () => ({
         title: `Change the stage of version ${version}`,
-        text: `It is in ${subject.stage}. The newest there now: ${there()}.`,
+        text: `It is in ${subject.stage === "None" ? "no stage" : subject.stage} now. ${there()}.`,
         yes: "Change the stage",
         fields: [
           { name: "stage", label: "Stage", type: "select", options: subject.stages, value: subject.stage },
-          { name: "archive", label: "Archive the others that are in Staging or Production, whichever is chosen", type: "checkbox", value: true },
+          { name: "archive", label: "Archive what is in Staging or Production now, if it goes there", type: "checkbox", value: true },
         ],
       }),
       send: ({ stage, archive }, by) => {
