@@ -3,6 +3,7 @@
 import html
 import os
 import re
+from pathlib import Path
 
 import pytest
 
@@ -172,3 +173,11 @@ def test_hostile_names(files, name):
     pages = [files.client.get(html.unescape(link)) for link in links]
     assert [page.status_code for page in pages] == [200, 200]
     assert sum("a marmot" in page.text for page in pages) == 1
+
+
+def test_a_name_that_is_no_text(files):
+    files.put("known.txt", b"x")
+    Path(os.fsdecode(os.fsencode(files.folder) + b"/bad\xffname.txt")).write_text("x")
+    page = files.page()
+    assert page.status_code == 200 and "bad?name.txt" in page.text
+    assert files.page("bad?name.txt").status_code == 400

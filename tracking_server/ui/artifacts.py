@@ -7,6 +7,7 @@ from typing import Any
 
 from flask import Blueprint, Response, render_template
 
+from ...artifacts.base import Entry
 from ...errors import InvalidInput, MlpackError, NotFound, StorageFailed
 from ..files import send, show
 from ..service import Service
@@ -20,6 +21,7 @@ from .previews.inline import INLINE, PICTURES
 PAGE = 200  # entries of a folder that are shown at a time
 _MOST = 100_000_000
 _GALLERY = 60  # pictures
+_LARGEST_IN_GALLERY = 5_000_000  # bytes of one
 Find = Callable[..., Owner]
 
 
@@ -115,7 +117,7 @@ def _folder(owner: Owner, path: str) -> dict[str, Any]:
     entries = owner.entries(path)
     start = asked_number("from", 0, 0, _MOST)
     shown = entries[start : start + PAGE]
-    pictures = [each for each in shown if not each.is_dir and _is_picture(each.path)]
+    pictures = [each for each in shown if _is_small_picture(each)]
     return {
         "part": "folder",
         "entries": shown,
@@ -128,8 +130,9 @@ def _folder(owner: Owner, path: str) -> dict[str, Any]:
     }
 
 
-def _is_picture(path: str) -> bool:
-    return path.lower().endswith(tuple(PICTURES))
+def _is_small_picture(entry: Entry) -> bool:
+    named = not entry.is_dir and entry.path.lower().endswith(tuple(PICTURES))
+    return named and 0 < (entry.size or 0) <= _LARGEST_IN_GALLERY
 
 
 def _tree(owner: Owner, path: str) -> str:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from ...artifacts.base import ArtifactStore, Entry
@@ -27,7 +28,7 @@ class Owner:
     """Somebody who has files.
 
     Attributes:
-        places: the server's.
+        service: of the server.
         kind: "run", "model" or "version"; ``artifacts_<kind>.html`` is the frame of its page.
         key: in addresses, quoted: ``runs/<id>``, ``models/<id>``, ``registry/<name>/<version>``.
         uri: with which programs name it: ``runs:/<id>``.
@@ -43,6 +44,7 @@ class Owner:
     frame: Callable[[], dict[str, Any]]
     locate: Callable[[], str]
     recorded: Callable[[], Mapping[str, str]]
+    _listed: dict[str, list[Entry]] = field(default_factory=dict)
 
     def page(self, path: str = "") -> str:
         """The address of the page on which a file or folder is chosen."""
@@ -81,10 +83,17 @@ class Owner:
 
     def entries(self, folder: str) -> list[Entry]:
         """What is directly in a folder, folders first, under the paths that people know."""
-        store, full, prefix = self.find(folder)
-        cut = len(prefix) + 1 if prefix else 0
-        found = [Entry(each.path[cut:], each.is_dir, each.size) for each in store.list(full)]
-        return sorted(found, key=lambda each: (not each.is_dir, each.path))
+        if folder not in self._listed:
+            store, full, prefix = self.find(folder)
+            cut = len(prefix) + 1 if prefix else 0
+            # names in which bytes are no characters are shown, though no address leads there
+            found = (
+                Entry(each.path[cut:].encode("utf-8", "replace").decode(), each.is_dir, each.size)
+                for each in store.list(full)
+            )
+            in_order = sorted(found, key=lambda each: (not each.is_dir, each.path))
+            self._listed[folder] = in_order
+        return self._listed[folder]
 
     def checksum(self, path: str) -> str | None:
         """As it is on record; None where nothing is."""
@@ -149,6 +158,6 @@ def of_version(service: Service, name: str, number: int) -> Owner:
         f"registry/{segment(name)}/{number}",
         f"models:/{name}/{number}",
         lambda: {"version": version},
-        lambda: place_of(service, version),
+        cache(lambda: place_of(service, version)),
         lambda: service.registry.get_files(name, number),
     )

@@ -13,7 +13,9 @@ _NOTHING = "default-src 'none'"
 # A report may run its own scripts: plotly, bokeh and the like write them into the page and make
 # functions of texts (so 'unsafe-eval', which gives nothing to scripts that may be inline anyway).
 # It is of no origin, so it has no cookies, no storage, and cannot read the page around it; it can
-# ask for nothing over the network, send no form, open no window.
+# ask for nothing over the network, send no form, open no window. Its frame may not leave our server
+# (frame-src of the page around it). What no policy can forbid yet is WebRTC: a report could tell
+# another machine what it knows itself, which is what stands in it.
 _PAGE = (
     "sandbox allow-scripts; default-src 'none'; script-src 'unsafe-inline' 'unsafe-eval' data: "
     "blob:; style-src 'unsafe-inline'; img-src data: blob:; font-src data:; media-src data: blob:; "
@@ -21,9 +23,7 @@ _PAGE = (
 )
 _DRAWING = "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:; font-src data:"
 # viewers of browsers are plugins, which a sandbox keeps from starting
-_PDF = (
-    "default-src 'none'; object-src 'self'; plugin-types application/pdf; style-src 'unsafe-inline'"
-)
+_PDF = "default-src 'none'; object-src 'self'; style-src 'unsafe-inline'"
 
 _PICTURES = {
     ".png": "image/png",

@@ -3,6 +3,8 @@ import { make } from "./elements.js";
 import { failedHere } from "./notices.js";
 import { getPart } from "./server.js";
 
+const MOST_PIECES = 25; // of a text that are loaded to find a line
+
 /** Wake up a preview that has just come. */
 export function wake(place) {
   for (const box of place.querySelectorAll("[data-wrap]")) {
@@ -20,8 +22,14 @@ export function wake(place) {
   for (const lines of place.querySelectorAll("[data-lines]")) {
     lines.addEventListener("click", (event) => {
       const button = event.target.closest("button[data-start]");
+      const number = event.target.closest("a[data-n]");
       if (button) moreLines(lines, button);
+      if (number) {
+        event.preventDefault();
+        goTo(number.hash);
+      }
     });
+    toLine(lines);
   }
   const table = place.querySelector("[data-parquet]");
   if (table) {
@@ -29,6 +37,25 @@ export function wake(place) {
   }
 }
 
+/** Go to a line, in the same entry of the history. */
+function goTo(hash) {
+  const { state } = history;
+  location.replace(hash);
+  history.replaceState(state, "");
+}
+
+/** Load as much as is needed to see the line that the address names. */
+async function toLine(lines) {
+  const wanted = /^#L\d{1,7}$/.test(location.hash) ? location.hash.slice(1) : "";
+  if (!wanted || document.getElementById(wanted)) return;
+  for (let i = 0; i < MOST_PIECES && !document.getElementById(wanted); i++) {
+    const button = lines.querySelector("button[data-start]");
+    if (!button || !(await moreLines(lines, button))) return;
+  }
+  if (document.getElementById(wanted)) goTo(`#${wanted}`);
+}
+
+/** Whether more came. */
 async function moreLines(lines, button) {
   button.disabled = true;
   const line = button.parentElement;
@@ -36,8 +63,10 @@ async function moreLines(lines, button) {
   try {
     const { start, number } = button.dataset;
     line.replaceWith(await getPart(lines.dataset.lines, { start, number }));
+    return true;
   } catch (error) {
     button.disabled = false;
     line.append(make("span", { class: "error", role: "alert" }, error.message));
+    return false;
   }
 }
