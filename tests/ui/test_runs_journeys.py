@@ -41,7 +41,7 @@ def test_sort_filter_and_back(story, browser_page):
     newest = names(page)
     assert len(newest) == 25 and newest[0] == "still-running"
     page.get_by_role("link", name="accuracy").click()
-    page.wait_for_selector("th[aria-sort=descending]")
+    page.wait_for_selector("th[data-column='metrics.accuracy'][aria-sort=descending]")
     assert page.evaluate("document.activeElement.textContent") == "accuracy"
     sorted_names = names(page)
     assert sorted_names != newest and "order_by=metrics.%60accuracy%60+DESC" in page.url
@@ -59,7 +59,7 @@ def test_sort_filter_and_back(story, browser_page):
         names(page) == sorted_names and page.get_by_label("Filter", exact=True).input_value() == ""
     )
     page.go_back()
-    until(page, "!document.querySelector('[aria-sort]')")
+    page.wait_for_selector("th[data-column='start_time'][aria-sort=descending]")
     assert names(page) == newest
     page.get_by_label("Filter", exact=True).fill("metrics.accuracy > 7")
     page.keyboard.press("Enter")

@@ -16,7 +16,7 @@ from markupsafe import Markup
 
 from ...errors import InvalidInput
 from ...tracking.entities import Run, RunStatus, Tags
-from ...tracking.filters import Field, parse_filter
+from ...tracking.filters import Field, Order, parse_filter
 from ...tracking.views import Keys
 from .runs_view import View, order_text
 from .words import ago, duration, figure
@@ -32,6 +32,7 @@ _FIXED: dict[str, tuple[str, Field | None, str, int]] = {
     "source": ("Source", Field("tag", Tags.SOURCE_NAME), "q", 130),
     "run_id": ("Run id", Field("attribute", "run_id"), "q", 130),
 }
+_NEWEST_FIRST = Order(Field("attribute", "start_time"), ascending=False)
 _KINDS = {"metrics": "metric", "params": "param", "tags": "tag"}
 _USUAL = ("status", "start_time", "duration", "source")
 _MOST_USUAL = 8  # metrics, and params, that are shown where nobody chose
@@ -126,14 +127,14 @@ def usual(view: View, newest: Sequence[Run]) -> list[str]:
 
 def headings(view: View, columns: Iterable[Column]) -> list[Heading]:
     """Heads of columns. Metrics begin with the greatest, texts with the first."""
-    order = view.order()
+    order = view.order() or _NEWEST_FIRST
     found = []
     for each in columns:
         field, is_sorted, address = each.field, "", None
         if field is not None:
             numbers = each.kind == "metric" or field.is_numeric
             steps = [order_text(field, not numbers), order_text(field, numbers), ""]
-            if order is not None and order.field == field:
+            if order.field == field:
                 is_sorted = "ascending" if order.ascending else "descending"
                 following = steps[2 if order.ascending == numbers else 1]
             else:
