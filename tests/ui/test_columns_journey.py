@@ -62,6 +62,8 @@ def test_columns_by_keyboard(story, browser_page, look_at):
     page.reload()  # the address has them
     assert heads(page) == wanted
     page.get_by_role("button", name="Columns").click()
+    dialog.get_by_role("button", name="None").click()
+    assert dialog.get_by_role("button", name="Show these").is_disabled()
     dialog.get_by_role("button", name="Default").click()
     page.wait_for_url(lambda url: "column=" not in url)
     page.get_by_role("button", name="Columns").click()

@@ -42,6 +42,7 @@ class Chooser {
       autocomplete: "off", spellcheck: "false",
     });
     const plain = (text, onclick) => make("button", { type: "button", class: "plain", onclick }, text);
+    this.yes = make("button", { type: "button", onclick: () => this.end(this.chosen) }, "Show these");
     this.dialog = make(
       "dialog", { class: "columns", "aria-labelledby": "columns-title" },
       make("h2", { id: "columns-title" }, "Columns"),
@@ -51,8 +52,7 @@ class Chooser {
         make("section", {}, this.offered)),
       make("p", { class: "buttons" },
         plain("All listed", () => this.all()), plain("None", () => this.set([])), plain("Default", () => this.end([])),
-        make("span", { class: "spread" }), plain("Cancel", () => this.end(null)),
-        make("button", { type: "button", onclick: () => this.end(this.chosen) }, "Show these")),
+        make("span", { class: "spread" }), plain("Cancel", () => this.end(null)), this.yes),
     );
     this.answer = new Promise((resolve) => {
       this.dialog.addEventListener("close", () => {
@@ -76,7 +76,7 @@ class Chooser {
     if (event.key === "Enter" && event.target.type !== "button") {
       event.preventDefault();
       const first = this.offered.querySelector("input");
-      if (event.target !== this.words || !this.words.value.trim()) this.end(this.chosen);
+      if (event.target !== this.words || !this.words.value.trim()) this.yes.click();
       else if (first) first.click(); // what was looked for is switched
       return;
     }
@@ -143,7 +143,8 @@ class Chooser {
         make("span", {}, headingOf(name)), make("small", {}, kindOf(name))),
       this.mover(name, -1, i === 0), this.mover(name, 1, i === last),
     )));
-    if (!this.chosen.length) this.shown.append(make("li", { class: "quiet" }, "None but the run's name."));
+    this.yes.disabled = !this.chosen.length; // none stands for the default
+    if (!this.chosen.length) this.shown.append(make("li", { class: "quiet" }, "Choose at least one."));
   }
 
   mover(name, by, disabled) {

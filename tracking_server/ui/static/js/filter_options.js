@@ -21,6 +21,7 @@ export async function optionsAt(place, text, experiments, signal) {
     case "key": return keys(place, ask);
     case "operator": return operators(place);
     case "value": return values(place, ask);
+    case "number": return times(place);
     case "list": return LIST;
     case "and": return [{ insert: `${place.tight ? " " : ""}AND `, label: "AND", note: "one more condition", more: true }];
     default: return [];
@@ -78,6 +79,17 @@ async function values({ field, operator, words, opens = "" }, ask) {
   if (!key || !KINDS[kind]) return patterns;
   const found = await ask("/ui/values", { kind, key, words: words.replace(/%/g, "") });
   return [...patterns, ...found.values.map((value) => option(value, field.kind))].filter(Boolean);
+}
+
+/** Moments for times, which filters have as milliseconds since 1970. */
+function times({ field, typed }) {
+  if (field.kind !== "attribute" || typed) return [];
+  const midnight = new Date().setHours(0, 0, 0, 0);
+  const ago = (days, hours = 0) => Date.now() - (days * 24 + hours) * 3_600_000;
+  const moments = [
+    ["an hour ago", ago(0, 1)], ["today, at midnight", midnight], ["a week ago", ago(7)], ["30 days ago", ago(30)],
+  ];
+  return moments.map(([label, at]) => ({ insert: `${at} `, label, note: new Date(at).toLocaleString(), more: true }));
 }
 
 /** Whole filters of the experiment's own names, for a box that is empty. */
