@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import sqlalchemy as sa
 
 from ...tracking.sql.conditions import begins_as
@@ -22,7 +24,7 @@ class Uses:
         logged = (
             sa.select(logged_model_tags.c.key, logged_model_tags.c.value, logged_models.c.model_id)
             .join(logged_models, logged_models.c.id == logged_model_tags.c.model)
-            .where(begins_as(logged_model_tags.c.key, kind))
+            .where(_begins(logged_model_tags.c.key, kind))
             .order_by(logged_models.c.id.desc())
             .limit(most)
         )
@@ -35,7 +37,7 @@ class Uses:
             )
             .join(model_versions, model_versions.c.id == model_version_tags.c.version)
             .join(registered_models, registered_models.c.id == model_versions.c.model)
-            .where(begins_as(model_version_tags.c.key, kind))
+            .where(_begins(model_version_tags.c.key, kind))
             .order_by(model_versions.c.id.desc())
             .limit(most)
         )
@@ -45,3 +47,9 @@ class Uses:
         found = [Note(row.key, row.value, Model(row.model_id)) for row in of_logged]
         found += [Note(r.key, r.value, Model(None, r.name, r.version)) for r in of_versions]
         return found
+
+
+def _begins(column: Any, kind: str) -> Any:
+    found = begins_as(column, kind)
+    assert found is not None  # kinds are ours, without signs of patterns
+    return found

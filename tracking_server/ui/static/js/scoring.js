@@ -54,7 +54,12 @@ if (form) {
   });
   form.addEventListener("reset", () => tellProblem(""));
   part("content").addEventListener("input", () => tellProblem(""));
-  part("recorded")?.addEventListener("change", (event) => {
-    part("endpoint").value = event.target.value;
+  const recorded = part("recorded");
+  recorded?.addEventListener("change", () => {
+    part("endpoint").value = recorded.value;
+  });
+  part("endpoint").addEventListener("input", ({ target }) => {
+    const known = [...(recorded?.options || [])].findIndex((each) => each.value === target.value);
+    if (recorded) recorded.selectedIndex = known < 0 ? recorded.options.length - 1 : known;
   });
 }
