@@ -129,16 +129,16 @@ def test_names_come_change_and_go(visit, client, watched):
     # a new name, and Enter in a field agrees
     visit.goto("/registry")
     visit.press("New model")
-    page.locator("#ask-name").fill("50% off? #1")
+    page.locator("#ask-name").fill("50% off? #1 <img src=x>")
     page.locator("#ask-name").press("Enter")
-    visit.told("50% off? #1 is made.")
-    assert page.get_by_role("heading", level=1).inner_text() == "50% off? #1"
+    visit.told("50% off? #1 <img src=x> is made.")
+    assert page.get_by_role("heading", level=1).inner_text() == "50% off? #1 <img src=x>"
     visit.press("Rename")
     visit.answer("Rename", "a better name", name="iris")
     assert "exists" in visit.asked.get_by_role("alert").inner_text()
     visit.answer("Rename", "a better name", name="it's new")
     visit.told("It is called it's new now.")
-    assert "renamed 50% off? #1 → it's new a better name" in visit.history()[0]
+    assert "renamed 50% off? #1 <img src=x> → it's new a better name" in visit.history()[0]
     visit.press("Delete")
     visit.answer("Delete", "not needed")
     visit.told("it's new is deleted.")

@@ -14,6 +14,7 @@ from .lineage_nodes import COLUMNS, Edge, Node
 WIDTH, HEIGHT = 190, 64  # of a box
 _ACROSS, _BETWEEN, _TOP, _MARGIN = 40, 14, 30, 2
 _FOLDED = 7  # boxes of a column, where it is not asked for all
+_MOST = 200  # even then
 
 
 @dataclass(frozen=True)
@@ -69,7 +70,7 @@ def drawn(nodes: Iterable[Node], edges: Iterable[Edge], whole: bool, more: str) 
     for kind, title in COLUMNS.items():
         column = [node for node in found if node.column == kind]
         if column:
-            few = column if whole else _folded(column, more)
+            few = _folded(column, _MOST if whole else _FOLDED, more)
             stands_for |= {node.key: few[-1].key for node in column[len(few) - 1 :]}
             stands_for |= {node.key: node.key for node in few}
             shown.append((title, column, few))
@@ -87,11 +88,11 @@ def drawn(nodes: Iterable[Node], edges: Iterable[Edge], whole: bool, more: str) 
     return Graph(width, height, columns, boxes, paths, hidden)
 
 
-def _folded(column: list[Node], more: str) -> list[Node]:
-    if len(column) <= _FOLDED:
+def _folded(column: list[Node], most: int, more: str) -> list[Node]:
+    if len(column) <= most:
         return column
     # the one that the page is about is never folded away
-    first = sorted(column, key=lambda node: not node.is_here)[: _FOLDED - 1]
+    first = sorted(column, key=lambda node: not node.is_here)[: most - 1]
     left = len(column) - len(first)
     kept = [node for node in column if node in first]
     column[:] = kept + [node for node in column if node not in first]

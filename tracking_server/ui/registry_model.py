@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from flask import Blueprint, Response, render_template
 
 from ...registry import names
@@ -16,6 +18,7 @@ _VERSIONS = 50
 _HISTORY = 50
 _RECENT = 8
 _LONGEST_USER = 250
+_LONGEST_TAG = 5000
 STAGES = [stage.value for stage in Stage]
 
 
@@ -45,6 +48,7 @@ def register(pages: Blueprint, data: Blueprint, service: Service) -> None:
             is_first=not asked("page_token"),
             more=address(here, stage=stage, page_token=versions.token) if versions.token else None,
             history=service.registry.get_history(name, None, _RECENT),
+            changeable=changeable(model.tags),
             use=use_of(_address(model, newest)),
         )
 
@@ -87,6 +91,11 @@ def register(pages: Blueprint, data: Blueprint, service: Service) -> None:
                 registry.update_model_version(name, number, names.description(text), by)
 
         return edited(now, write, message)
+
+
+def changeable(tags: Mapping[str, str]) -> dict[str, str]:
+    """The tags that a page lets people change; a field is no place for longer ones."""
+    return {key: value for key, value in tags.items() if len(value) <= _LONGEST_TAG}
 
 
 def use_of(uri: str) -> dict[str, str]:

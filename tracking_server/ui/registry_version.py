@@ -16,7 +16,7 @@ from ..service import Service
 from .lineage_graph import Graph, drawn
 from .lineage_nodes import nodes_of
 from .part import asked
-from .registry_model import STAGES, use_of
+from .registry_model import STAGES, changeable, use_of
 from .registry_subject import readme_of, subject_of
 from .words import address, segment
 
@@ -49,6 +49,7 @@ def register(pages: Blueprint, data: Blueprint, service: Service) -> None:
             other=_other(service, version),
             tags={key: v for key, v in version.tags.items() if not key.startswith(_OURS)},
             history=service.registry.get_history(name, number, _RECENT),
+            changeable=changeable(version.tags),
             use=use_of(version.model_uri),
         )
 
