@@ -278,7 +278,7 @@ def test_deleted_runs_are_shown_and_locked(api):
     experiment = api.post("experiments/create", name="gone")["experiment_id"]
     other = api.run(experiment)
     api.post("experiments/delete", experiment_id=experiment)
-    assert 'data-run="restore"' in page(api, other)
+    assert "deleted with its experiment" in page(api, other)
 
 
 def test_times_that_are_none(api):

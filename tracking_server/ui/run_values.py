@@ -122,7 +122,7 @@ def values_of(run: Run, kind: str, words: str = "", page: int = 1) -> Values:
         len(fit),
         groups.of_page(shown, logged, run.data.moments if kind == "metric" else {}),
         first,
-        len(own) <= _PAGE,
+        not words and len(own) <= _PAGE,
         page_at(at - 1) if at > 1 else None,
         page_at(at + 1) if first + _PAGE < len(fit) else None,
     )

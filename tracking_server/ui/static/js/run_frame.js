@@ -8,6 +8,7 @@ import { localTimes } from "./times.js";
 
 const run = given("run");
 const EVERY = 3000; // milliseconds between questions about a running run
+const SELDOM = 30_000; // when the server does not answer
 const here = `/ui/runs/${encodeURIComponent(run.id)}`;
 
 const ACTIONS = { delete: remove, restore, compare, "no-compare": () => document.getElementById("compare").close() };
@@ -86,17 +87,20 @@ document.getElementById("compare").addEventListener("submit", (event) => {
 // --- while it runs ---
 
 /** Each answer goes out as the event "runstate" of the window; pages show more of it. */
-async function follow() {
-  let state;
+async function follow(delay = EVERY) {
+  let next = EVERY;
   if (!document.hidden) {
     try {
-      state = await getJSON(`${here}/state`);
+      const state = await getJSON(`${here}/state`);
       show(state);
+      if (!state.live) return;
     } catch (error) {
       tell(error.status === 0 ? "not connected; trying again" : error.message);
+      if (error.status === 404) return; // removed for good meanwhile
+      next = Math.min(delay * 2, SELDOM);
     }
   }
-  if (!state || state.live) setTimeout(follow, EVERY);
+  setTimeout(follow, next, next);
 }
 
 function show(state) {

@@ -17,6 +17,8 @@ export function listenToValues(section, runId) {
   };
 
   section.addEventListener("click", (event) => {
+    const copies = event.target.closest(".copies button");
+    if (copies) copies.dataset.copy = valueOf(copies.closest("tr")); // page.js copies it right after
     const button = event.target.closest("[data-fold]");
     if (!button) return;
     const group = button.closest("tbody").dataset.group;
@@ -70,7 +72,7 @@ export function listenToValues(section, runId) {
     for (const body of section.querySelectorAll("tbody")) {
       let here = 0;
       for (const row of body.querySelectorAll("tr[data-key]")) {
-        const text = `${row.dataset.key}\n${kind === "param" ? row.querySelector("[data-copy]").dataset.copy : ""}`.toLowerCase();
+        const text = `${row.dataset.key}\n${kind === "param" ? valueOf(row) : ""}`.toLowerCase();
         row.hidden = !wanted.every((word) => text.includes(word));
         if (!row.hidden) here += 1;
       }
@@ -113,6 +115,10 @@ function update(old, row) {
     const [before, after] = [old.querySelector(name), row.querySelector(name)];
     if (after && before.textContent !== after.textContent) before.replaceWith(after);
   }
-  const copy = row.querySelector("[data-copy]").dataset.copy;
-  old.querySelector("[data-copy]").dataset.copy = copy;
+}
+
+/** All of it: cells show metrics to six digits and the beginning of long params. */
+function valueOf(row) {
+  const cell = row.querySelector("[data-value]");
+  return cell.title || (cell.querySelector("pre") ?? cell).textContent;
 }
