@@ -1,6 +1,6 @@
 // The numbers behind a chart: as a table, as files, as a picture.
 import { make } from "./elements.js";
-import { figure } from "./curve_series.js";
+import { figure, utcText } from "./curve_series.js";
 import { withQuery } from "./server.js";
 import { colours } from "./theme.js";
 
@@ -34,7 +34,7 @@ export function showData(chart, runs) {
 }
 
 function cellsOf({ curve, run, raw, counts }, i, joined, many) {
-  const time = new Date(run.start + curve.elapsed[i]).toISOString().replace("T", " ").replace("Z", "");
+  const time = utcText(run.start + curve.elapsed[i]);
   const cells = [curve.steps[i].toString(), time, figure(raw[i], 7)];
   if (joined) cells.push(figure((curve.low ?? raw)[i], 7), figure((curve.high ?? raw)[i], 7), String(counts?.[i] ?? 1));
   return many ? [run.name, ...cells] : cells;

@@ -29,9 +29,9 @@ export function makeChart({ key, label, system = false }, all) {
   let drawn = []; // series, as they are shown
   let at = [null]; // where the cursor is
 
-  const heading = make("h3", { id: `${id}-name` },
-    make("button", { type: "button", class: "chart-name", title: all.large ? "Back to all charts" : `${key}: large`, onclick: () => state.change({ key: all.large ? "" : key }) }, breakable(label)));
-  const element = make("figure", { class: all.large ? "chart large" : "chart", "aria-labelledby": `${id}-name` }, make("figcaption", {}, heading));
+  const heading = make("h3", {},
+    make("button", { type: "button", class: "chart-name", "aria-label": label, title: all.large ? "Back to all charts" : `${key}: large`, onclick: () => state.change({ key: all.large ? "" : key }) }, breakable(label)));
+  const element = make("figure", { class: all.large ? "chart large" : "chart", "aria-label": label }, make("figcaption", {}, heading));
 
   const axis = () => (state.x === "step" && (system || flat) ? "elapsed" : state.x);
   const zoom = () => (state.zoom?.axis === axis() ? state.zoom : null);
@@ -76,7 +76,7 @@ export function makeChart({ key, label, system = false }, all) {
     if (!seen) return;
     const wanted = JSON.stringify(question());
     if (curves.size) show();
-    if (wanted !== has && wanted !== asking) ask(runs.map((run) => run.id));
+    if (wanted !== has && wanted !== asking) ask(runs.map((run) => run.id)).catch((error) => failedHere(parts.note, error, draw));
     else if (wanted === has) all.onDrawn();
   }
 
@@ -98,7 +98,6 @@ export function makeChart({ key, label, system = false }, all) {
     } catch (error) {
       if (asking !== name) return;
       if (curves.size) {
-        if (ids.length === runs.length) parts.note.textContent = error.message;
         asking = "";
         throw error;
       }

@@ -106,12 +106,12 @@ function optionsOf({ axis, log, logX }, width, height, { draw, setCursor, setSel
   const grid = { stroke: colour("line"), width: 1 };
   const fixed = (self, low, high) => [low, high];
   const xAxis = { ...line, grid: { show: false }, size: 26, gap: 4, space: 60 };
-  if (axis === "elapsed" && !logX) Object.assign(xAxis, { splits: elapsedSplits, values: (self, all) => all.map(elapsedText) });
+  if (axis === "elapsed" && !logX) Object.assign(xAxis, { splits: elapsedSplits, values: told(elapsedText) });
   else if (axis === "time" && !logX) Object.assign(xAxis, { values: timeLabels, space: 70 });
-  else if (axis === "step" || logX) Object.assign(xAxis, { values: (self, all) => all.map((each) => axis === "step" ? shortNumber(each) : elapsedText(each)) });
+  else if (axis === "step" || logX) Object.assign(xAxis, { values: told(axis === "step" ? shortNumber : elapsedText) });
   if (axis === "step" && !logX) xAxis.incrs = [1, 2, 5].flatMap((each) => Array.from({ length: 19 }, (_, i) => each * 10 ** i)).sort((a, b) => a - b);
   if (logX) xAxis.splits = logSplits;
-  const yAxis = { ...line, grid, size: measured, gap: 5, space: 32, values: (self, all) => all.map((each) => each === null ? "" : figure(each, 6)) };
+  const yAxis = { ...line, grid, size: measured, gap: 5, space: 32, values: told((each) => figure(each, 6)) };
   if (log) yAxis.splits = logSplits;
   return {
     width,
@@ -134,6 +134,11 @@ function optionsOf({ axis, log, logX }, width, height, { draw, setCursor, setSel
     },
     hooks: { draw: [draw], setCursor: [setCursor], setSelect: [setSelect] },
   };
+}
+
+/** Labels of an axis; a logarithmic one leaves some out. */
+function told(text) {
+  return (self, all) => all.map((each) => (each === null ? "" : text(each)));
 }
 
 /** As wide as the labels of the y axis are. */

@@ -69,12 +69,20 @@ export function extent(series, { from = -Infinity, to = Infinity, positive = fal
 
 /** A place on the axis, in words; times are local ones. */
 export function placeText(axis, x) {
-  if (axis === "time") return `${dayText(x)} ${clockText(x, true)}`;
+  if (axis === "time") return !isTime(x) ? String(x) : `${dayText(x)} ${clockText(x, true)}`;
   if (axis === "elapsed") return elapsedText(x);
   return `step ${Math.round(x).toLocaleString("en")}`;
 }
 
 const two = (number) => String(number).padStart(2, "0");
+
+/** A client may log any number as a time. */
+const isTime = (milliseconds) => Math.abs(milliseconds) <= 8.64e15;
+
+/** As tables have it. */
+export function utcText(milliseconds) {
+  return isTime(milliseconds) ? new Date(milliseconds).toISOString().replace("T", " ").replace("Z", "") : String(milliseconds);
+}
 
 export function dayText(milliseconds) {
   const day = new Date(milliseconds);

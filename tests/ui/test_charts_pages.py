@@ -1,0 +1,221 @@
+"""Charts as people use them: axes, smoothing, zoom, values, large ones, points that come in."""
+
+import csv
+import math
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+
+import mlpack
+from mlpack.tests.ui.conftest import ui_server
+from mlpack.tracking.entities import Metric
+
+pytestmark = pytest.mark.server
+
+
+def open_charts(page, address, drawn=True):
+    page.goto(address)
+    if drawn:
+        page.wait_for_selector("#charts[data-drawn]")
+
+
+def fields(page):
+    return {name: values[0] for name, values in parse_qs(urlsplit(page.url).query).items()}
+
+
+def chart(page, name):
+    return page.get_by_role("figure", name=name, exact=True)
+
+
+def value(page, name):
+    return chart(page, name).locator(".chart-value").inner_text()
+
+
+def words(page, name):
+    """The chart told to those who do not see it."""
+    return chart(page, name).locator("p.unseen").last.text_content()
+
+
+def test_charts_of_a_run(story, browser_page, look_at):
+    page = browser_page
+    address = f"{story.address}/runs/{story.names['best']}/charts"
+    open_charts(page, address)
+    assert page.get_by_role("heading", level=2).all_inner_texts() == ["Metrics\n3", "System\n2"]
+    assert "200 points" in words(page, "loss") and "1 not a number" in words(page, "loss")
+    assert "1 value is NaN" in chart(page, "loss").inner_text()
+    assert "at step 0" in chart(page, "f1").inner_text()
+    assert "its steps are its own" in chart(page, "cpu_utilization_percentage").inner_text()
+    look_at(page, "charts")
+
+    page.get_by_label("Horizontal axis").select_option("elapsed")
+    page.get_by_label("log y").check()
+    page.get_by_label("Smoothing").fill("0.8")
+    assert fields(page) == {"x": "elapsed", "y": "log", "smooth": "0.8"}
+    page.get_by_label("Find metrics").fill("los")
+    page.wait_for_url("**q=los*")
+    assert page.get_by_role("figure").count() == 1
+    page.reload()
+    page.wait_for_selector("#charts[data-drawn]")
+    assert page.get_by_label("log y").is_checked() and page.get_by_role("figure").count() == 1
+    assert page.get_by_label("Horizontal axis").input_value() == "elapsed"
+    page.get_by_label("Find metrics").fill("nothing like it")
+    page.get_by_text("No metric has “nothing like it”").wait_for()
+    page.get_by_text("How to read").click()
+    assert page.get_by_text("exponential moving average").is_visible()
+
+
+def test_zoom_by_mouse_and_keyboard(story, browser_page):
+    page = browser_page
+    open_charts(page, f"{story.address}/runs/{story.names['best']}/charts")
+    box = chart(page, "loss").locator(".u-over").bounding_box()
+    with page.expect_response(lambda answer: "from=" in answer.url) as asked:
+        page.mouse.move(box["x"] + box["width"] / 4, box["y"] + 40)
+        page.mouse.down()
+        page.mouse.move(box["x"] + box["width"] / 2, box["y"] + 50, steps=4)
+        page.mouse.up()
+    loss = next(c for c in asked.value.json()["curves"] if c["key"] == "loss")
+    assert 48 <= loss["steps"][0] <= 51 and 98 <= loss["steps"][-1] <= 101
+    assert fields(page)["zoom"].startswith("step:")
+    page.get_by_role("button", name="Show all instead of step").click()
+    assert fields(page) == {}
+
+    plot = page.get_by_role("group", name="Chart of loss")
+    plot.focus()
+    plot.press("ArrowRight")
+    plot.press("ArrowRight")
+    assert "at step 1" in value(page, "loss") and "at step 1" in value(page, "accuracy")
+    assert "at step 1" in chart(page, "loss").get_by_role("status").text_content()
+    plot.press("+")
+    first = fields(page)["zoom"]
+    plot.press("Shift+ArrowRight")
+    assert fields(page)["zoom"] != first
+    plot.press("-")
+    page.reload()
+    page.wait_for_selector("#charts[data-drawn]")
+    assert page.locator(".chart-zoom").is_visible()
+    plot.focus()
+    plot.press("Escape")
+    assert fields(page) == {}
+    plot.press("Enter")
+    page.wait_for_url("**key=loss*")
+    assert page.get_by_role("figure").count() == 1
+    page.go_back()
+    page.get_by_role("figure").nth(4).wait_for()
+    assert page.get_by_role("figure").count() == 5
+
+
+def test_several_runs(story, browser_page, look_at, tmp_path):
+    page = browser_page
+    ids = story.names["runs"][:6]
+    open_charts(page, f"{story.address}/charts?runs={','.join(ids)}")
+    look_at(page, "charts-of-runs")
+    assert "trial-0-0: 200 points" in words(page, "accuracy")
+    assert chart(page, "f1").get_by_role("listitem").count() == 6
+
+    plot = chart(page, "accuracy").locator(".u-over")
+    plot.hover()
+    tip = chart(page, "accuracy").locator(".chart-tip")
+    found = [float(text) for text in tip.locator(".number").all_inner_texts()]
+    assert len(found) == 6 and found == sorted(found, reverse=True)
+    page.get_by_role("checkbox", name="trial-0-1").uncheck()
+    assert fields(page)["hide"] == ids[1]
+    assert chart(page, "f1").get_by_role("listitem").count() == 5
+    page.get_by_role("button", name="Only trial-0-2").focus()
+    page.keyboard.press("Enter")
+    assert chart(page, "f1").get_by_role("listitem").count() == 1
+
+    page.get_by_role("button", name="all", exact=True).click()
+    chart(page, "loss").get_by_role("button", name="loss", exact=True).click()
+    page.wait_for_url("**key=loss*")
+    page.get_by_label("Smoothing").fill("0.6")
+    look_at(page, "chart-large")
+    chart(page, "loss").get_by_role("button", name="Data of loss").click()
+    dialog = page.get_by_role("dialog", name="Data of loss")
+    assert "1,200 entries are drawn; the first 500" in dialog.inner_text()
+    assert dialog.get_by_role("row").count() == 501
+    rows = {}
+    for name in ("Every logged point (CSV)", "What is drawn (CSV)", "Picture (PNG)"):
+        with page.expect_download() as download:
+            dialog.get_by_text(name).click()
+        file = tmp_path / download.value.suggested_filename
+        download.value.save_as(file)
+        if name.endswith("(CSV)"):
+            rows[name] = list(csv.reader(file.open()))
+        else:
+            assert file.read_bytes().startswith(b"\x89PNG") and file.name == "loss.png"
+    assert [len(each) for each in rows.values()] == [1201, 1201]
+
+
+def test_a_run_that_goes_on(own_story, watched):
+    page, names = watched.page, own_story.names
+    client = mlpack.MlpackClient(str(own_story.folder / "mlruns"))
+    open_charts(page, f"{own_story.address}/runs/{names['running']}/charts?zoom=step:5:200")
+    page.get_by_text("Live", exact=True).wait_for()
+    client.log_metric(names["running"], "loss", 0.0123, step=30)
+    client.log_metric(names["running"], "val/new", 1.0, step=0)
+    page.get_by_role("heading", name="val").wait_for()
+    page.get_by_text("0.0123").first.wait_for()
+    assert fields(page)["zoom"] == "step:5:200"
+    client.set_terminated(names["running"])
+    page.locator(".chart-message", has_text="Live").wait_for(state="hidden")
+
+
+def test_a_server_that_goes_away(own_story, watched, tmp_path):
+    watched.expected += ["ERR_CONNECTION_REFUSED", "ERR_CONNECTION_RESET", "ERR_EMPTY_RESPONSE"]
+    page = watched.page
+    folder = tmp_path / "second"
+    folder.mkdir()
+    (folder / "mlruns").symlink_to(own_story.folder / "mlruns")
+    with ui_server(folder) as (address, process):
+        open_charts(page, f"{address}/runs/{own_story.names['running']}/charts")
+        process.terminate()
+        process.wait(30)
+        page.get_by_text("The server does not answer").first.wait_for()
+        assert chart(page, "loss").locator("canvas").is_visible()
+        page.get_by_label("Horizontal axis").select_option("time")
+        page.wait_for_timeout(300)
+        assert chart(page, "loss").locator("canvas").is_visible()
+        port = urlsplit(address).port
+    with ui_server(folder, port=port):
+        page.locator(".chart-message", has_text="Live").wait_for(timeout=40_000)
+        page.get_by_label("Horizontal axis").select_option("step")
+        page.locator("figure[aria-busy]").wait_for(state="detached")
+
+
+def test_numbers_of_any_size(own_story, browser_page):
+    page = browser_page
+    client = mlpack.MlpackClient(str(own_story.folder / "mlruns"))
+    run = client.create_run(own_story.names["experiment"], run_name="wild").info.run_id
+    for i, odd in enumerate([1e-320, -1.7e308, 1.7e308, math.nan, math.inf, 0.0]):
+        client.log_metric(run, "values", odd, step=i, timestamp=1_700_000_000_000 + i)
+        client.log_metric(run, "steps", i, step=2 ** (10 * i) - 2**40, timestamp=5 + i)
+        client.log_metric(run, "times", i, step=i, timestamp=2 ** (12 * i + 2))
+        client.log_metric(run, "never", math.nan, step=i, timestamp=i)
+        client.log_metric(run, "no steps", i, timestamp=1_700_000_000_000 + 1000 * i)
+    client.set_terminated(run)
+    for query in ("", "?x=time", "?x=elapsed&y=log", "?x=time&logx=1", "?logx=1&y=log&smooth=0.99"):
+        open_charts(page, f"{own_story.address}/runs/{run}/charts{query}")
+        for plot in page.locator(".u-over").all():
+            plot.hover()
+    assert "none of them a number" in words(page, "never")
+    assert "no steps were logged" in chart(page, "no steps").inner_text()
+
+
+def test_hundreds_of_metrics_are_drawn_as_they_are_seen(own_story, browser_page):
+    page = browser_page
+    client = mlpack.MlpackClient(str(own_story.folder / "mlruns"))
+    run = client.create_run(own_story.names["experiment"], run_name="many").info.run_id
+    for step in range(3):
+        points = [Metric(f"layer/{i:03}", float(i + step), 1000 + step, step) for i in range(300)]
+        client.log_batch(run, metrics=points)
+    client.set_terminated(run)
+    asked = []
+    page.on("request", lambda request: "/ui/curves?" in request.url and asked.append(request.url))
+    open_charts(page, f"{own_story.address}/runs/{run}/charts")
+    assert page.get_by_role("figure").count() == 300
+    first = sum(len(parse_qs(urlsplit(url).query)["keys"]) for url in asked)
+    assert 3 <= first < 40
+    page.keyboard.press("End")
+    page.evaluate("scrollTo(0, document.body.scrollHeight)")
+    chart(page, "299").locator("canvas").wait_for()
+    assert page.locator("canvas").count() < 60
