@@ -164,6 +164,7 @@ class Chooser {
     const asking = new AbortController();
     this.asking = asking;
     const words = this.words.value.trim();
+    this.dialog.classList.toggle("looking", Boolean(words)); // what was found comes first where there is one list
     try {
       const query = { experiments: this.experiments.join(","), words, limit: LISTED + 1 };
       const { names } = await getJSON("/ui/names", query, { signal: asking.signal });
