@@ -77,7 +77,7 @@ function pressed(event) {
   };
   let next = null;
   if (keys[event.key]) next = keys[event.key]();
-  else if (event.key.length === 1 && /\S/.test(event.key) && event.key !== "/" && event.key !== "?") next = named(items, at, event.key);
+  else if (/^[^\s/?]$/.test(event.key)) next = named(items, at, event.key);
   else return;
   event.preventDefault();
   event.stopPropagation();
@@ -118,7 +118,8 @@ async function open(item) {
     group.hidden = false;
     return;
   }
-  const made = make("ul", { role: "group", id: `in-${crypto.getRandomValues(new Uint32Array(2)).join("-")}`, "aria-busy": "true" });
+  const id = `in-${crypto.getRandomValues(new Uint32Array(2)).join("-")}`;
+  const made = make("ul", { role: "group", id, "aria-busy": "true" });
   item.after(made);
   item.setAttribute("aria-owns", made.id);
   try {

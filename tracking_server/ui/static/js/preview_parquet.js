@@ -7,7 +7,10 @@ import { ServerError } from "./server.js";
 const ROWS = 100;
 const COLUMNS = 100;
 const LONGEST = 300; // characters of a cell
-const MOST_BYTES = 64 << 20; // that one page may read: a row group can be far larger than its rows
+// That one page may read. Of a column a whole row group is read, which can be far larger than its rows.
+const MOST_BYTES = 48 << 20;
+
+const figure = (count) => count.toLocaleString("en");
 
 /** Show the table of `data-parquet`. */
 export async function show(place) {
@@ -26,15 +29,15 @@ export async function show(place) {
 
 async function draw(place, table, start) {
   const end = Math.min(start + ROWS, table.count);
-  const columns = table.columns.slice(0, COLUMNS);
+  const columns = within(table, start, end);
   const names = columns.map((each) => each.element.name);
-  table.file.left = MOST_BYTES;
+  table.file.begin();
   const { file, metadata } = table;
   const options = { file, metadata, compressors, columns: names, rowStart: start, rowEnd: end };
   const rows = end > start && names.length ? await parquetReadObjects({ ...options, useOffsetIndex: true }) : [];
   const kinds = columns.map(kindOf);
   place.replaceChildren(
-    summary(table),
+    summary(table, columns.length),
     sheet(names, kinds, rows, start),
     pager(start, end, table.count, (to) => move(place, table, start, to)),
     schemaOf(table.columns),
@@ -55,16 +58,35 @@ async function move(place, table, from, to) {
   }
 }
 
-function summary({ columns, count }) {
-  const cut = columns.length > COLUMNS ? `; the first ${COLUMNS} are shown` : "";
-  return make("p", { class: "quiet" }, `${count.toLocaleString("en")} rows, ${columns.length.toLocaleString("en")} columns${cut}`);
+/** The first columns, so many as are shown and may be read for these rows; one in any case. */
+function within({ columns, metadata }, start, end) {
+  const read = new Map();
+  let first = 0;
+  for (const { columns: chunks, num_rows } of metadata.row_groups) {
+    const last = first + Number(num_rows);
+    for (const { meta_data } of first < end && last > start ? chunks : []) {
+      const name = meta_data?.path_in_schema[0];
+      read.set(name, (read.get(name) ?? 0) + Number(meta_data?.total_compressed_size ?? 0));
+    }
+    first = last;
+  }
+  let left = MOST_BYTES;
+  const few = columns.slice(0, COLUMNS).findIndex(({ element }) => (left -= read.get(element.name) ?? 0) < 0);
+  return columns.slice(0, few < 0 ? COLUMNS : Math.max(1, few));
+}
+
+function summary({ columns, count }, shown) {
+  const why = shown < Math.min(COLUMNS, columns.length) ? ", because its groups of rows are large" : "";
+  const cut = shown < columns.length ? `; the first ${shown} are shown${why}` : "";
+  return make("p", { class: "quiet" }, `${figure(count)} rows, ${figure(columns.length)} columns${cut}`);
 }
 
 function sheet(names, kinds, rows, start) {
   const classes = kinds.map((kind) => (kind.isNumber ? "number" : null));
-  const head = make("tr", {}, make("td", { class: "row-number" }), names.map((name, i) => make("th", { scope: "col", class: classes[i] }, name)));
+  const titles = names.map((name, i) => make("th", { scope: "col", class: classes[i] }, name));
+  const head = make("tr", {}, make("td", { class: "row-number" }), titles);
   const body = rows.map((row, i) => make("tr", {},
-    make("td", { class: "row-number" }, (start + i + 1).toLocaleString("en")),
+    make("td", { class: "row-number" }, figure(start + i + 1)),
     names.map((name, j) => cell(row[name], classes[j]))));
   const table = make("table", {}, make("caption", { class: "unseen" }, "Rows"), make("thead", {}, head), make("tbody", {}, body));
   return make("div", { class: "scroll sheet", tabindex: "0", role: "region", "aria-label": "Rows of the table" }, table);
@@ -78,15 +100,25 @@ function cell(value, kind) {
 /** A value as text; nested ones as JSON. */
 function text(value) {
   let found = String(value);
-  if (value instanceof Uint8Array) found = [...value.subarray(0, 32)].map((byte) => byte.toString(16).padStart(2, "0")).join(" ");
-  else if (value instanceof Date) found = Number.isNaN(value.valueOf()) ? "no date" : value.toISOString().replace("T", " ").replace(/(\.000)?Z$/, "");
-  else if (typeof value === "object") found = JSON.stringify(value, (_, each) => (typeof each === "bigint" ? String(each) : each)) ?? "";
+  if (value instanceof Uint8Array) found = Array.from(value.subarray(0, 32), hex).join(" ");
+  else if (value instanceof Date) found = date(value);
+  else if (typeof value === "object") found = JSON.stringify(value, plain) ?? "";
   return found.length > LONGEST ? `${found.slice(0, LONGEST)}…` : found;
 }
 
+const hex = (byte) => byte.toString(16).padStart(2, "0");
+const plain = (_, value) => (typeof value === "bigint" ? String(value) : value);
+
+function date(value) {
+  return Number.isNaN(value.valueOf()) ? "no date" : value.toISOString().replace("T", " ").replace(/(\.000)?Z$/, "");
+}
+
 function pager(start, end, count, go) {
-  const words = count ? `${(start + 1).toLocaleString("en")} – ${end.toLocaleString("en")} of ${count.toLocaleString("en")}` : "no rows";
-  const button = (name, to, disabled) => make("button", { type: "button", class: "plain", "data-to": name.toLowerCase(), disabled, onclick: () => go(to) }, name);
+  const words = count ? `${figure(start + 1)} – ${figure(end)} of ${figure(count)}` : "no rows";
+  const button = (name, to, disabled) => {
+    const shared = { type: "button", class: "plain", "data-to": name.toLowerCase() };
+    return make("button", { ...shared, disabled, onclick: () => go(to) }, name);
+  };
   return make("p", { class: "bar" },
     button("Previous", Math.max(0, start - ROWS), start === 0),
     make("span", { class: "quiet", role: "status" }, words),
@@ -99,7 +131,8 @@ function schemaOf(columns) {
     make("td", {}, make("code", {}, kindOf(column).name)),
     make("td", {}, column.element.repetition_type === "REQUIRED" ? "yes" : "no")));
   const head = make("tr", {}, ["Column", "Type", "Required"].map((name) => make("th", { scope: "col" }, name)));
-  const table = make("table", { class: "list" }, make("caption", { class: "unseen" }, "Schema"), make("thead", {}, head), make("tbody", {}, rows));
+  const caption = make("caption", { class: "unseen" }, "Schema");
+  const table = make("table", { class: "list" }, caption, make("thead", {}, head), make("tbody", {}, rows));
   return make("details", { class: "schema" }, make("summary", {}, "Schema"), make("div", { class: "scroll" }, table));
 }
 
@@ -110,8 +143,14 @@ function kindOf({ element, children }) {
   return { name: (logical ? `${element.type} (${logical})` : element.type || "").toLowerCase(), isNumber };
 }
 
-/** A file that is read by ranges, with a limit on what one page may read. */
+/** A file that is read by ranges, with a limit on what one page may read; the next page often needs the same. */
 function ranges(address, byteLength) {
+  let kept = new Map();
+  let held = 0;
+  const forget = () => {
+    kept = new Map();
+    held = 0;
+  };
   return {
     byteLength,
     left: MOST_BYTES,
@@ -119,10 +158,25 @@ function ranges(address, byteLength) {
       const from = start < 0 ? Math.max(0, byteLength + start) : start;
       const to = Math.min(end, byteLength);
       if (!(to >= from)) throw new Error("it points to places that it does not have");
-      this.left -= to - from;
-      if (this.left < 0) throw new Error("its rows are in groups that are too large to read here");
       if (to === from) return new ArrayBuffer(0);
-      return bytes(address, from, to);
+      const name = `${from}-${to}`;
+      if (!kept.has(name)) {
+        this.left -= to - from;
+        if (this.left < 0) throw new Error("its rows are in groups that are too large to read here");
+        held += to - from;
+        kept.set(name, bytes(address, from, to));
+      }
+      try {
+        return await kept.get(name);
+      } catch (error) {
+        forget();
+        throw error;
+      }
+    },
+    /** A page begins: it may read so much; what the last one read is kept, not more. */
+    begin() {
+      if (held > MOST_BYTES) forget();
+      this.left = MOST_BYTES;
     },
   };
 }
@@ -141,5 +195,6 @@ async function bytes(address, from, to) {
 
 function told(error) {
   if (error instanceof ServerError) return error;
-  return new Error(`This Parquet file cannot be shown: ${error.message}. It may be damaged or use what is not known here; download it instead.`);
+  const why = `This Parquet file cannot be shown: ${error.message}.`;
+  return new Error(`${why} It may be damaged or use what is not known here; download it instead.`);
 }
