@@ -300,3 +300,16 @@ def test_runs_to_compare_with(api):
     assert found[0] == ids[1] and set(found) == {ids[1], parent, other}
     html = api.client.get(f"/ui/runs/{ids[0]}/siblings", query_string={"words": "it's \"O"}).text
     assert re.findall(r'value="([^"]+)"', html) == [other]
+
+
+def test_there_is_an_end_to_what_is_shown(api):
+    run_id = api.run()
+    for start in range(0, 400, 100):
+        log(api, run_id, tags={f"tag{number}": "v" * 5000 for number in range(start, start + 100)})
+    data = [
+        {"dataset": {"name": f"d{number}", "digest": "1", "source": "s", "source_type": "local"}}
+        for number in range(60)
+    ]
+    api.post("runs/log-inputs", run_id=run_id, datasets=data)
+    html = page(api, run_id)
+    assert "100 more are not shown" in html and "10 more are not shown" in html

@@ -57,13 +57,12 @@ def _overview(service: Service, run: Run) -> dict[str, Any]:
         "tables": [_values(run, kind) for kind in run_values.KINDS],
         "several": _SEVERAL,
         "system": len(run_values.system_metrics(run)),
-        "own_tags": run_facts.own_tags(tags),
-        "program_tags": run_facts.program_tags(tags),
         "datasets": run_facts.dataset_facts(run),
         "made": run_facts.model_facts(service, made, versions),
         "read": run_facts.model_facts(service, read, versions),
         "versions": versions.get(None, []),
         "old_models": run_facts.old_models(tags),
+        **run_facts.tag_facts(run),
         **_children(service, run),
     }
 

@@ -19,6 +19,8 @@ _OURS = ("mlflow.", "mlpack.")  # how tags begin that programs set
 _PROJECT = "mlflow.project."
 _MOST_COLUMNS = 500
 _MOST_MODELS = 100
+_MOST_DATASETS = 50
+_MOST_TAGS = 300  # that are shown; people set a handful
 _OLD_MODELS = "mlflow.log-model.history"
 
 
@@ -77,7 +79,7 @@ def code_facts(run: Run) -> CodeFacts:
         (key.removeprefix(_PROJECT), value)
         for key, value in run.data.tags.items()
         if key.startswith(_PROJECT)
-    ]
+    ][:_MOST_TAGS]
     return CodeFacts(
         code,
         commit_link(code.repository, code.commit),
@@ -86,19 +88,22 @@ def code_facts(run: Run) -> CodeFacts:
     )
 
 
-def own_tags(tags: Mapping[str, str]) -> dict[str, str]:
-    """Those that people set."""
-    return {key: value for key, value in tags.items() if not key.startswith(_OURS)}
-
-
-def program_tags(tags: Mapping[str, str]) -> dict[str, str]:
-    """Those that programs set, without the note, which has a place of its own."""
-    return {key: value for key, value in tags.items() if key.startswith(_OURS) and key != Tags.NOTE}
+def tag_facts(run: Run) -> dict[str, Any]:
+    """``own_tags``, which people set, how many ``more_tags`` are not shown, and ``program_tags``,
+    without the note, which has a place of its own."""
+    tags = sorted(run.data.tags.items())
+    own = [(key, value) for key, value in tags if not key.startswith(_OURS)]
+    programs = [(key, value) for key, value in tags if key.startswith(_OURS) and key != Tags.NOTE]
+    return {
+        "own_tags": dict(own[:_MOST_TAGS]),
+        "more_tags": len(own) - _MOST_TAGS,
+        "program_tags": dict(programs[:_MOST_TAGS]),
+    }
 
 
 def dataset_facts(run: Run) -> list[DatasetFacts]:
     """The datasets that a run read."""
-    return [_dataset(run, read) for read in run.inputs.dataset_inputs]
+    return [_dataset(run, read) for read in run.inputs.dataset_inputs[:_MOST_DATASETS]]
 
 
 def versions_of(service: Service, run: Run) -> dict[str | None, list[ModelVersion]]:

@@ -16,7 +16,7 @@ from ...tracking.entities import LifecycleStage, Run, RunStatus, Tags
 from ...tracking.views import Keys
 from ..service import Service
 from .part import asked, data_answer
-from .words import address, duration, segment
+from .words import address, duration, moment, segment
 
 _SIBLINGS = 100  # that are offered to compare with
 
@@ -53,7 +53,7 @@ def register(pages: Blueprint, data: Blueprint, service: Service) -> None:
     def state(run_id: str) -> Response:
         run = service.store.get_run(run_id)
         info = run.info
-        newest = max((moment for moment, _ in run.data.moments.values()), default=0)
+        newest = max((time for time, _ in run.data.moments.values()), default=0)
         return data_answer(
             {
                 "status": info.status,
@@ -61,7 +61,7 @@ def register(pages: Blueprint, data: Blueprint, service: Service) -> None:
                 "name": info.run_name,
                 "stage": info.lifecycle_stage,
                 "duration": took(run),
-                "ended": info.end_time,
+                "ended": moment(info.end_time),
                 # changes when a metric was logged
                 "metrics": f"{len(run.data.metrics)} {newest}",
             }

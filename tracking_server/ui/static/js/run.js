@@ -6,7 +6,6 @@ import { failedHere, notice } from "./notices.js";
 import { listenToValues } from "./run_values.js";
 import { api, getPart } from "./server.js";
 import { textInPlace } from "./text_in_place.js";
-import { localTimes } from "./times.js";
 
 const run = given("run");
 
@@ -50,10 +49,5 @@ async function register(modelId, before = "") {
 
 addEventListener("runstate", ({ detail: state }) => {
   document.getElementById("duration").textContent = state.duration;
-  const ended = document.getElementById("ended");
-  if (state.ended === null || ended.querySelector("time")) return;
-  const moment = new Date(state.ended);
-  if (Number.isNaN(moment.valueOf())) return;
-  ended.replaceChildren(make("time", { datetime: moment.toISOString() }));
-  localTimes(ended);
+  document.getElementById("ended").textContent = state.ended;
 });
