@@ -125,6 +125,7 @@ def test_which_runs(api):
     assert "No active run has 'x<y'" in page(api, runs=a, add="x<y")
     assert "Several active runs" in page(api, runs=far, add="o")
     assert "Compare 2 runs" in page(api, experiments="0", filter="attributes.run_name != 'x'")
+    assert "The search finds no runs" in page(api, experiments="0", filter="params.x = '1'")
     found = api.client.get("/ui/compare/find", query_string={"words": "far"}).json["found"]
     assert found == [{"id": far, "name": "far"}]
 
@@ -209,6 +210,17 @@ def test_importance(api, trials):
     assert [each["name"] for each in told["params"]].count("params.same") == 0
     assert any("12 runs are few" in note for note in told["notes"])
     assert "no metric" in drawn(api, "importance", [api.run(), api.run()])["empty"]
+
+
+def test_without_the_library_of_charts(make_app):
+    app = make_app()
+    app.jinja_env.globals["has_static"] = lambda name: False
+    client = app.test_client()
+    made = [client.post("/api/2.0/mlflow/runs/create", json={"experiment_id": "0"}) for _ in "ab"]
+    runs = ",".join(answer.json["run"]["info"]["run_id"] for answer in made)
+    for view in ("parallel", "scatter", "box", "importance"):
+        text = client.get(f"/compare?runs={runs}&view={view}").text
+        assert "built without" in text and 'id="answer"' not in text
 
 
 def test_hostile_and_odd_values(api):

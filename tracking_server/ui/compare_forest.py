@@ -16,12 +16,12 @@ nothing. Params that say the same share their importance.
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from statistics import fmean, pvariance
 
-TREES = 80
-_LEAF = 2  # a node of fewer runs than twice that is not split
+TREES = 60
+_LEAF = 3  # a node of fewer runs than twice that is not split
 _TRIED = 12  # at most so many params are tried at a split
 _DEPTH = 12
 
@@ -122,7 +122,7 @@ def _grow(
         return node
     best = None
     tried = 0
-    for number in chance.sample(range(len(features)), len(features)):
+    for number in _in_random_order(len(features), chance):
         cut = _random_cut(features[number], runs, chance)
         if cut is None:  # all of these runs have the same value
             continue
@@ -145,6 +145,15 @@ def _grow(
     node.low = _grow(features, target, low, chance, used, depth - 1)
     node.high = _grow(features, target, high, chance, used, depth - 1)
     return node
+
+
+def _in_random_order(count: int, chance: random.Random) -> Iterator[int]:
+    """The numbers below ``count``, drawn one by one."""
+    order = list(range(count))
+    for place in range(count):
+        other = chance.randrange(place, count)
+        order[place], order[other] = order[other], order[place]
+        yield order[place]
 
 
 def _random_cut(

@@ -52,6 +52,8 @@ def chosen_runs(service: Service) -> Chosen:
         wanted = list(found)
         if found.token:
             notes.append(f"The search finds more: these are the newest {MOST}.")
+        if not wanted:
+            notes.append("The search finds no runs.")
     wanted = [run_id for run_id in wanted if run_id != asked("remove")]
     if added := asked("add").strip():
         wanted += _added(service, added, wanted, notes)

@@ -20,6 +20,7 @@ _CELLS = 3000  # of a section at once: pages stay quick with a hundred runs
 _MOST_ROWS = 100
 _CUT = 60  # characters of a value
 _COMMIT = 10
+_SYSTEM = "system/"  # metrics of the machine are neither good nor bad
 _MOST_NAMED = 5  # datasets and models of a run
 _FACT_TAGS = (Tags.SOURCE_NAME, Tags.GIT_BRANCH, Tags.GIT_COMMIT)
 _KINDS = {"metrics": "metric", "params": "param", "tags": "tag"}
@@ -60,7 +61,7 @@ class Row:
         key: its name.
         differs: not all have the same.
         cells: one a run.
-        lower: of a metric: whether less is better.
+        lower: of a metric: whether less is better; None where neither is.
         field: as the value's route calls it.
     """
 
@@ -140,7 +141,9 @@ def sections(
             own = [values[each.key].get(run_id) for run_id in chosen.ids]
             field = f"{name}.{each.key}"
             if kind == "metric":
-                lower = lower_is_better(each.key) != (each.key in given.flipped)
+                lower: bool | None = None
+                if not each.key.startswith(_SYSTEM):
+                    lower = lower_is_better(each.key) != (each.key in given.flipped)
                 rows.append(Row(each.key, each.differs, metric_cells(own, base, lower), lower))
             else:
                 rows.append(Row(each.key, each.differs, text_cells(own, base), None, field))
@@ -156,11 +159,13 @@ def lower_is_better(key: str) -> bool:
     return any(_LOWER.search(word) for word in words)
 
 
-def metric_cells(values: Sequence[float | None], base: int | None, lower: bool) -> list[Cell]:
-    """Cells of a metric: the best are marked, where there is a choice."""
+def metric_cells(
+    values: Sequence[float | None], base: int | None, lower: bool | None
+) -> list[Cell]:
+    """Cells of a metric: the best are marked, where there is a choice and a better and worse."""
     finite = [value for value in values if value is not None and math.isfinite(value)]
     best = (min if lower else max)(finite, default=None)
-    if len(set(finite)) < 2:
+    if lower is None or len(set(finite)) < 2:
         best = None
     start = None if base is None else values[base]
     cells = []
@@ -248,7 +253,8 @@ def csv_lines(chosen: Chosen, found: Sequence[Section]) -> list[list[Any]]:
     for section in found:
         for row in section.rows:
             values = [
-                cell.text if row.lower is not None else _harmless(cell.text) for cell in row.cells
+                cell.text if section.name == "metrics" else _harmless(cell.text)
+                for cell in row.cells
             ]
             lines.append([section.name.removesuffix("s"), _harmless(row.key), *values])
     return lines

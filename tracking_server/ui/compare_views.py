@@ -168,7 +168,11 @@ def box_drawn(service: Service, chosen: Chosen, given: dict[str, Any]) -> dict[s
         notes.append(f"{by.label} has many values: the groups are its quantiles.")
     if found["more"]:
         notes.append(f"{found['more']} more values of {by.label} are not shown.")
-    return {**found, "metric": metric.label, "by": by.label, "notes": notes}
+    log = "metric" in given["log"]
+    if log and any(value <= 0 for group in found["groups"] for value in group["values"]):
+        log = False
+        notes.append(f"{metric.label} is not always above 0, so its axis is not logarithmic.")
+    return {**found, "metric": metric.label, "by": by.label, "log": log, "notes": notes}
 
 
 def importance_asked(service: Service, chosen: Chosen, given: Choices) -> dict[str, Any]:

@@ -5,9 +5,7 @@ const STEP = 7; // pixels between points, so that equal ones are seen
 const NAMES = ["lower whisker", "first quartile", "median", "third quartile", "upper whisker"];
 
 export function boxPlots(found, runs, tokens) {
-  const { groups, metric, by } = found;
-  const log = new URLSearchParams(location.search).getAll("log").includes("metric")
-    && groups.every((group) => group.values.every((value) => value > 0));
+  const { groups, metric, by, log } = found;
   const points = groups.flatMap((group, place) => group.values.map((value, i) => ({
     value: [place, value], run: group.runs[i], symbolOffset: [((i * 3) % 7 - 3) * STEP, 0],
     itemStyle: { color: tokens.palette[place % tokens.palette.length] },
@@ -28,7 +26,10 @@ export function boxPlots(found, runs, tokens) {
       data: groups.map(({ label, values }) => `${short(label, 22)}\nn = ${values.length}`),
       axisLabel: { color: tokens.quiet, hideOverlap: true, lineHeight: 16 },
     },
-    yAxis: { ...look, type: log ? "log" : "value", scale: true, name: short(metric, 50), nameTextStyle: { color: tokens.text, align: "left" } },
+    yAxis: {
+      ...look, type: log ? "log" : "value", scale: true, name: short(metric, 50),
+      nameTextStyle: { color: tokens.text, align: "left" },
+    },
     series: [
       {
         type: "boxplot", boxWidth: [14, 70], z: 1,

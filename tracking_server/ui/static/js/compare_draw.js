@@ -16,33 +16,36 @@ let shown = null;
  * Draw what the server answered.
  *
  * A view gets the answer, the runs and the colours of now, and says: `option` of the chart, `count` of
- * drawn runs, `label` for who does not see it, `legend` elements, `table` {head, rows, runs} of its
- * data, and perhaps `height` and `listen(chart, select)`.
+ * drawn runs, `label` for who does not see it, `legend` elements, `table` {head, rows, places} of its
+ * data, and perhaps `notes` of its own, `height`, and `listen(chart, select)`.
  */
 export function drawComparison(place, view, found, runs) {
   shown?.stop();
   shown = null;
   if (found.empty) {
-    place.replaceChildren(make("div", { class: "empty" }, make("h2", {}, "Nothing to draw"), make("p", {}, found.empty)));
+    const words = [make("h2", {}, "Nothing to draw"), make("p", {}, found.empty)];
+    place.replaceChildren(make("div", { class: "empty" }, words));
     place.dataset.drawn = 0;
     return;
   }
   const describe = () => VIEWS[view](found, runs, { ...colours(TOKENS), palette: palette() });
   const first = describe();
-  const drawing = make("div", { class: view === "parallel" ? "drawing wide" : "drawing", role: "img", "aria-label": first.label });
+  const wide = view === "parallel" ? "drawing wide" : "drawing";
+  const drawing = make("div", { class: wide, role: "img", "aria-label": first.label });
   const legend = make("ul", { class: "legend", "aria-label": "Colours" }, first.legend);
   legend.hidden = !first.legend.length;
+  const notes = make("ul", { class: "notes" }, (first.notes ?? found.notes).map((note) => make("li", {}, note)));
+  notes.hidden = !notes.children.length;
   const picked = chosenRuns(runs);
+  const save = make("button", { type: "button", class: "plain", onclick: () => savePicture(drawing, view) }, "Download PNG");
   place.replaceChildren(
     legend,
     make("div", { class: "scroll-chart", tabindex: 0, role: "region", "aria-label": "Chart" }, drawing),
-    make("ul", { class: "notes" }, (found.notes ?? []).map((note) => make("li", {}, note))),
+    notes,
     picked.bar,
-    make("div", { class: "bar" }, make("button", { type: "button", class: "plain", onclick: () => savePicture(drawing, view) }, "Download PNG")),
+    make("div", { class: "bar" }, save),
     dataTable(first.table, runs, picked),
   );
-  const notes = place.querySelector(".notes");
-  if (!notes.children.length) notes.remove();
   shown = keepDrawn(drawing, legend, first, describe, picked);
   place.dataset.drawn = first.count;
 }

@@ -12,24 +12,30 @@ export function parallelCoordinates(found, runs, tokens) {
     return { value: values.map((value) => value ?? NaN), lineStyle: { color: of(i), type: dashed ? "dashed" : "solid" } };
   });
   const option = {
-    tooltip: tooltip(tokens, ({ dataIndex }) => linesOf(runs[known[dataIndex]].name, axes.map((a) => [a.label, a.values[known[dataIndex]]]))),
+    tooltip: tooltip(tokens, ({ dataIndex }) => {
+      const i = known[dataIndex];
+      return linesOf(runs[i].name, axes.map((axis) => [axis.label, axis.values[i]]));
+    }),
     parallel: {
       left: 60, right: 90, top: 44, bottom: 24,
       parallelAxisDefault: {
         areaSelectStyle: { width: 18, borderWidth: 1, borderColor: tokens.accent, color: tokens.accent, opacity: 0.25 },
       },
     },
-    parallelAxis: axes.map((axis, dim) => ({ ...haloed(axisOf(axis, tokens), tokens), dim, name: short(axis.label, 18), nameGap: 16 })),
+    parallelAxis: axes.map((axis, dim) => (
+      { ...haloed(axisOf(axis, tokens), tokens), dim, name: short(axis.label, 18), nameGap: 16 }
+    )),
     series: [{
-      type: "parallel", data, smooth: 0.05, lineStyle: { width: 1.8, opacity: 0.8 }, inactiveOpacity: 0.07, activeOpacity: 0.95,
-      emphasis: { lineStyle: { width: 4, opacity: 1 } }, progressive: 0,
+      type: "parallel", data, smooth: 0.05, progressive: 0, inactiveOpacity: 0.07, activeOpacity: 0.95,
+      lineStyle: { width: 1.8, opacity: 0.8 }, emphasis: { lineStyle: { width: 4, opacity: 1 } },
     }],
   };
   return {
     option,
     legend,
     count: known.length,
-    label: `Parallel coordinates of ${known.length} runs over ${axes.map((axis) => axis.label).join(", ")}; the table below has the values`,
+    label: `Parallel coordinates of ${known.length} runs over ${axes.map((axis) => axis.label).join(", ")}; `
+      + "the table below has the values",
     table: { head: axes.map((axis) => axis.label), rows: known.map(valuesOf), places: known },
     listen(chart, select) {
       chart.on("axisareaselected", () => {

@@ -77,7 +77,7 @@ function ramp(label, low, high, stops) {
 export function tooltip(tokens, formatter) {
   return {
     renderMode: "richText", confine: true, formatter, backgroundColor: tokens.back, borderColor: tokens["strong-line"],
-    textStyle: { color: tokens.text, fontSize: 12 }, extraCssText: "",
+    textStyle: { color: tokens.text, fontSize: 12 },
   };
 }
 
@@ -99,6 +99,7 @@ export function axisOf(column, tokens) {
 
 /** A run with its values, in the lines of a tooltip. */
 export function linesOf(name, pairs) {
-  const told = pairs.map(([label, value]) => `${short(label, 40)}: ${typeof value === "number" ? figure(value) : short(value ?? "–", 60)}`);
+  const shown = (value) => (typeof value === "number" ? figure(value) : short(value ?? "–", 60));
+  const told = pairs.map(([label, value]) => `${short(label, 40)}: ${shown(value)}`);
   return [short(name, 60), ...told].join("\n");
 }

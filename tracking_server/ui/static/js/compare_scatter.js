@@ -15,14 +15,17 @@ export function scatterPlot(found, runs, tokens) {
     if (!size || !size.numeric || size.values[i] === null || !(most > least)) return size ? SMALL : PLAIN;
     return SMALL + (BIG - SMALL) * Math.sqrt((size.values[i] / 2 - least / 2) / (most / 2 - least / 2));
   };
-  const sizes = size ? [make("li", {}, size.numeric && most >= least
-    ? `size: ${short(size.label)} from ${figure(least)} to ${figure(most)}` : `size: ${short(size.label)} is no number in all runs`)] : [];
-  const shown = [...new Map([x, y, colour, size].filter(Boolean).map((column) => [column.name, column])).values()];
+  const told = size?.numeric && most >= least ? `from ${figure(least)} to ${figure(most)}` : "is no number in all runs";
+  const sizes = size ? [make("li", {}, `size: ${short(size.label)} ${told}`)] : [];
+  const named = [x, y, colour, size].filter(Boolean).map((column) => [column.name, column]);
+  const shown = [...new Map(named).values()]; // a field may have two roles
   const points = {
     type: "scatter", z: 3, cursor: "pointer",
     data: known.map((i) => ({
       value: [x.values[i], y.values[i]], symbolSize: sizeOf(i),
-      itemStyle: { color: of(i), opacity: surface ? 1 : 0.85, borderColor: surface ? tokens.text : tokens.back, borderWidth: surface ? 1.5 : 1 },
+      itemStyle: surface
+        ? { color: of(i), borderColor: tokens.text, borderWidth: 1.5 }
+        : { color: of(i), opacity: 0.85, borderColor: tokens.back, borderWidth: 1 },
     })),
     emphasis: { scale: 1.4 },
   };
@@ -31,16 +34,19 @@ export function scatterPlot(found, runs, tokens) {
       ? linesOf(runs[known[dataIndex]].name, shown.map((c) => [c.label, c.values[known[dataIndex]]])) : "")),
     grid: { left: 24, right: 36, top: 36, bottom: 40, containLabel: true },
     xAxis: { ...axisOf(x, tokens), name: short(x.label, 50), nameLocation: "middle", nameGap: 30 },
-    yAxis: { ...axisOf(y, tokens), name: short(y.label, 50), nameLocation: "end", nameTextStyle: { color: tokens.text, align: "left" } },
+    yAxis: {
+      ...axisOf(y, tokens), name: short(y.label, 50), nameLocation: "end",
+      nameTextStyle: { color: tokens.text, align: "left" },
+    },
     series: surface ? [bands(surface, colour, tokens), points] : [points],
   };
-  const told = surface ? " over a surface that is interpolated between them" : "";
-  if (surface) found.notes = [...new Set([...found.notes, INTERPOLATED])];
+  const over = surface ? " over a surface that is interpolated between them" : "";
   return {
     option,
     legend: [...legend, ...sizes],
+    notes: surface ? [...found.notes, INTERPOLATED] : found.notes,
     count: known.length,
-    label: `${known.length} runs by ${x.label} and ${y.label}${told}; the table below has the values`,
+    label: `${known.length} runs by ${x.label} and ${y.label}${over}; the table below has the values`,
     table: { head: shown.map((c) => c.label), rows: known.map((i) => shown.map((c) => c.values[i])), places: known },
     listen(chart) {
       chart.on("click", { seriesType: "scatter" }, ({ dataIndex }) => {
@@ -50,7 +56,8 @@ export function scatterPlot(found, runs, tokens) {
   };
 }
 
-const INTERPOLATED = "The bands are interpolated between the runs (weighted by inverse squared distance): what they say far from a point is a guess.";
+const INTERPOLATED = "The bands are interpolated between the runs (weighted by inverse squared distance): what they say far "
+  + "from a point is a guess.";
 
 function bands({ rows, x, y }, column, tokens) {
   const picture = paint(rows, edges(column.values), stopsOf(tokens));
@@ -71,19 +78,24 @@ function paint(rows, [low, high], stops) {
   canvas.width = canvas.height = SIDE;
   const context = canvas.getContext("2d");
   const image = context.createImageData(SIDE, SIDE);
-  const colours = Array.from({ length: BANDS }, (_, i) => between(stops, (i + 0.5) / BANDS).match(/\d+/g).map(Number));
+  const pixels = new DataView(image.data.buffer);
+  const colours = Array.from({ length: BANDS }, (_, i) => {
+    const [red, green, blue] = between(stops, (i + 0.5) / BANDS).match(/\d+/g).map(Number);
+    return (red * 2 ** 24) + (green << 16) + (blue << 8) + 255;
+  });
   const last = rows.length - 1;
+  const scale = BANDS / (high - low || 1);
   for (let j = 0; j < SIDE; j++) {
     const v = (1 - j / (SIDE - 1)) * last; // rows begin below
     const b = Math.min(Math.floor(v), last - 1);
+    const [under, over] = [rows[b], rows[b + 1]];
     for (let i = 0; i < SIDE; i++) {
       const u = (i / (SIDE - 1)) * last;
       const a = Math.min(Math.floor(u), last - 1);
-      const below = rows[b][a] + (rows[b][a + 1] - rows[b][a]) * (u - a);
-      const above = rows[b + 1][a] + (rows[b + 1][a + 1] - rows[b + 1][a]) * (u - a);
-      const part = (below + (above - below) * (v - b) - low) / (high - low || 1);
-      const [red, green, blue] = colours[Math.min(Math.max(Math.floor(part * BANDS), 0), BANDS - 1)];
-      image.data.set([red, green, blue, 255], (j * SIDE + i) * 4);
+      const below = under[a] + (under[a + 1] - under[a]) * (u - a);
+      const above = over[a] + (over[a + 1] - over[a]) * (u - a);
+      const band = Math.floor((below + (above - below) * (v - b) - low) * scale);
+      pixels.setUint32((j * SIDE + i) * 4, colours[Math.min(Math.max(band, 0), BANDS - 1)]);
     }
   }
   context.putImageData(image, 0, 0);
