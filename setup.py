@@ -19,44 +19,56 @@ from typing import ClassVar
 
 from setuptools import Command, setup
 from setuptools.command.build_py import build_py
+from setuptools.command.sdist import sdist
 
 UI = Path(__file__).resolve().parent / "tracking_server" / "ui"
 SOURCE, RESULT = UI / "libraries", UI / "static" / "lib"
+CACHE = Path(__file__).resolve().parent / ".cache"
 STAMP = "made-of.txt"
 NPM = ["npm", "ci", "--silent", "--ignore-scripts", "--no-audit", "--no-fund"]
 NOTICES = ("LICENSE", "LICENSE.txt", "LICENSE.md", "LICENCE", "NOTICE")
 
 
-def make_libraries(warn: object) -> None:
-    """Make them, unless they are there and made of the same."""
+def make_libraries() -> str:
+    """Make them, unless they are there and made of the same.
+
+    Returns:
+        Why they could not be made; nothing when they are there.
+    """
     # without .npmrc, which is for writing the lock, and is lost where copies leave such files out
     sources = sorted(SOURCE.glob("[!.]*.js*"))
     digest = hashlib.sha256(b"".join(path.read_bytes() for path in sources)).hexdigest()
     stamp = RESULT / STAMP
     if not sources or (stamp.is_file() and stamp.read_text() == digest):
-        return
+        return ""
     if shutil.which("npm") is None:
-        warn("npm is missing, so the web UI will show no charts. Debian: apt-get install npm")
-        return
+        return "npm is missing, so the web UI will show no charts. Debian: apt-get install npm"
     with tempfile.TemporaryDirectory() as name:
-        work = Path(name)
-        for path in sources:
-            shutil.copy2(path, work)
-        subprocess.run(NPM, cwd=work, check=True)
-        entries = [path.name for path in sources if path.suffix == ".js"]
-        esbuild = ["node_modules/.bin/esbuild", "--bundle", "--minify", "--format=esm"]
-        options = ["--legal-comments=none", "--log-level=warning", "--outdir=lib"]
-        subprocess.run([*esbuild, *options, *entries], cwd=work, check=True)
-        modules = work / "node_modules"
-        shutil.copy2(modules / "uplot/dist/uPlot.min.css", work / "lib/curves.css")
-        (work / "lib" / "licenses.txt").write_text(licenses(modules), encoding="utf-8")
-        (work / "lib" / STAMP).write_text(digest)
+        try:
+            bundle(Path(name), sources)
+        except subprocess.CalledProcessError as error:
+            return f"npm failed, so the web UI will show no charts: {error}"
+        (Path(name) / "lib" / STAMP).write_text(digest)
         shutil.rmtree(RESULT, ignore_errors=True)
-        shutil.move(work / "lib", RESULT)
+        shutil.move(Path(name) / "lib", RESULT)
         # not for users: the tests look at the pages with it
-        cache = Path(__file__).resolve().parent / ".cache"
-        cache.mkdir(exist_ok=True)
-        shutil.copy2(modules / "axe-core/axe.min.js", cache)
+        CACHE.mkdir(exist_ok=True)
+        shutil.copy2(Path(name) / "node_modules/axe-core/axe.min.js", CACHE)
+    return ""
+
+
+def bundle(work: Path, sources: list[Path]) -> None:
+    """Fetch the packages by their hashes, and make ``work/lib`` of them."""
+    for path in sources:
+        shutil.copy2(path, work)
+    subprocess.run(NPM, cwd=work, check=True)
+    entries = [path.name for path in sources if path.suffix == ".js"]
+    esbuild = ["node_modules/.bin/esbuild", "--bundle", "--minify", "--format=esm"]
+    options = ["--legal-comments=none", "--log-level=warning", "--outdir=lib"]
+    subprocess.run([*esbuild, *options, *entries], cwd=work, check=True)
+    modules = work / "node_modules"
+    shutil.copy2(modules / "uplot/dist/uPlot.min.css", work / "lib/curves.css")
+    (work / "lib" / "licenses.txt").write_text(licenses(modules), encoding="utf-8")
 
 
 def licenses(modules: Path) -> str:
@@ -81,15 +93,26 @@ class Libraries(Command):
     def finalize_options(self) -> None: ...
 
     def run(self) -> None:
-        make_libraries(self.warn)
+        if missing := make_libraries():
+            raise SystemExit(missing)
 
 
 class BuildPy(build_py):
-    """The usual build, libraries first."""
+    """The usual build, libraries first; whoever has no npm gets all but the charts."""
 
     def run(self) -> None:
-        make_libraries(self.warn)
+        if missing := make_libraries():
+            self.warn(missing)
         super().run()
 
 
-setup(cmdclass={"build_py": BuildPy, "libraries": Libraries})
+class Sdist(sdist):
+    """What is handed on has the libraries in it."""
+
+    def run(self) -> None:
+        if missing := make_libraries():
+            raise SystemExit(missing)
+        super().run()
+
+
+setup(cmdclass={"build_py": BuildPy, "libraries": Libraries, "sdist": Sdist})
