@@ -211,8 +211,8 @@ def test_a_location_of_another_time_is_looked_at_again(make_app, tmp_path):
     query = {"run_id": run_id, "path": "secret"}
     refused = make_app().test_client().get("/get-artifact", query_string=query)
     assert (refused.status_code, refused.json["error_code"]) == (400, BAD)
-    page = make_app().test_client().get(f"/runs/{run_id}")
-    assert page.status_code == 200 and b"outside of what this server may read" in page.data
+    page = make_app().test_client().get(f"/runs/{run_id}/artifacts")
+    assert page.status_code == 400 and b"outside of what this server may read" in page.data
     # but whoever looks at runs of their own with `mlpack ui` sees them
     own = make_app(any_local_folder=True).test_client().get("/get-artifact", query_string=query)
     assert own.data == b"SECRET"
