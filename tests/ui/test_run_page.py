@@ -263,6 +263,8 @@ def test_hostile_texts_stay_texts(api):
         html = api.client.get(f"/ui/runs/{run_id}/{address}").text
         assert "<img" not in html
     assert ATTACK in unescape(page(api, run_id, params=ATTACK))
+    link = re.search(r'href="([^"]*artifacts\?path=[^"]*)"', page(api, run_id))[1]
+    assert "<" not in unescape(link)
     api.client.get(f"/ui/runs/{run_id}/siblings", query_string={"words": ATTACK})
 
 

@@ -59,6 +59,11 @@ export function tagsInPlace(place, { set, remove }) {
       key.focus();
     });
   });
+  value.addEventListener("keydown", (event) => {
+    if (event.key !== "Enter" || event.shiftKey) return; // with Shift: a line break
+    event.preventDefault();
+    form.requestSubmit();
+  });
   table.addEventListener("click", (event) => {
     const name = event.target.closest("tr")?.dataset.key;
     if (event.target.closest("[data-change]")) {

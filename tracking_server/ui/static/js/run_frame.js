@@ -38,7 +38,7 @@ lineInPlace(heading, document.getElementById("rename"), {
   label: "The run's name",
   save: async (text) => {
     await api("POST", "runs/update", { run_id: run.id, run_name: text });
-    document.title = document.title.replace(/^.* · /, `${text} · `);
+    document.title = document.title.replace(/^.* · /, () => `${text} · `);
   },
 });
 
