@@ -82,6 +82,7 @@ def test_words_and_filters(page, registry):
     assert shown(page("/registry?order=-name")) == ["spam", "churn-old", "churn-model"]
     wrong = page("/registry?search=name+%3D%3D+3", 400)
     assert 'role="alert"' in wrong and 'value="name == 3"' in wrong
+    assert "name == <mark>3</mark>: expected" in wrong
     assert "sorted by" in page("/registry?order=size", 400)
 
 
@@ -158,6 +159,14 @@ def test_what_is_not_there(page, registry):
     assert "is missing" in page("/registry/churn/compare?left=1", 400)
     assert "Choose two" in page("/registry/churn/compare?version=1", 400)
     assert 'role="alert"' in page("/registry/churn/compare?version=1&version=x", 400)
+
+
+def test_an_alias_leads_to_its_version(app, registry):
+    model(registry, "two words", 2)
+    registry.set_alias("two words", "champion", 2, ME)
+    client = app.test_client()
+    assert client.get("/registry/two words/@champion").location == "/registry/two%20words/2"
+    assert client.get("/registry/two words/@other").status_code == 404
 
 
 def test_two_versions_are_chosen_in_a_list(app, registry):

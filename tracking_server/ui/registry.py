@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from flask import Blueprint, render_template
+from markupsafe import Markup
 
-from ...errors import InvalidInput
+from ...errors import InvalidInput, InvalidQuery
 from ...registry.entities import RegisteredModel
 from ...registry.filters import REGISTERED_MODELS, parse_clauses
 from ...tracking.entities import PagedList
@@ -21,7 +22,7 @@ from ...tracking.filters import quoted
 from ..service import Service
 from . import registry_compare, registry_model, registry_version
 from .part import asked
-from .words import address
+from .words import address, highlight
 
 _PAGE = 50
 _GRAMMAR = re.compile(r"[=<>]|\bI?LIKE\b", re.IGNORECASE)
@@ -92,6 +93,9 @@ def _search(service: Service, words: dict[str, str]) -> tuple[PagedList, str | N
         return service.registry.search_registered_models(
             filter_of(words["search"]), _PAGE, [f"{field} {direction}"], words["page_token"] or None
         ), None
+    except InvalidQuery as error:
+        marked = highlight(words["search"], error.start, error.stop)
+        return PagedList([], None), Markup("{}: {}").format(marked, error.reason)
     except InvalidInput as error:
         return PagedList([], None), error.message
 

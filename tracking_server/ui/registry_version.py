@@ -5,7 +5,8 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from flask import Blueprint, render_template
+from flask import Blueprint, redirect, render_template
+from werkzeug.wrappers import Response
 
 from ...errors import InvalidInput, MlpackError
 from ...registry import names
@@ -52,6 +53,12 @@ def register(pages: Blueprint, data: Blueprint, service: Service) -> None:
             changeable=changeable(version.tags),
             use=use_of(version.model_uri),
         )
+
+    @pages.get("/registry/<name>/@<alias>")
+    def version_by_alias(name: str, alias: str) -> Response:
+        """Leads to the version that it points at now."""
+        found = service.registry.get_version_by_alias(name, alias)
+        return redirect(f"/registry/{segment(name)}/{found.version}")
 
     @pages.get("/registry/<name>/<int:number>/lineage")
     def version_lineage(name: str, number: int) -> str:
