@@ -192,4 +192,4 @@ def test_a_server_that_is_down_keeps_nobody_from_typing(story, watched):
     box.type(" > 0.5")
     assert box.input_value() == "metrics.acc > 0.5"
     page.keyboard.press("Enter")
-    page.get_by_text("The server does not answer").first.wait_for()
+    page.locator("#filter-error").get_by_text("The server does not answer").wait_for()
