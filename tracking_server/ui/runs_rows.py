@@ -18,7 +18,7 @@ from .runs_view import View
 if TYPE_CHECKING:
     from ...tracking.entities import PagedList
 
-PAGE = 100  # runs
+PAGE = 50  # runs: twice what a screen holds; more would only be drawn later
 _LOOKED_AT = 30  # runs whose keys columns are chosen from
 _ID = re.compile(r"[\w.-]{1,64}")  # a parent is named by a tag, which may say anything
 _GOING_ON = (RunStatus.RUNNING, RunStatus.SCHEDULED)

@@ -97,7 +97,7 @@ function begin(count) {
 async function tellCount(count) {
   const place = document.getElementById("count");
   if (count === null) {
-    place.textContent = "more than 100 runs";
+    place.textContent = `more than ${pages.ids().length} runs`;
     const asked = view;
     try {
       count = (await sendJSON("/ui/runs/count", message())).count;
