@@ -6,6 +6,7 @@ import http.server
 import json
 import os
 import socket
+import ssl
 import subprocess
 import sys
 import threading
@@ -377,6 +378,39 @@ def test_an_endpoint_that_drips(monkeypatch):
         assert time.monotonic() - started < 3
 
 
+def test_a_handshake_that_never_ends():
+    with socket.create_server(("127.0.0.1", 0)) as door:
+        endpoint = Endpoint("https", "localhost", door.getsockname()[1], "/invocations")
+        with pytest.raises(scoring_call.Failure, match="did not answer within"):
+            scoring_call.post(endpoint, ["127.0.0.1"], b"{}", {}, whole=0.3)
+
+
+def test_certificates(tmp_path, monkeypatch):
+    """The name that is checked is the endpoint's, though an address is connected to."""
+    certificate, key = tmp_path / "cert.pem", tmp_path / "key.pem"
+    command = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"]
+    command += ["-nodes", "-keyout", str(key), "-out", str(certificate), "-days", "2"]
+    command += ["-subj", "/CN=model.example", "-addext", "subjectAltName=DNS:model.example"]
+    subprocess.run(command, check=True, capture_output=True)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, key)
+    with _endpoint() as (server, _):
+        server.socket = context.wrap_socket(server.socket, server_side=True)
+
+        def ask(host):
+            endpoint = Endpoint("https", host, server.server_port, "/invocations")
+            return scoring_call.post(endpoint, ["127.0.0.1"], b"{}", {})
+
+        with pytest.raises(scoring_call.Failure, match="is not trusted"):
+            ask("model.example")
+        monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+        assert ask("model.example").status == 200
+        with pytest.raises(scoring_call.Failure, match="is not trusted"):
+            ask("other.example")
+        [(_, headers, _)] = server.asked
+        assert headers["Host"] == f"model.example:{server.server_port}"
+
+
 def test_slow_endpoints_do_not_take_all_threads(make_app):
     go = threading.Event()
 
@@ -448,6 +482,7 @@ def test_scoring_the_example(story, watched, look_at):
         rows = answer.get_by_role("row")
         assert rows.count() == 4
         assert rows.nth(1).inner_text().split() == ["1", "0"]
+        page.evaluate("scrollTo(0, 0)")  # nothing half below the bar at the top
         look_at(page, "model-scored")
         # a mistake in the request is told at its place, and nothing is sent
         request = form.get_by_label("Request")

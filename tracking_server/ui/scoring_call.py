@@ -12,8 +12,8 @@ import socket
 import ssl
 import threading
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 from .json_text import readable
 from .scoring_rule import Endpoint
@@ -68,22 +68,12 @@ def post(
     """
     started = time.monotonic()
     try:
-        connection = _connect(endpoint, addresses)
-        plain = connection.sock
-        cut = threading.Timer(whole, _shut, [plain])  # also if it sends a byte now and then
-        cut.daemon = True
-        cut.start()
-        try:
-            with contextlib.suppress(BrokenPipeError, ConnectionResetError):
-                # what refuses a body may answer before it has read it
-                connection.request("POST", endpoint.path, body, headers)
-            response = connection.getresponse()
-            content = response.read(LARGEST + 1)
+        with _socket(endpoint, addresses) as sock, _for_at_most(whole, sock):
+            if isinstance(sock, ssl.SSLSocket):
+                sock.do_handshake()
+            response, content = _exchange(endpoint, sock, body, headers)
             if time.monotonic() - started >= whole:  # what was cut off may look complete
                 raise TimeoutError
-        finally:
-            cut.cancel()
-            connection.close()
     except (OSError, http.client.HTTPException) as error:
         took = time.monotonic() - started
         raise Failure(_why(endpoint, error, took, whole)) from None
@@ -91,21 +81,32 @@ def post(
     return _read(response, content, milliseconds)
 
 
-def _connect(endpoint: Endpoint, addresses: list[str]) -> Any:
-    sock = _socket(endpoint.port, addresses)
-    sock.settimeout(WHOLE)
-    if endpoint.scheme == "http":
-        kind: Any = http.client.HTTPConnection
-    else:
-        kind = http.client.HTTPSConnection
-        sock = ssl.create_default_context().wrap_socket(sock, server_hostname=endpoint.host)
-    connection = kind(endpoint.host, endpoint.port)
+def _exchange(
+    endpoint: Endpoint, sock: socket.socket, body: bytes, headers: dict[str, str]
+) -> tuple[http.client.HTTPResponse, bytes]:
+    connection = http.client.HTTPConnection(endpoint.host, endpoint.port)
+    if isinstance(sock, ssl.SSLSocket):
+        connection = http.client.HTTPSConnection(endpoint.host, endpoint.port, context=sock.context)
     connection.sock = sock
     connection.auto_open = 0  # a new connection would look the name up again
-    return connection
+    with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+        # what refuses a body may answer before it has read it
+        connection.request("POST", endpoint.path, body, headers)
+    response = connection.getresponse()
+    return response, response.read(LARGEST + 1)
 
 
-def _socket(port: int, addresses: list[str]) -> socket.socket:
+def _socket(endpoint: Endpoint, addresses: list[str]) -> socket.socket:
+    """Connected to the first that answers; over TLS the handshake is still to come."""
+    sock = _connected(endpoint.port, addresses)
+    sock.settimeout(WHOLE)
+    if endpoint.scheme == "http":
+        return sock
+    context = ssl.create_default_context()
+    return context.wrap_socket(sock, server_hostname=endpoint.host, do_handshake_on_connect=False)
+
+
+def _connected(port: int, addresses: list[str]) -> socket.socket:
     *others, last = addresses
     for address in others:
         with contextlib.suppress(OSError):
@@ -113,9 +114,22 @@ def _socket(port: int, addresses: list[str]) -> socket.socket:
     return socket.create_connection((last, port), CONNECT)
 
 
-def _shut(sock: socket.socket) -> None:
-    with contextlib.suppress(OSError):
-        sock.shutdown(socket.SHUT_RDWR)
+@contextlib.contextmanager
+def _for_at_most(seconds: float, sock: socket.socket) -> Iterator[None]:
+    """Cut a connection off after a while, also if it sends a byte now and then."""
+
+    def cut() -> None:
+        with contextlib.suppress(OSError):
+            # the plain one: that of TLS forgets in which state it is, while another thread reads
+            socket.socket.shutdown(sock, socket.SHUT_RDWR)
+
+    timer = threading.Timer(seconds, cut)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
 
 
 def _read(response: http.client.HTTPResponse, content: bytes, milliseconds: float) -> Answer:
@@ -137,16 +151,16 @@ def _read(response: http.client.HTTPResponse, content: bytes, milliseconds: floa
 
 
 def _why(endpoint: Endpoint, error: Exception, took: float, whole: float) -> str:
+    if took >= whole:
+        return f"{endpoint} did not answer within {whole:.0f} s."
     if isinstance(error, ConnectionRefusedError):
         return f"Nothing answers at {endpoint}. Is the model served there?"
     if isinstance(error, ssl.SSLCertVerificationError):
         return f"The certificate of {endpoint} is not trusted: {error.verify_message}."
     if isinstance(error, ssl.SSLError):
         return f"{endpoint} does not speak TLS, or not a version that is spoken here."
-    if isinstance(error, TimeoutError) and took < whole:
+    if isinstance(error, TimeoutError):
         return f"{endpoint} could not be reached within {CONNECT:.0f} s."
-    if took >= whole or isinstance(error, TimeoutError):
-        return f"{endpoint} did not answer within {whole:.0f} s."
     if isinstance(error, http.client.HTTPException):
         return f"{endpoint} broke the connection off, or does not speak HTTP."
     return f"{endpoint} cannot be reached: {getattr(error, 'strerror', None) or error}."
