@@ -39,15 +39,12 @@ def register(pages: Blueprint, data: Blueprint, service: Service) -> None:
     @pages.get("/charts")
     def charts_of_runs() -> str:
         runs = _asked_runs(service)
-        ids = [run.info.run_id for run in runs]
-        keys = list(store.keys_of_runs(ids, _CHARTS).metrics)
-        values = store.compared_values(ids[: _LISTED[0]], "metric", keys[: _LISTED[1]])
         experiments = dict.fromkeys(run.info.experiment_id for run in runs)
         return render_template(
             "charts_runs.html",
             experiments=[store.get_experiment(each) for each in experiments],
-            ids=",".join(ids),
-            **_shown(runs, keys, values),
+            ids=",".join(run.info.run_id for run in runs),
+            **charts_of(service, runs),
         )
 
     @data.get("/curves")
@@ -88,6 +85,14 @@ def register(pages: Blueprint, data: Blueprint, service: Service) -> None:
         response.headers["Content-Disposition"] = "attachment; filename=metrics.csv"
         response.headers["Cache-Control"] = "no-store"
         return response
+
+
+def charts_of(service: Service, runs: Sequence[Run]) -> dict[str, Any]:
+    """What the macro ``charts_here`` of charts_parts.html takes, for the metrics of some runs."""
+    ids = [run.info.run_id for run in runs]
+    keys = list(service.store.keys_of_runs(ids, _CHARTS).metrics)
+    values = service.store.compared_values(ids[: _LISTED[0]], "metric", keys[: _LISTED[1]])
+    return _shown(runs, keys, values)
 
 
 def _shown(
