@@ -121,6 +121,22 @@ def test_a_model_without_versions(page, registry):
     )
 
 
+def test_versions_tell_a_metric_of_their_runs(api, app):
+    registry = app.config["registry"]
+    registry.create_registered_model("churn", {}, "", ME)
+    for value in (0.25, 0.5):
+        run_id = api.run(run_name=f"run-{value}")
+        api.post("runs/log-metric", run_id=run_id, key="auc", value=value, timestamp=1)
+        api.post("runs/log-metric", run_id=run_id, key="loss", value=value * 3, timestamp=1)
+        version(registry, run_id=run_id)
+    version(registry, run_id="0" * 32)
+    shown = lambda html: re.findall(r'<td class="number">([\d.]*)</td>', html)  # noqa: E731
+    html = app.test_client().get("/registry/churn").text
+    assert shown(html) == ["", "0.5", "0.25"] and "run-0.25" in html and ">gone<" in html
+    assert shown(app.test_client().get("/registry/churn?metric=loss").text) == ["", "1.5", "0.75"]
+    assert shown(app.test_client().get("/registry/churn?metric=none").text) == ["", "", ""]
+
+
 def test_history_is_told_and_outlives_the_model(page, registry):
     model(registry, versions=2)
     registry.set_alias("churn", "champion", 1, ME)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 
 from flask import Blueprint, Response, render_template
 
 from ...registry import names
-from ...registry.entities import By, RegisteredModel, Stage
+from ...registry.entities import By, ModelVersion, RegisteredModel, Stage
 from ..service import Service
 from .editing import edited
 from .part import asked, sent, sent_text
@@ -19,6 +20,7 @@ _HISTORY = 50
 _RECENT = 8
 _LONGEST_USER = 250
 _LONGEST_TAG = 5000
+_METRICS = 200  # to choose from
 STAGES = [stage.value for stage in Stage]
 
 
@@ -43,10 +45,12 @@ def register(pages: Blueprint, data: Blueprint, service: Service) -> None:
             versions=versions,
             counts={each: counts[each] for each in STAGES if counts.get(each)},
             stage=stage,
-            stages=STAGES,
             newest=newest,
-            is_first=not asked("page_token"),
-            more=address(here, stage=stage, page_token=versions.token) if versions.token else None,
+            page_token=asked("page_token"),
+            runs=_runs(service, versions, asked("metric")),
+            more=address(here, stage=stage, metric=asked("metric"), page_token=versions.token)
+            if versions.token
+            else None,
             history=service.registry.get_history(name, None, _RECENT),
             changeable=changeable(model.tags),
             use=use_of(_address(model, newest)),
@@ -91,6 +95,37 @@ def register(pages: Blueprint, data: Blueprint, service: Service) -> None:
                 registry.update_model_version(name, number, names.description(text), by)
 
         return edited(now, write, message)
+
+
+@dataclass(frozen=True)
+class _Runs:
+    """What the runs of some versions are called, and one metric of each.
+
+    Attributes:
+        names: run id -> name; of those that are there.
+        metrics: that can be chosen.
+        metric: that is.
+        values: run id -> its value.
+    """
+
+    names: dict[str, str]
+    metrics: list[str]
+    metric: str
+    values: dict[str, float]
+
+
+def _runs(service: Service, versions: Iterable[ModelVersion], wanted: str) -> _Runs:
+    ids = list(dict.fromkeys(version.run_id for version in versions if version.run_id))
+    if not ids:
+        return _Runs({}, [], "", {})
+    names = {run.info.run_id: run.info.run_name for run in service.store.runs_of_ids(ids)}
+    found = service.store.compared_keys(ids, "metric", limit=_METRICS)
+    metrics = [each.key for each in found]
+    # what most of them have tells most; what the machine did tells least
+    likely = sorted(found, key=lambda each: (each.key.startswith("system/"), -each.count))
+    metric = wanted or (likely[0].key if likely else "")
+    values = service.store.compared_values(ids, "metric", [metric]) if metric else {}
+    return _Runs(names, metrics, metric, values.get(metric, {}))
 
 
 def changeable(tags: Mapping[str, str]) -> dict[str, str]:

@@ -28,6 +28,8 @@ if (chooser) {
   tell();
 }
 
+document.getElementById("metric")?.addEventListener("change", (event) => event.target.form.requestSubmit());
+
 const readme = document.getElementById("readme");
 if (readme) showReadme();
 
