@@ -83,7 +83,5 @@ def _first_keys(
             f"ORDER BY {key} LIMIT {limit:d}) AS keys_{run:d}"
             for run in some
         )
-        # these will not come again
-        query = sa.text(" UNION ".join(each)).execution_options(compiled_cache=None)
-        found |= {name for (name,) in plain_rows(connection, query)}
+        found |= set(connection.exec_driver_sql(" UNION ".join(each)).scalars())
     return tuple(sorted(found)[:limit])
