@@ -34,7 +34,7 @@ async function choose(path, more, href, { push = true } = {}) {
   chosen.removeAttribute("aria-busy");
 }
 
-document.querySelector(".files").addEventListener("click", (event) => {
+document.querySelector(".file-browser").addEventListener("click", (event) => {
   const link = event.target.closest("a[data-path]");
   if (!link || event.defaultPrevented || event.button || event.ctrlKey || event.metaKey || event.shiftKey || event.altKey) return;
   event.preventDefault();
