@@ -168,10 +168,15 @@ def test_parallel_coordinates(api, trials):
     assert [axis["numeric"] for axis in told["axes"]] == [False, True, True, True]
     assert [axis["log"] for axis in told["axes"]] == [False, False, True, False]
     assert told["colour"]["name"] == "metrics.acc"
+    assert [run["name"] for run in told["runs"]] == [f"trial-{i}" for i in range(12)]
+    api.post("runs/delete", run_id=trials[0])
+    told = drawn(api, "parallel", trials)  # a page that is still open asks for it
+    assert len(told["runs"]) == len(told["axes"][0]["values"]) == 11
+    api.post("runs/restore", run_id=trials[0])
     lacking = [*trials, logged(api, params=[("rate", "0")], run_name="bare")]
     told = drawn(api, "parallel", lacking, log="params.rate", colour="none")
     assert told["colour"] is None and told["axes"][2]["values"][-1] is None
-    assert any("kind is missing in bare" in note for note in told["notes"])
+    assert any("Missing in bare: kind, n, same, acc." in note for note in told["notes"])
     assert any("not above 0" in note for note in told["notes"])
     assert "Two axes" in drawn(api, "parallel", [api.run(), api.run()])["empty"]
 
@@ -206,7 +211,7 @@ def test_box_plots(api, trials):
 
 def test_importance(api, trials):
     told = drawn(api, "importance", trials, metric="metrics.loss")
-    assert told["params"][0]["name"] == "params.rate" and told["runs"] == 12
+    assert told["params"][0]["name"] == "params.rate" and told["count"] == 12
     assert [each["name"] for each in told["params"]].count("params.same") == 0
     assert any("12 runs are few" in note for note in told["notes"])
     assert "no metric" in drawn(api, "importance", [api.run(), api.run()])["empty"]

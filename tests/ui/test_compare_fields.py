@@ -196,7 +196,7 @@ def test_importance_with_gaps_and_without_enough():
     found = importances(told["metric"], [gaps, told["junk"]])
     assert found["params"][0].name == "params.rate" and found["params"][0].count == 40
     half = column("metrics.y", [v if i > 4 else None for i, v in enumerate(told["metric"].values)])
-    assert importances(half, [told["rate"]])["runs"] == 55
+    assert importances(half, [told["rate"]])["count"] == 55
     assert "5 or more" in importances(column("metrics.y", [1.0] * 4), [told["junk"]])["empty"]
     assert "same" in importances(column("metrics.y", [1.0] * 60), [told["junk"]])["empty"]
     assert "differ" in importances(told["metric"], [])["empty"]

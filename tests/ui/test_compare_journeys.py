@@ -105,7 +105,7 @@ def test_parallel_coordinates(story, browser_page):
     page.reload()
     page.wait_for_selector(DRAWN)
     assert chips.all_inner_texts() == [name.partition(".")[2] for name in shown]
-    assert page.get_by_text("f1 is missing in still-running").is_visible()
+    assert page.get_by_text("Missing in still-running: C, depth, solver, f1").is_visible()
 
     # a stretch of the first axis, C, marked with the mouse
     area = page.locator(".drawing").bounding_box()

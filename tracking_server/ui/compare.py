@@ -15,6 +15,7 @@ from urllib.parse import urlencode
 from flask import Blueprint, Response, render_template
 
 from ...errors import InvalidInput, NotFound
+from ...tracking.entities import Run
 from ..service import Service
 from .charts import charts_of
 from .compare_fields import DURATION, choices
@@ -58,10 +59,6 @@ def register(pages: Blueprint, data: Blueprint, service: Service) -> None:
             "compare.html",
             chosen=chosen,
             ids=",".join(chosen.ids),
-            runs_told=[
-                {"id": run.info.run_id, "name": run.info.run_name or run.info.run_id}
-                for run in chosen.runs
-            ],
             view=view,
             titles=TITLES,
             duration=DURATION,
@@ -110,7 +107,12 @@ def register(pages: Blueprint, data: Blueprint, service: Service) -> None:
             raise InvalidInput("Two runs at least can be compared; the others are gone.")
         choose, draw = VIEWS[view]
         given = choose(service, chosen, choices(service, chosen))
-        return data_answer(draw(service, chosen, given))
+        runs = [{"id": run.info.run_id, "name": _name(run)} for run in chosen.runs]
+        return data_answer({"runs": runs, **draw(service, chosen, given)})
+
+
+def _name(run: Run) -> str:
+    return run.info.run_name or run.info.run_id
 
 
 def _table(service: Service, chosen: Chosen) -> dict[str, Any]:

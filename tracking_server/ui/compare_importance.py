@@ -39,8 +39,8 @@ def importances(metric: Column, params: Sequence[Column]) -> dict[str, Any]:
     """For a script: params from the most important on, and how to read it.
 
     Returns:
-        ``params`` (as `Importance`), ``explained`` (see `compare_forest.Importances`), ``runs``
-        that have the metric, ``notes``; without params where ``empty`` says what is missing.
+        ``params`` (as `Importance`), ``explained`` (see `compare_forest.Importances`), ``count`` of
+        runs that have the metric, ``notes``; without params where ``empty`` says what is missing.
     """
     kept = [i for i, value in enumerate(metric.values) if value is not None]
     target = [float(metric.values[i] or 0.0) for i in kept]
@@ -73,7 +73,7 @@ def importances(metric: Column, params: Sequence[Column]) -> dict[str, Any]:
     return {
         "params": found,
         "explained": round(grown.explained, 3),
-        "runs": len(target),
+        "count": len(target),
         "notes": _notes(len(target), len(metric.values), metric.label, grown.explained),
     }
 

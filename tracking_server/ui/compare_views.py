@@ -241,18 +241,18 @@ def _unit(values: Sequence[float], log: bool) -> list[float]:
 
 
 def _lacking(chosen: Chosen, axes: Sequence[Column]) -> list[str]:
-    notes = []
+    lacking: dict[tuple[str, ...], list[str]] = {}
     for axis in axes:
-        missing = [
-            run.info.run_name[:60]
-            for run, value in zip(chosen.runs, axis.values, strict=True)
-            if value is None
-        ]
+        pairs = zip(chosen.runs, axis.values, strict=True)
+        missing = tuple(run.info.run_name[:60] for run, value in pairs if value is None)
         if missing:
-            more = f" and {len(missing) - 3} more" if len(missing) > 3 else ""
-            notes.append(
-                f"{axis.label} is missing in {', '.join(missing[:3])}{more}: dashed lines skip it."
-            )
+            lacking.setdefault(missing, []).append(axis.label[:60])
+    notes = []
+    for names, labels in lacking.items():
+        more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+        notes.append(
+            f"Missing in {', '.join(names[:3])}{more}: {', '.join(labels)}. Dashed lines skip it."
+        )
     return notes
 
 

@@ -42,7 +42,7 @@ async function show(button = null) {
       const [found, { drawComparison }] = await Promise.all([
         getJSON(`/ui/compare/${told.view}?${fields}`, {}, { signal }), import("./compare_draw.js"),
       ]);
-      if (!signal.aborted) drawComparison(place, told.view, found, told.runs);
+      if (!signal.aborted) drawComparison(place, told.view, found);
     }
     place.dataset.shown = "yes";
   } catch (error) {

@@ -19,7 +19,7 @@ let shown = null;
  * drawn runs, `label` for who does not see it, `legend` elements, `table` {head, rows, places} of its
  * data, and perhaps `notes` of its own, `height`, and `listen(chart, select)`.
  */
-export function drawComparison(place, view, found, runs) {
+export function drawComparison(place, view, found) {
   shown?.stop();
   shown = null;
   if (found.empty) {
@@ -28,6 +28,7 @@ export function drawComparison(place, view, found, runs) {
     place.dataset.drawn = 0;
     return;
   }
+  const { runs } = found; // those of now: one may have been deleted since the page came
   const describe = () => VIEWS[view](found, runs, { ...colours(TOKENS), palette: palette() });
   const first = describe();
   const wide = view === "parallel" ? "drawing wide" : "drawing";

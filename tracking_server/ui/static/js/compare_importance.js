@@ -35,7 +35,7 @@ export function importanceBars(found, runs, tokens) {
     option,
     legend: [],
     notes: [...howToRead(metric, explained), ...found.notes, ...cut],
-    count: found.runs,
+    count: found.count,
     height: Math.max(160, shown.length * ROW + 70),
     label: `Importance of ${params.length} params for ${metric}: ${labels.slice(0, 3).join(", ")} first; `
       + "the table below has the values",
