@@ -58,7 +58,9 @@ function compare() {
 
 async function offer() {
   try {
-    const found = await getPart(`${here}/siblings`, { words: words.value });
+    const asked = words.value;
+    const found = await getPart(`${here}/siblings`, { words: asked });
+    if (words.value !== asked) return; // more was typed meanwhile
     const kept = [...picks.querySelectorAll(".pick:has(:checked)")];
     const ids = new Set(kept.map((pick) => pick.querySelector("input").value));
     for (const pick of found.querySelectorAll(".pick")) {

@@ -10,10 +10,13 @@ export function listenToValues(section, runId) {
   const whole = "whole" in section.dataset; // all of them are here
   const closed = new Set();
   let known = null;
+  let asked = 0;
 
   const load = async () => {
     const query = { kind, words: whole ? "" : words(), page: page() };
-    replace(await getPart(`/ui/runs/${encodeURIComponent(runId)}/values`, query));
+    const turn = ++asked;
+    const part = await getPart(`/ui/runs/${encodeURIComponent(runId)}/values`, query);
+    if (turn === asked) replace(part); // not when something else was asked for meanwhile
   };
 
   section.addEventListener("click", (event) => {
@@ -86,7 +89,7 @@ export function listenToValues(section, runId) {
   function replace(part) {
     const keys = (root) => JSON.stringify([...root.querySelectorAll("tr[data-key]")].map((row) => row.dataset.key));
     const { fit, total } = part.firstElementChild.dataset;
-    if (keys(place) !== keys(part)) {
+    if (keys(place) !== keys(part) || !place.querySelector("[data-fit]")) {
       place.replaceChildren(part);
     } else {
       const rows = place.querySelectorAll("tr[data-key]");
