@@ -36,7 +36,7 @@ def words(page, name):
     return chart(page, name).locator("p.unseen").last.text_content()
 
 
-def test_charts_of_a_run(story, browser_page, look_at):
+def test_charts_of_a_run(story, browser_page):
     page = browser_page
     address = f"{story.address}/runs/{story.names['best']}/charts"
     open_charts(page, address)
@@ -45,7 +45,6 @@ def test_charts_of_a_run(story, browser_page, look_at):
     assert "1 value is NaN" in chart(page, "loss").inner_text()
     assert "at step 0" in chart(page, "f1").inner_text()
     assert "its steps are its own" in chart(page, "cpu_utilization_percentage").inner_text()
-    look_at(page, "charts")
 
     page.get_by_label("Horizontal axis").select_option("elapsed")
     page.get_by_label("log y").check()
@@ -108,7 +107,6 @@ def test_several_runs(story, browser_page, look_at, tmp_path):
     page = browser_page
     ids = story.names["runs"][:6]
     open_charts(page, f"{story.address}/charts?runs={','.join(ids)}")
-    look_at(page, "charts-of-runs")
     assert "trial-0-0: 200 points" in words(page, "accuracy")
     assert chart(page, "f1").get_by_role("listitem").count() == 6
 
@@ -144,6 +142,15 @@ def test_several_runs(story, browser_page, look_at, tmp_path):
         else:
             assert file.read_bytes().startswith(b"\x89PNG") and file.name == "loss.png"
     assert [len(each) for each in rows.values()] == [1201, 1201]
+
+
+def test_names_that_attack(story, browser_page):
+    names = story.names
+    open_charts(browser_page, f"{story.address}/charts?runs={names['attack_run']},{names['best']}")
+    assert browser_page.get_by_role("checkbox", name=names["attack"]).is_checked()
+    chart(browser_page, "loss").locator(".u-over").hover()
+    chart(browser_page, "m").get_by_role("button", name="Data of m").click()
+    assert names["attack"] in browser_page.get_by_role("dialog", name="Data of m").inner_text()
 
 
 def test_a_run_that_goes_on(own_story, watched):

@@ -22,6 +22,8 @@ PAGES = {
     "compare-box": "/compare?view=box&experiments={experiment}",
     "compare-importance": "/compare?view=importance&experiments={experiment}",
     "compare-none": "/compare",
+    "charts": "/runs/{best}/charts",
+    "charts-of-runs": "/charts?runs={runs[0]},{runs[1]},{runs[2]},{running}",
 }
 
 

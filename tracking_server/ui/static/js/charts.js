@@ -20,8 +20,10 @@ const AHEAD = "300px"; // charts so far below the screen are drawn before they a
  * @returns {stop()}
  */
 export function drawCharts(place, { runs, keys, prefix = "" }) {
-  const state = makeState(prefix);
-  const looks = makeLooks(runs);
+  const ended = new AbortController();
+  const { signal } = ended;
+  const state = makeState(prefix, signal);
+  const looks = makeLooks(runs, signal);
   const { read } = makeReader(runs.map((run) => run.id));
   const controls = makeControls(state, { count: keys.length });
   const grid = make("div", { class: "charts-sections" });
@@ -38,22 +40,41 @@ export function drawCharts(place, { runs, keys, prefix = "" }) {
     looks,
     state,
     read,
-    onCursor: (from, x) => { for (const chart of seen()) if (chart !== from && chart.axis() === from.axis()) chart.cursor(x); },
+    onCursor: (from, x) => {
+      for (const chart of seen()) if (chart !== from && chart.axis() === from.axis()) chart.cursor(x);
+    },
     onData: (chart) => showData(chart, runs),
     onDrawn: drawn,
   };
-  const observer = new IntersectionObserver((entries) => {
-    for (const { target, isIntersecting } of entries) charts.find((chart) => chart.element === target)?.see(isIntersecting);
-  }, { rootMargin: AHEAD });
+  const observer = new IntersectionObserver(
+    (entries) => {
+      for (const { target, isIntersecting } of entries) charts.find((chart) => chart.element === target)?.see(isIntersecting);
+    },
+    { rootMargin: AHEAD },
+  );
 
   function lay() {
     observer.disconnect();
     charts = [];
     sections = groups(keys).map(([name, members]) => {
-      const made = members.map((metric) => makeChart(metric, { ...shared, points: () => thinned(SMALL, runs.length), height: () => 170 }));
+      const made = members.map((metric) =>
+        makeChart(metric, { ...shared, points: () => thinned(SMALL, runs.length), height: () => 170 }),
+      );
       charts.push(...made);
-      const place = make("div", { class: "charts-grid" }, made.map((chart) => chart.element));
-      return { made, element: make("section", { "aria-label": name }, make("h2", {}, name, make("small", {}, String(members.length))), place) };
+      const place = make(
+        "div",
+        { class: "charts-grid" },
+        made.map((chart) => chart.element),
+      );
+      return {
+        made,
+        element: make(
+          "section",
+          { "aria-label": name },
+          make("h2", {}, name, make("small", {}, String(members.length))),
+          place,
+        ),
+      };
     });
     grid.replaceChildren(...sections.map(({ element }) => element), nothing);
     narrow();
@@ -73,7 +94,9 @@ export function drawCharts(place, { runs, keys, prefix = "" }) {
       left += here;
     }
     nothing.hidden = left > 0;
-    nothing.textContent = keys.length ? `No metric has “${state.words}” in its name.` : "No metrics yet; they show up as they are logged.";
+    nothing.textContent = keys.length
+      ? `No metric has “${state.words}” in its name.`
+      : "No metrics yet; they show up as they are logged.";
   }
 
   function showLarge() {
@@ -89,13 +112,20 @@ export function drawCharts(place, { runs, keys, prefix = "" }) {
     const metric = { key: state.key, label: state.key, system: state.key.startsWith(SYSTEM) };
     const height = () => Math.max(300, Math.min(620, innerHeight - 330));
     large = makeChart(metric, { ...shared, large: true, points: () => thinned(LARGE, runs.length), height });
-    big.append(make("p", { class: "bar" }, make("button", { type: "button", class: "plain", onclick: () => state.change({ key: "" }) }, "← All charts")), large.element);
+    big.append(
+      make(
+        "p",
+        { class: "bar" },
+        make("button", { type: "button", class: "plain", onclick: () => state.change({ key: "" }) }, "← All charts"),
+      ),
+      large.element,
+    );
     large.see(true);
   }
 
   state.onChange((choices) => {
     if ("words" in choices) narrow();
-    if ("key" in choices && (choices.key !== (large?.key ?? ""))) {
+    if ("key" in choices && choices.key !== (large?.key ?? "")) {
       showLarge();
       large?.element.querySelector(".chart-plot").focus({ preventScroll: true });
     }
@@ -129,22 +159,39 @@ export function drawCharts(place, { runs, keys, prefix = "" }) {
   }
 
   const main = make("div", { class: "charts-main" }, big, grid);
-  const legend = many ? makeLegend(runs, looks, state, (id) => { for (const chart of seen()) chart.point(id); }) : null;
+  const legend = many
+    ? makeLegend(
+        runs,
+        looks,
+        state,
+        (id) => {
+          for (const chart of seen()) chart.point(id);
+        },
+        signal,
+      )
+    : null;
   place.classList.add("charts");
   place.replaceChildren(controls.bar, make("div", { class: many ? "charts-body with-legend" : "charts-body" }, legend, main));
   lay();
   if (state.key) showLarge();
-  if (runs.some((run) => run.live)) keepLooking(look, controls.say);
+  if (runs.some((run) => run.live)) keepLooking(look, controls.say, signal);
 
-  const resized = new ResizeObserver(() => { for (const chart of seen()) chart.resize(); });
+  const resized = new ResizeObserver(() => {
+    for (const chart of seen()) chart.resize();
+  });
   resized.observe(main);
-  const recolour = () => { for (const chart of seen()) chart.recolour(); };
-  addEventListener("themechange", recolour);
+  addEventListener(
+    "themechange",
+    () => {
+      for (const chart of seen()) chart.recolour();
+    },
+    { signal },
+  );
   return {
     stop() {
+      ended.abort();
       observer.disconnect();
       resized.disconnect();
-      removeEventListener("themechange", recolour);
       place.replaceChildren();
     },
   };
@@ -161,7 +208,10 @@ function groups(keys) {
   for (const key of [...keys].sort()) {
     const slash = key.indexOf("/");
     const name = slash > 0 ? key.slice(0, slash) : "";
-    found.set(name, [...(found.get(name) ?? []), { key, label: slash > 0 ? key.slice(slash + 1) : key, system: key.startsWith(SYSTEM) }]);
+    found.set(name, [
+      ...(found.get(name) ?? []),
+      { key, label: slash > 0 ? key.slice(slash + 1) : key, system: key.startsWith(SYSTEM) },
+    ]);
   }
   const place = (name) => (name === "" ? 0 : `${name}/` === SYSTEM ? 2 : 1);
   const sorted = [...found].sort(([a], [b]) => place(a) - place(b));

@@ -60,9 +60,9 @@ function parts(group) {
 
 /**
  * Call `look()` again and again while it answers true, not while nobody sees the page, and less often when it takes
- * long or fails. `say(text, bad)` tells the user.
+ * long or fails. `say(text, bad)` tells the user; `signal` ends it.
  */
-export function keepLooking(look, say) {
+export function keepLooking(look, say, signal) {
   let pause = PATIENCE;
   let timer = 0;
   let over = false;
@@ -71,7 +71,7 @@ export function keepLooking(look, say) {
     timer = setTimeout(go, pause);
   };
   async function go() {
-    if (over || document.hidden) return; // goes on when it is seen again
+    if (over || signal.aborted || document.hidden) return; // goes on when it is seen again
     clearTimeout(timer);
     const began = performance.now();
     try {
@@ -86,7 +86,13 @@ export function keepLooking(look, say) {
       next();
     }
   }
-  document.addEventListener("visibilitychange", () => { if (!document.hidden) go(); });
+  document.addEventListener(
+    "visibilitychange",
+    () => {
+      if (!document.hidden) go();
+    },
+    { signal },
+  );
   say("Live");
   next();
 }

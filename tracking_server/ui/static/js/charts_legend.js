@@ -6,13 +6,22 @@ import { palette } from "./theme.js";
 const SEARCHED = 12; // so many runs get a search box
 
 /** Colours and dashes of runs, by id: no two of seventy have both the same. */
-export function makeLooks(runs) {
+export function makeLooks(runs, signal) {
   const index = new Map(runs.map((run, i) => [run.id, i]));
   let colours = palette();
-  addEventListener("themechange", () => { colours = palette(); });
+  addEventListener(
+    "themechange",
+    () => {
+      colours = palette();
+    },
+    { signal },
+  );
   return (id) => {
     const i = index.get(id) ?? 0;
-    return { colour: colours[i % colours.length], dash: DASHES[(runs.length > 10 ? Math.floor(i / 10) + i : i) % DASHES.length] };
+    return {
+      colour: colours[i % colours.length],
+      dash: DASHES[(runs.length > 10 ? Math.floor(i / 10) + i : i) % DASHES.length],
+    };
   };
 }
 
@@ -30,9 +39,14 @@ export function swatch({ colour, dash }) {
 }
 
 /** The list of runs. `onPoint(id | null)` when one is pointed at. */
-export function makeLegend(runs, looks, state, onPoint) {
+export function makeLegend(runs, looks, state, onPoint, signal) {
   const list = make("ul", { class: "legend-runs" });
-  const find = make("input", { type: "search", placeholder: `Find among ${runs.length} runs`, "aria-label": "Find runs", autocomplete: "off" });
+  const find = make("input", {
+    type: "search",
+    placeholder: `Find among ${runs.length} runs`,
+    "aria-label": "Find runs",
+    autocomplete: "off",
+  });
   const set = (hidden) => state.change({ hidden });
   const toggle = (id, on) => {
     const hidden = new Set(state.hidden);
@@ -42,29 +56,81 @@ export function makeLegend(runs, looks, state, onPoint) {
   };
   const boxes = new Map();
   const fill = () => {
-    list.replaceChildren(...runs.map((run) => {
-      const box = make("input", { type: "checkbox", checked: !state.hidden.has(run.id), onchange: () => toggle(run.id, box.checked) });
-      boxes.set(run.id, box);
-      return make("li", { "data-name": run.name.toLowerCase(), onmouseenter: () => onPoint(run.id), onmouseleave: () => onPoint(null), onfocusin: () => onPoint(run.id), onfocusout: () => onPoint(null) },
-        make("label", { class: "line" }, box, swatch(looks(run.id)), make("span", { class: "legend-name", title: run.name }, run.name)),
-        make("button", { type: "button", class: "quiet-button", "aria-label": `Only ${run.name}`, onclick: () => set(new Set(runs.map((each) => each.id).filter((id) => id !== run.id))) }, "only"),
-        make("a", { href: `/runs/${encodeURIComponent(run.id)}`, class: "quiet-button", "aria-label": `Open ${run.name}` }, "open"));
-    }));
+    list.replaceChildren(
+      ...runs.map((run) => {
+        const box = make("input", {
+          type: "checkbox",
+          checked: !state.hidden.has(run.id),
+          onchange: () => toggle(run.id, box.checked),
+        });
+        boxes.set(run.id, box);
+        return make(
+          "li",
+          {
+            "data-name": run.name.toLowerCase(),
+            onmouseenter: () => onPoint(run.id),
+            onmouseleave: () => onPoint(null),
+            onfocusin: () => onPoint(run.id),
+            onfocusout: () => onPoint(null),
+          },
+          make(
+            "label",
+            { class: "line" },
+            box,
+            swatch(looks(run.id)),
+            make("span", { class: "legend-name", title: run.name }, run.name),
+          ),
+          make(
+            "button",
+            {
+              type: "button",
+              class: "quiet-button",
+              "aria-label": `Only ${run.name}`,
+              onclick: () => set(new Set(runs.map((each) => each.id).filter((id) => id !== run.id))),
+            },
+            "only",
+          ),
+          make(
+            "a",
+            { href: `/runs/${encodeURIComponent(run.id)}`, class: "quiet-button", "aria-label": `Open ${run.name}` },
+            "open",
+          ),
+        );
+      }),
+    );
   };
   const narrow = () => {
     const words = find.value.trim().toLowerCase();
     for (const line of list.children) line.hidden = !line.dataset.name.includes(words);
   };
   find.addEventListener("input", narrow);
-  addEventListener("themechange", () => { fill(); narrow(); });
+  addEventListener(
+    "themechange",
+    () => {
+      fill();
+      narrow();
+    },
+    { signal },
+  );
   state.onChange(({ hidden }) => {
     if (hidden) for (const [id, box] of boxes) box.checked = !hidden.has(id);
   });
   fill();
-  return make("section", { class: "charts-legend", "aria-label": "Runs" },
-    make("div", { class: "legend-head" }, make("h2", {}, "Runs"),
+  return make(
+    "section",
+    { class: "charts-legend", "aria-label": "Runs" },
+    make(
+      "div",
+      { class: "legend-head" },
+      make("h2", {}, "Runs"),
       make("button", { type: "button", class: "quiet-button", onclick: () => set(new Set()) }, "all"),
-      make("button", { type: "button", class: "quiet-button", onclick: () => set(new Set(runs.map((run) => run.id))) }, "none")),
+      make(
+        "button",
+        { type: "button", class: "quiet-button", onclick: () => set(new Set(runs.map((run) => run.id))) },
+        "none",
+      ),
+    ),
     runs.length > SEARCHED ? find : null,
-    list);
+    list,
+  );
 }

@@ -6,10 +6,11 @@ const AXES = ["step", "time", "elapsed"];
  * The choices: {x, log, logX, smooth, words, key, zoom: {axis, from, to} | null, hidden: Set of run ids}.
  *
  * @param prefix of the fields in the address, for pages that have others of the same names.
+ * @param signal ends it.
  */
-export function makeState(prefix = "") {
+export function makeState(prefix, signal) {
   const listeners = [];
-  const state = { ...read(), change, reread, onChange: (listener) => listeners.push(listener) };
+  const state = { ...read(), change, onChange: (listener) => listeners.push(listener) };
 
   function read() {
     const fields = new URLSearchParams(location.search);
@@ -62,7 +63,7 @@ export function makeState(prefix = "") {
     for (const listener of listeners) listener(choices);
   }
 
-  addEventListener("popstate", reread);
+  addEventListener("popstate", reread, { signal });
   return state;
 }
 

@@ -11,22 +11,69 @@ export function showData(chart, runs) {
   const series = chart.series();
   const rows = series.flatMap((each) => each.x.map((x, i) => ({ each, i })));
   const joined = series.some((each) => each.counts);
-  const heads = [runs.length > 1 ? "Run" : null, "Step", "Time (UTC)", joined ? "Mean" : "Value", ...(joined ? ["Least", "Greatest", "Points"] : [])].filter(Boolean);
+  const heads = [
+    runs.length > 1 ? "Run" : null,
+    "Step",
+    "Time (UTC)",
+    joined ? "Mean" : "Value",
+    ...(joined ? ["Least", "Greatest", "Points"] : []),
+  ].filter(Boolean);
   const dialog = make("dialog", { class: "chart-data", "aria-label": `Data of ${chart.key}` });
   const everything = withQuery("/ui/curves.csv", { runs: runs.map((run) => run.id).join(","), keys: chart.key });
   dialog.append(
     make("h2", {}, chart.key),
-    make("p", { class: "hint" }, `${rows.length.toLocaleString("en")} entries are drawn${joined ? ", some of them joined from several points" : ""}${rows.length > ROWS ? `; the first ${ROWS} are listed` : ""}.`),
-    make("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "Values" },
-      make("table", { class: "list" },
+    make(
+      "p",
+      { class: "hint" },
+      `${rows.length.toLocaleString("en")} entries are drawn${joined ? ", some of them joined from several points" : ""}${rows.length > ROWS ? `; the first ${ROWS} are listed` : ""}.`,
+    ),
+    make(
+      "div",
+      { class: "scroll", tabindex: "0", role: "region", "aria-label": "Values" },
+      make(
+        "table",
+        { class: "list" },
         make("caption", { class: "unseen" }, `Values of ${chart.key}`),
-        make("thead", {}, make("tr", {}, heads.map((head) => make("th", { scope: "col", class: head === "Run" ? "" : "number" }, head)))),
-        make("tbody", {}, rows.slice(0, ROWS).map(({ each, i }) => make("tr", {}, cellsOf(each, i, joined, runs.length > 1).map((cell, at) => make("td", { class: at || runs.length === 1 ? "number" : "" }, cell))))))),
-    make("div", { class: "buttons" },
+        make(
+          "thead",
+          {},
+          make(
+            "tr",
+            {},
+            heads.map((head) => make("th", { scope: "col", class: head === "Run" ? "" : "number" }, head)),
+          ),
+        ),
+        make(
+          "tbody",
+          {},
+          rows.slice(0, ROWS).map(({ each, i }) =>
+            make(
+              "tr",
+              {},
+              cellsOf(each, i, joined, runs.length > 1).map((cell, at) =>
+                make("td", { class: at || runs.length === 1 ? "number" : "" }, cell),
+              ),
+            ),
+          ),
+        ),
+      ),
+    ),
+    make(
+      "div",
+      { class: "buttons" },
       make("a", { class: "button plain", href: everything, download: "" }, "Every logged point (CSV)"),
-      make("button", { type: "button", class: "plain", onclick: () => save(table(rows, heads, joined, runs.length > 1), `${fileName(chart.key)}.csv`) }, "What is drawn (CSV)"),
+      make(
+        "button",
+        {
+          type: "button",
+          class: "plain",
+          onclick: () => save(table(rows, heads, joined, runs.length > 1), `${fileName(chart.key)}.csv`),
+        },
+        "What is drawn (CSV)",
+      ),
       chart.plot ? make("button", { type: "button", class: "plain", onclick: () => picture(chart) }, "Picture (PNG)") : null,
-      make("button", { type: "button", onclick: () => dialog.close() }, "Close")),
+      make("button", { type: "button", onclick: () => dialog.close() }, "Close"),
+    ),
   );
   dialog.addEventListener("close", () => dialog.remove());
   document.body.append(dialog);
@@ -43,7 +90,11 @@ function cellsOf({ curve, run, raw, counts }, i, joined, many) {
 function table(rows, heads, joined, many) {
   const quoted = (text) => (/[",\n\r]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text);
   const harmless = (text) => (/^[=+@-]/.test(text) && Number.isNaN(Number(text)) ? `'${text}` : text);
-  const lines = rows.map(({ each, i }) => cellsOf(each, i, joined, many).map((cell) => quoted(harmless(cell))).join(","));
+  const lines = rows.map(({ each, i }) =>
+    cellsOf(each, i, joined, many)
+      .map((cell) => quoted(harmless(cell)))
+      .join(","),
+  );
   return new Blob([`${heads.join(",")}\n${lines.join("\n")}\n`], { type: "text/csv" });
 }
 

@@ -29,9 +29,26 @@ export function makeChart({ key, label, system = false }, all) {
   let drawn = []; // series, as they are shown
   let at = [null]; // where the cursor is
 
-  const heading = make("h3", {},
-    make("button", { type: "button", class: "chart-name", "aria-label": label, title: all.large ? "Back to all charts" : `${key}: large`, onclick: () => state.change({ key: all.large ? "" : key }) }, breakable(label)));
-  const element = make("figure", { class: all.large ? "chart large" : "chart", "aria-label": label }, make("figcaption", {}, heading));
+  const heading = make(
+    "h3",
+    {},
+    make(
+      "button",
+      {
+        type: "button",
+        class: "chart-name",
+        "aria-label": label,
+        title: all.large ? "Back to all charts" : `${key}: large`,
+        onclick: () => state.change({ key: all.large ? "" : key }),
+      },
+      breakable(label),
+    ),
+  );
+  const element = make(
+    "figure",
+    { class: all.large ? "chart large" : "chart", "aria-label": label },
+    make("figcaption", {}, heading),
+  );
 
   const axis = () => (state.x === "step" && (system || flat) ? "elapsed" : state.x);
   const zoom = () => (state.zoom?.axis === axis() ? state.zoom : null);
@@ -50,24 +67,53 @@ export function makeChart({ key, label, system = false }, all) {
   /** What only charts that are seen have. */
   function build() {
     const value = make("span", { class: "chart-value" });
-    const tools = make("span", { class: "chart-tools" },
-      make("button", { type: "button", class: "quiet-button", "aria-label": `Data of ${key}`, onclick: () => all.onData(chart) }, "Data"));
-    const place = make("div", { class: "chart-plot", tabindex: "0", role: "group", "aria-label": `Chart of ${key}`, "aria-describedby": `${id}-words` });
+    const tools = make(
+      "span",
+      { class: "chart-tools" },
+      make(
+        "button",
+        { type: "button", class: "quiet-button", "aria-label": `Data of ${key}`, onclick: () => all.onData(chart) },
+        "Data",
+      ),
+    );
+    const place = make("div", {
+      class: "chart-plot",
+      tabindex: "0",
+      role: "group",
+      "aria-label": `Chart of ${key}`,
+      "aria-describedby": `${id}-words`,
+    });
     const said = make("p", { class: "unseen", role: "status" });
     const words = make("p", { class: "unseen", id: `${id}-words` });
     const note = make("p", { class: "chart-note hint" });
     element.firstElementChild.append(tools, value);
     element.append(place, said, words, note);
     parts = { value, place, said, words, note, tip: makeTip(place) };
-    listenToKeys(place, { state, axis, series: () => drawn, scale: () => plot?.plot?.scales.x, to: (x) => { cursor(x, true); all.onCursor(chart, x); }, large: () => state.change({ key: all.large ? "" : key }) });
+    listenToKeys(place, {
+      state,
+      axis,
+      series: () => drawn,
+      scale: () => plot?.plot?.scales.x,
+      to: (x) => {
+        cursor(x, true);
+        all.onCursor(chart, x);
+      },
+      large: () => state.change({ key: all.large ? "" : key }),
+    });
     place.addEventListener("dblclick", () => state.change({ zoom: null }));
   }
 
   function makeItsPlot() {
     plot = makePlot(parts.place, all.height, {
       range: (from, to) => state.change({ zoom: { axis: axis(), from, to } }),
-      move: (x, self) => { cursor(x, false, self); all.onCursor(chart, x); },
-      leave: () => { cursor(null); all.onCursor(chart, null); },
+      move: (x, self) => {
+        cursor(x, false, self);
+        all.onCursor(chart, x);
+      },
+      leave: () => {
+        cursor(null);
+        all.onCursor(chart, null);
+      },
     });
   }
 
@@ -76,13 +122,14 @@ export function makeChart({ key, label, system = false }, all) {
     if (!seen) return;
     const wanted = JSON.stringify(question());
     if (curves.size) show();
-    if (wanted !== has && wanted !== asking) ask(runs.map((run) => run.id)).catch((error) => failedHere(parts.note, error, draw));
+    if (wanted !== has && wanted !== asking)
+      ask(runs.map((run) => run.id)).catch((error) => failedHere(parts.note, error, draw));
     else if (wanted === has) all.onDrawn();
   }
 
   async function ask(ids) {
     const asked = question();
-    const name = asking = JSON.stringify(asked);
+    const name = (asking = JSON.stringify(asked));
     if (!curves.size) parts.value.textContent = "…";
     element.setAttribute("aria-busy", "true");
     try {
@@ -91,7 +138,8 @@ export function makeChart({ key, label, system = false }, all) {
       has = name;
       for (const run of ids) curves.delete(run);
       for (const curve of answer.curves) curves.set(curve.run, curve);
-      if (!asked.from && asked.axis === "step") flat = [...curves.values()].every(({ steps }) => steps.length < 2 || steps[0] === steps.at(-1));
+      if (!asked.from && asked.axis === "step")
+        flat = [...curves.values()].every(({ steps }) => steps.length < 2 || steps[0] === steps.at(-1));
       if (failed) parts.place.replaceChildren(parts.tip.element);
       failed = false;
       if (seen) show();
@@ -102,7 +150,10 @@ export function makeChart({ key, label, system = false }, all) {
         throw error;
       }
       failed = true;
-      failedHere(parts.place, error, () => { parts.place.replaceChildren(parts.tip.element); draw(); });
+      failedHere(parts.place, error, () => {
+        parts.place.replaceChildren(parts.tip.element);
+        draw();
+      });
     } finally {
       if (asking === name || asking === "") {
         asking = "";
@@ -113,7 +164,7 @@ export function makeChart({ key, label, system = false }, all) {
   }
 
   function show() {
-    const now = drawn = series();
+    const now = (drawn = series());
     const single = !zoom() && curves.size > 0 && [...curves.values()].every((curve) => curve.count === 1);
     parts.words.textContent = wordsOf(now, single);
     parts.note.textContent = noteOf(now, single);
@@ -130,8 +181,16 @@ export function makeChart({ key, label, system = false }, all) {
       }
       const range = zoom();
       plot.show({
-        series: now, axis: axis(), log: state.log, logX: state.logX && axis() !== "time", range,
-        look: (each) => ({ ...looks(each.run.id), strong: pointed === each.run.id, weak: pointed !== null && pointed !== each.run.id }),
+        series: now,
+        axis: axis(),
+        log: state.log,
+        logX: state.logX && axis() !== "time",
+        range,
+        look: (each) => ({
+          ...looks(each.run.id),
+          strong: pointed === each.run.id,
+          weak: pointed !== null && pointed !== each.run.id,
+        }),
       });
     }
     cursor(...at);
@@ -139,18 +198,29 @@ export function makeChart({ key, label, system = false }, all) {
 
   function wordsOf(now, single) {
     if (!now.length) return "Nothing is shown.";
-    if (single) return now.map((each) => `${each.run.name}: ${figure(each.raw[0])}`).slice(0, 20).join("; ");
-    const told = now.slice(0, 10).map((each) => (runs.length > 1 ? `${each.run.name}: ` : "") + summary(each)).join(". ");
+    if (single)
+      return now
+        .map((each) => `${each.run.name}: ${figure(each.raw[0])}`)
+        .slice(0, 20)
+        .join("; ");
+    const told = now
+      .slice(0, 10)
+      .map((each) => (runs.length > 1 ? `${each.run.name}: ` : "") + summary(each))
+      .join(". ");
     return `${told}${now.length > 10 ? `. And ${now.length - 10} more runs` : ""}.`;
   }
 
   function noteOf(now, single) {
     if (single) return now.length > 1 ? "One value of each run" : "One value";
     const notes = [];
-    if (!now.length) notes.push(curves.size ? "All of its runs are hidden." : zoom() ? "Nothing was logged in this range." : "No points yet.");
+    if (!now.length)
+      notes.push(
+        curves.size ? "All of its runs are hidden." : zoom() ? "Nothing was logged in this range." : "No points yet.",
+      );
     const gaps = now.reduce((sum, each) => sum + each.curve.gaps, 0);
-    if (gaps) notes.push(`${gaps.toLocaleString("en")} ${gaps === 1 ? "value is" : "values are"} NaN or infinite`);
-    if (state.log && now.some((each) => (each.low || each.y).some((value) => value !== null && value <= 0))) notes.push("what is not above 0 has no place on a log scale");
+    if (gaps) notes.push(`${gaps.toLocaleString("en")} ${gaps === 1 ? "value is" : "values are"} NaN or infinite (×)`);
+    if (state.log && now.some((each) => (each.low || each.y).some((value) => value !== null && value <= 0)))
+      notes.push("what is not above 0 has no place on a log scale");
     if (axis() !== state.x) notes.push(system ? "over time: its steps are its own" : "over time: no steps were logged");
     return notes.join("; ");
   }
@@ -171,9 +241,15 @@ export function makeChart({ key, label, system = false }, all) {
     const rows = valuesAt(now, x, plot.plot.scales.x);
     if (runs.length === 1) parts.value.textContent = rows.length ? `${rows[0].text} at ${placeText(axis(), rows[0].x)}` : "";
     else parts.value.textContent = placeText(axis(), x);
-    if ((self || spoken) && runs.length > 1) parts.tip.show(rows, looks, plot.plot, x, self ? self.posToVal(self.cursor.top, "y") : null);
+    if ((self || spoken) && runs.length > 1)
+      parts.tip.show(rows, looks, plot.plot, x, self ? self.posToVal(self.cursor.top, "y") : null);
     else parts.tip.hide();
-    if (spoken) parts.said.textContent = rows.slice(0, 5).map((row) => (runs.length > 1 ? `${row.run.name} ` : "") + row.text).join(", ") + ` at ${placeText(axis(), rows[0]?.x ?? x)}`;
+    if (spoken)
+      parts.said.textContent =
+        rows
+          .slice(0, 5)
+          .map((row) => (runs.length > 1 ? `${row.run.name} ` : "") + row.text)
+          .join(", ") + ` at ${placeText(axis(), rows[0]?.x ?? x)}`;
   }
 
   const chart = {
@@ -181,9 +257,15 @@ export function makeChart({ key, label, system = false }, all) {
     element,
     axis,
     series: () => drawn,
-    get plot() { return plot?.plot ?? null; },
-    get busy() { return seen && (asking !== "" || (!failed && has === "")); },
-    get seen() { return seen; },
+    get plot() {
+      return plot?.plot ?? null;
+    },
+    get busy() {
+      return seen && (asking !== "" || (!failed && has === ""));
+    },
+    get seen() {
+      return seen;
+    },
     see(now) {
       if (now === seen) return;
       seen = now;
@@ -198,8 +280,12 @@ export function makeChart({ key, label, system = false }, all) {
     },
     draw,
     /** What is shown, of some runs anew. */
-    refresh: async (ids) => { if (seen && !asking && has) await ask(ids); },
-    cursor: (x) => { if (seen) cursor(x); },
+    refresh: async (ids) => {
+      if (seen && !asking && has) await ask(ids);
+    },
+    cursor: (x) => {
+      if (seen) cursor(x);
+    },
     point(run) {
       pointed = run;
       plot?.recolour();
@@ -227,7 +313,10 @@ function valuesAt(series, x, { min, max }) {
     const many = each.counts?.[i] ?? 1;
     const value = figure(each.raw[i]);
     const smooth = each.y === each.raw ? "" : ` (smoothed ${figure(each.y[i])})`;
-    const joined = many > 1 && each.curve.low[i] !== null ? ` (${figure(each.curve.low[i])} … ${figure(each.curve.high[i])} of ${many} points)` : "";
+    const joined =
+      many > 1 && each.curve.low[i] !== null
+        ? ` (${figure(each.curve.low[i])} … ${figure(each.curve.high[i])} of ${many} points)`
+        : "";
     found.push({ run: each.run, x: each.x[i], y: each.y[i], text: value + smooth + joined });
   }
   return found.sort((a, b) => (b.y ?? -Infinity) - (a.y ?? -Infinity));

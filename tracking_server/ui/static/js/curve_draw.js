@@ -30,6 +30,7 @@ export function drawSeries(plot, series, look, { log, logX }) {
     strokeLine(ctx, each.x, each.y, toX, toY, (strong ? 2.6 : 1.5) * ratio);
     ctx.setLineDash([]);
     dots(ctx, each, toX, toY, ratio);
+    crosses(ctx, each, toX, bbox.top + bbox.height - 5 * ratio, ratio);
   });
   ctx.restore();
 }
@@ -38,7 +39,9 @@ function mapping(scale, origin, length, log) {
   const of = log ? Math.log10 : (value) => value;
   const low = of(scale.min);
   const factor = length / (of(scale.max) - low || 1);
-  return log ? (value) => (value > 0 ? origin + (Math.log10(value) - low) * factor : NaN) : (value) => origin + (value - low) * factor;
+  return log
+    ? (value) => (value > 0 ? origin + (Math.log10(value) - low) * factor : NaN)
+    : (value) => origin + (value - low) * factor;
 }
 
 function strokeLine(ctx, xs, ys, toX, toY, width) {
@@ -74,9 +77,31 @@ function fillBand(ctx, { x, low, high }, toX, toY, ratio) {
     for (let i = end; i >= start; i--) ctx.lineTo(toX(x[i]), down(low[i]));
     ctx.closePath();
     ctx.fill();
-    if (start === end) ctx.fillRect(toX(x[start]) - ratio, down(high[start]), 2 * ratio, Math.max(ratio, down(low[start]) - down(high[start])));
+    if (start === end)
+      ctx.fillRect(
+        toX(x[start]) - ratio,
+        down(high[start]),
+        2 * ratio,
+        Math.max(ratio, down(low[start]) - down(high[start])),
+      );
     start = end;
   }
+}
+
+/** At the foot of the plot, where a value is NaN or infinite. */
+function crosses(ctx, { x, y }, toX, foot, ratio) {
+  const arm = 2.5 * ratio;
+  ctx.lineWidth = 1.2 * ratio;
+  ctx.beginPath();
+  for (let i = 0; i < x.length; i++) {
+    if (y[i] !== null) continue;
+    const at = toX(x[i]);
+    ctx.moveTo(at - arm, foot - arm);
+    ctx.lineTo(at + arm, foot + arm);
+    ctx.moveTo(at - arm, foot + arm);
+    ctx.lineTo(at + arm, foot - arm);
+  }
+  ctx.stroke();
 }
 
 /** Of few points each; of many those that no line leads to. */

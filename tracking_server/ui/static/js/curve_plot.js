@@ -21,21 +21,28 @@ export function makePlot(place, height, on) {
   const make = () => {
     plot?.destroy();
     made = kindOf(view);
-    plot = new uPlot(optionsOf(view, place.clientWidth || 300, height(), {
-      draw: (self) => drawSeries(self, view.series, view.look, view),
-      setCursor: (self) => {
-        if (quiet) return;
-        if (self.cursor.left >= 0) on.move(self.posToVal(self.cursor.left, "x"), self);
-        else on.leave();
-      },
-      setSelect: (self) => {
-        const { left, width } = self.select;
-        if (width < 4) return;
-        const ends = [self.posToVal(left, "x"), self.posToVal(left + width, "x")];
-        self.setSelect({ left: 0, top: 0, width: 0, height: 0 }, false);
-        on.range(...ends);
-      },
-    }), [[0, 1], [null, null]], place);
+    plot = new uPlot(
+      optionsOf(view, place.clientWidth || 300, height(), {
+        draw: (self) => drawSeries(self, view.series, view.look, view),
+        setCursor: (self) => {
+          if (quiet) return;
+          if (self.cursor.left >= 0) on.move(self.posToVal(self.cursor.left, "x"), self);
+          else on.leave();
+        },
+        setSelect: (self) => {
+          const { left, width } = self.select;
+          if (width < 4) return;
+          const ends = [self.posToVal(left, "x"), self.posToVal(left + width, "x")];
+          self.setSelect({ left: 0, top: 0, width: 0, height: 0 }, false);
+          on.range(...ends);
+        },
+      }),
+      [
+        [0, 1],
+        [null, null],
+      ],
+      place,
+    );
   };
 
   const rescale = () => {
@@ -109,7 +116,8 @@ function optionsOf({ axis, log, logX }, width, height, { draw, setCursor, setSel
   if (axis === "elapsed" && !logX) Object.assign(xAxis, { splits: elapsedSplits, values: told(elapsedText) });
   else if (axis === "time" && !logX) Object.assign(xAxis, { values: timeLabels, space: 70 });
   else if (axis === "step" || logX) Object.assign(xAxis, { values: told(axis === "step" ? shortNumber : elapsedText) });
-  if (axis === "step" && !logX) xAxis.incrs = [1, 2, 5].flatMap((each) => Array.from({ length: 19 }, (_, i) => each * 10 ** i)).sort((a, b) => a - b);
+  if (axis === "step" && !logX)
+    xAxis.incrs = [1, 2, 5].flatMap((each) => Array.from({ length: 19 }, (_, i) => each * 10 ** i)).sort((a, b) => a - b);
   if (logX) xAxis.splits = logSplits;
   const yAxis = { ...line, grid, size: measured, gap: 5, space: 32, values: told((each) => figure(each, 6)) };
   if (log) yAxis.splits = logSplits;
@@ -170,7 +178,7 @@ function elapsedSplits(self, axisIndex, low, high) {
   const wanted = (high - low) / 1000 / most;
   const power = 10 ** Math.floor(Math.log10(wanted));
   const below = [1, 2, 5, 10].map((each) => each * power).find((each) => each >= wanted);
-  const unit = 1000 * (wanted < 1 ? below : UNITS.find((each) => each >= wanted) ?? Math.ceil(wanted / 604800) * 604800);
+  const unit = 1000 * (wanted < 1 ? below : (UNITS.find((each) => each >= wanted) ?? Math.ceil(wanted / 604800) * 604800));
   const found = [];
   for (let at = Math.ceil(low / unit) * unit; at <= high; at += unit) found.push(at);
   return found;
@@ -190,7 +198,12 @@ function timeLabels(self, all, axisIndex, space, every) {
 
 function shortNumber(value) {
   const size = Math.abs(value);
-  for (const [limit, unit] of [[1e12, "T"], [1e9, "G"], [1e6, "M"], [1e4, "k"]]) {
+  for (const [limit, unit] of [
+    [1e12, "T"],
+    [1e9, "G"],
+    [1e6, "M"],
+    [1e4, "k"],
+  ]) {
     if (size >= limit && size < 1e16) return `${Number((value / (unit === "k" ? 1e3 : limit)).toPrecision(6))}${unit}`;
   }
   return size >= 1e16 ? value.toExponential(2) : String(Number(value.toPrecision(8)));

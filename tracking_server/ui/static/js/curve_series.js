@@ -81,7 +81,9 @@ const isTime = (milliseconds) => Math.abs(milliseconds) <= 8.64e15;
 
 /** As tables have it. */
 export function utcText(milliseconds) {
-  return isTime(milliseconds) ? new Date(milliseconds).toISOString().replace("T", " ").replace("Z", "") : String(milliseconds);
+  return isTime(milliseconds)
+    ? new Date(milliseconds).toISOString().replace("T", " ").replace("Z", "")
+    : String(milliseconds);
 }
 
 export function dayText(milliseconds) {
@@ -100,8 +102,19 @@ export function elapsedText(milliseconds) {
   if (seconds < 60) return `${sign}${Number(seconds.toPrecision(4))} s`;
   const whole = Math.round(seconds);
   const [d, h, m, s] = [Math.floor(whole / 86400), Math.floor(whole / 3600) % 24, Math.floor(whole / 60) % 60, whole % 60];
-  const parts = [[d, "d"], [h, "h"], [m, "min"], [s, "s"]].filter(([many]) => many);
-  return sign + parts.slice(0, 2).map(([many, unit]) => `${many} ${unit}`).join(" ");
+  const parts = [
+    [d, "d"],
+    [h, "h"],
+    [m, "min"],
+    [s, "s"],
+  ].filter(([many]) => many);
+  return (
+    sign +
+    parts
+      .slice(0, 2)
+      .map(([many, unit]) => `${many} ${unit}`)
+      .join(" ")
+  );
 }
 
 /** A value, to so many digits. */
@@ -122,9 +135,11 @@ export function summary({ curve, x, shown }) {
   const lowest = least(low, 1);
   const highest = least(high, -1);
   const gaps = curve.gaps ? `, ${curve.gaps.toLocaleString("en")} not a number` : "";
-  return `${curve.count.toLocaleString("en")} points, from ${figure(curve.mean[first])} to ${figure(curve.mean[last])}, `
-    + `lowest ${figure(low[lowest])} at ${placeText(shown, x[lowest])}, `
-    + `highest ${figure(high[highest])} at ${placeText(shown, x[highest])}${gaps}`;
+  return (
+    `${curve.count.toLocaleString("en")} points, from ${figure(curve.mean[first])} to ${figure(curve.mean[last])}, ` +
+    `lowest ${figure(low[lowest])} at ${placeText(shown, x[lowest])}, ` +
+    `highest ${figure(high[highest])} at ${placeText(shown, x[highest])}${gaps}`
+  );
 }
 
 function least(values, sign) {
