@@ -13,6 +13,7 @@ from mlpack.registry.entities import By
 from mlpack.registry.sql.store import SqlRegistry
 from mlpack.registry.uses import DEPLOYMENT, Model, Note, record_deployment
 from mlpack.tests.stores import SQL_KINDS, empty
+from mlpack.tests.ui.conftest import PHONE
 from mlpack.tests.ui.story import ATTACK
 from mlpack.tracking.entities import RunTag
 from mlpack.tracking.sql.store import SqlStore
@@ -282,3 +283,13 @@ def test_looking_for_a_deployment(own_story, browser_page, look_at):
     page.get_by_role("link", name="Show all of them").click()
     page.get_by_role("link", name="iris version 2").click()
     page.wait_for_url("**/registry/iris/2")
+    # texts of any length stay within the page, also on a phone
+    names = ("target", "place", "state", "status", "endpoint", "image", "by", "of")
+    evil = {"name": ATTACK, **dict.fromkeys(names, "y" * 400 + ATTACK)}
+    record_deployment(second, evil.pop("target"), evil.pop("name"), evil, tracking_uri=uri)
+    page.set_viewport_size(PHONE)
+    for path in ("/deployments", f"/models/{second.model_id}"):
+        page.goto(own_story.address + path)
+        page.get_by_role("button", name="More of <img").click()
+        assert page.get_by_role("dialog").is_visible()
+        assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]

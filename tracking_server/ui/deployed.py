@@ -18,6 +18,7 @@ from .json_text import readable, sound
 from .shell import command
 
 _LONGEST = 500  # characters of a field
+_LONGEST_WORD = 24  # of a chip
 _OVER = ("deleted", "replaced", "written")  # states in which nothing runs of it
 _LOOKS = {"healthy": "ready", "starting": "running", "deleted": "none", "replaced": "none"}
 _LOOKS |= {"written": "none", "unhealthy": "failed", "stopped": "failed"}
@@ -76,7 +77,8 @@ class Deployed:
     @property
     def shown(self) -> str:
         """The word of its chip."""
-        return (self.status if self.runs else self.state) or "unknown"
+        word = (self.status if self.runs else self.state) or "unknown"
+        return word if len(word) <= _LONGEST_WORD else f"{word[:_LONGEST_WORD]}…"
 
     @property
     def look(self) -> str:
