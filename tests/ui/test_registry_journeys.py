@@ -77,6 +77,17 @@ def test_stages_aliases_and_texts_change_with_a_note(visit, client, watched, loo
     assert re.search(r"anna stage None → Staging won the test", visit.history()[0])
     assert client.get_model_version("iris", 1).current_stage == "Archived"
 
+    # a stage that somebody else fills meanwhile
+    visit.press("Change the stage")
+    client.transition_model_version_stage("iris", 1, "Production")
+    watched.expected.append("409")
+    visit.answer("Change the stage", "mine is better", stage="Production")
+    assert "version 1 is now, not none" in visit.asked.get_by_role("alert").inner_text()
+    assert "Production has version 1" in page.locator("#ask-text").inner_text()
+    visit.asked.get_by_role("button", name="Change the stage", exact=True).click()
+    visit.told("Version 2 is in Production.")
+    assert client.get_model_version("iris", 1).current_stage == "Archived"
+
     # an alias that somebody else moves meanwhile: told, and moved only when asked again
     visit.goto("/registry/iris")
     visit.press("Move the alias champion")
@@ -157,6 +168,8 @@ def test_a_server_that_is_down_takes_no_text_away(story, watched):
     assert page.locator("#ask-description").input_value() == "long words"
     page.keyboard.press("Escape")
     assert not visit.asked.is_visible() and visit.history()
+    visit.press("Go on writing")  # Esc by mistake takes nothing away, either
+    assert page.locator("#ask-description").input_value() == "long words"
 
 
 def test_two_versions_side_by_side(story, browser_page, look_at):

@@ -3,6 +3,9 @@
 registry_model.py     /registry/<name>              one model, its versions, its history
 registry_version.py   /registry/<name>/<version>    one version, its lineage
 registry_compare.py   /registry/<name>/compare      two versions side by side
+registry_subject.py   what is on record of a version, and what its folder says
+lineage_nodes.py      what is in the graph of a lineage
+lineage_graph.py      where it is drawn
 """
 
 from __future__ import annotations

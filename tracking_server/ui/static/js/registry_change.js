@@ -1,6 +1,7 @@
 // Changing what is registered: a question with a note, asked again with what was typed if it fails.
 import { ask } from "./dialogs.js";
 import { make } from "./elements.js";
+import { notice } from "./notices.js";
 import { addPreview } from "./registry_preview.js";
 
 const WHO = "mlpack-who"; // nobody logs in; what a person calls themselves stays in the browser
@@ -15,8 +16,7 @@ const TOLD = "mlpack-told";
  * @param conflict () => promise; learns what is there now, after the server said 409.
  * @param done (values) => {message, href}; where to go; without href the page is loaded again.
  */
-export async function change({ question, send, conflict = async () => {}, done }) {
-  let typed = {};
+export async function change({ question, send, conflict = async () => {}, done }, typed = {}) {
   let failed = null;
   for (;;) {
     const { fields = [], ...asked } = question();
@@ -25,7 +25,12 @@ export async function change({ question, send, conflict = async () => {}, done }
     if (failed) document.getElementById("ask-fields").prepend(make("p", { class: "error", role: "alert" }, failed));
     for (const { name } of all.filter((field) => field.preview)) addPreview(document.getElementById(`ask-${name}`));
     const values = await answer;
-    if (!values) return;
+    if (!values) {
+      const left = longTexts(fields);
+      const goOn = () => change({ question, send, conflict, done }, { ...typed, ...left });
+      if (Object.keys(left).length) notice("What you wrote is not saved.", { again: goOn, label: "Go on writing" });
+      return;
+    }
     typed = values;
     remember(values.who);
     try {
@@ -41,6 +46,13 @@ export async function change({ question, send, conflict = async () => {}, done }
     else location.reload();
     return;
   }
+}
+
+/** Long texts that were changed when a question was called off: a click beside it is no reason to lose them. */
+function longTexts(fields) {
+  const texts = fields.filter((field) => field.preview);
+  const now = texts.map(({ name, value }) => [name, document.getElementById(`ask-${name}`).value, value ?? ""]);
+  return Object.fromEntries(now.filter(([, text, before]) => text !== before));
 }
 
 /** What was done before this page was loaded, told once. */
