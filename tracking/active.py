@@ -21,6 +21,7 @@ from .client import TrackingClient
 from .context import describe_source, source_folder
 from .entities import Experiment, LifecycleStage, Run, RunStatus, Tags
 
+_LOG_DIFF = "MLPACK_LOG_GIT_DIFF"
 _RUN_ID = ("MLPACK_RUN_ID", "MLFLOW_RUN_ID")
 _EXPERIMENT_NAME = ("MLPACK_EXPERIMENT_NAME", "MLFLOW_EXPERIMENT_NAME")
 _EXPERIMENT_ID = ("MLPACK_EXPERIMENT_ID", "MLFLOW_EXPERIMENT_ID")
@@ -145,10 +146,17 @@ def start_run(
 
 
 def _tag_dirty(client: TrackingClient, run_id: str) -> None:
+    folder = source_folder()
+
     def tag(answer: bool) -> None:
         client.set_tag(run_id, Tags.GIT_DIRTY, str(answer).lower())
+        # only for those who ask: what has not been committed may be a secret
+        if answer and os.environ.get(_LOG_DIFF, "").lower() in ("1", "true", "yes", "on"):
+            changes = dirty.diff(folder)
+            if changes:
+                client.log_text(run_id, changes, "git.diff")
 
-    dirty.find_out(source_folder(), tag)
+    dirty.find_out(folder, tag)
 
 
 def _parent(client: TrackingClient, parent_run_id: str | None) -> str | None:

@@ -19,6 +19,10 @@ _FRESH = 5.0  # seconds that an answer is good for
 _LIMIT = 20.0  # seconds that git may take
 _COMMAND = ("git", "-c", "core.fsmonitor=false", "status", "--porcelain", "--untracked-files=no")
 
+# no programs of the user's configuration are run, and no colours
+_DIFF = ("git", "-c", "core.fsmonitor=false", "diff", "HEAD", "--no-ext-diff", "--no-textconv")
+_LARGEST = 2_000_000  # bytes of a diff that are kept
+
 _lock = threading.Lock()
 _answers: dict[Path, tuple[float, bool | None]] = {}
 _waiting: dict[Path, list[Callable[[bool], None]]] = {}
@@ -53,6 +57,38 @@ def wait(seconds: float) -> None:
     end = time.monotonic() + seconds
     for thread in list(_threads.values()):
         thread.join(max(0.0, end - time.monotonic()))
+
+
+def diff(folder: Path) -> str | None:
+    """What differs from the commit, as ``git diff`` tells it; None where git does not.
+
+    Args:
+        folder: in the working tree.
+
+    Returns:
+        At most the first 2 MB of it, with a last line that says so.
+    """
+    with suppress(OSError, subprocess.SubprocessError):
+        process = subprocess.Popen(
+            (*_DIFF, "--no-color"),
+            cwd=folder,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            env={**os.environ, "GIT_OPTIONAL_LOCKS": "0"},
+        )
+        end = threading.Timer(_LIMIT, process.kill)
+        end.start()
+        try:
+            with process:
+                assert process.stdout
+                told = process.stdout.read(_LARGEST + 1)
+                process.kill()  # it has ended, or says more than is kept
+        finally:
+            end.cancel()
+        text = told[:_LARGEST].decode("utf-8", "replace")
+        return f"{text}\n… the rest is left out\n" if len(told) > _LARGEST else text or None
+    return None
 
 
 def _ask(folder: Path) -> None:

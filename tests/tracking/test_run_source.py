@@ -116,6 +116,26 @@ def test_a_dirty_tree_is_recorded(repository):
     assert trained(repository)["mlflow.source.git.dirty"] == "true"
 
 
+def test_the_changes_are_kept_for_those_who_ask(repository, monkeypatch):
+    (repository / "a.txt").write_text("changed é\n")
+    (repository / "new.txt").write_text("untracked")
+
+    def kept():
+        trained(repository)
+        run = mlpack.search_runs(output_format="list", max_results=1)[0]
+        files = mlpack.MlpackClient().list_artifacts(run.info.run_id)
+        return [mlpack.artifacts.load_text(f"{run.info.artifact_uri}/{f.path}") for f in files]
+
+    assert kept() == []
+    monkeypatch.setenv("MLPACK_LOG_GIT_DIFF", "1")
+    [told] = kept()
+    assert "-a\n" in told and "+changed é\n" in told and "untracked" not in told
+    monkeypatch.setattr(dirty, "_LARGEST", 30)
+    assert dirty.diff(repository).endswith("\n… the rest is left out\n")
+    git(repository, "commit", "-qam", "second")
+    assert kept() == [] and dirty.diff(repository) is None
+
+
 def test_without_git_nobody_says_dirty(repository, monkeypatch, tmp_path):
     monkeypatch.setenv("PATH", str(tmp_path))
     tags = trained(repository)
