@@ -3,7 +3,7 @@
     python benchmarks/ui.py --peer-python PATH [--runs 10000] [--many 100000] [--chromium PATH]
 
 Every measurement is a fresh browser profile, as at somebody's first visit. "Painted" is when the
-first row of runs has been drawn; "transfer" is what came over the wire until some seconds after that.
+first row of runs has been drawn; "transfer" is what came over the wire until some seconds after.
 The filter is typed into a page that shows runs already, and "new rows" is when other rows have been
 drawn. "Curves" are of 100,000 points each, from the address to the last one drawn. The two promises
 on 100,000 runs are measured on our side alone: the peer takes minutes.
