@@ -63,6 +63,32 @@ def test_charts_of_a_run(story, browser_page):
     assert page.get_by_text("exponential moving average").is_visible()
 
 
+def test_what_is_computed_in_the_browser(story, browser_page):
+    page = browser_page
+    open_charts(page, f"{story.address}/runs/{story.names['best']}/charts")
+    found = page.evaluate(
+        """async () => {
+            const page = document.querySelector("script[src*=charts_page]").src;
+            const module = await import(page.replace("charts_page", "curve_series"));
+            const { elapsedText, figure, nearest, smoothed } = module;
+            const tens = [0, 10, 20];
+            return {
+                flat: smoothed([2, null, 2, 2], 0.9),
+                step: smoothed([0, 1], 0.5),
+                nearest: [nearest([], 1), nearest([5], 9), nearest(tens, 14), nearest(tens, 16)],
+                figures: [null, 0, 123456.789, 1.5e-9, 0.1 + 0.2].map((each) => figure(each)),
+                times: [0, 1500, 61_000, -3_600_000, 90_000_000].map(elapsedText),
+            };
+        }"""
+    )
+    # the begin does not lean towards zero: the weights so far sum up to one
+    assert found["flat"] == [2, None, pytest.approx(2), pytest.approx(2)]
+    assert found["step"] == [0, pytest.approx(2 / 3)]
+    assert found["nearest"] == [-1, 0, 1, 2]
+    assert found["figures"] == ["NaN", "0", "123460", "1.5e-9", "0.3"]
+    assert found["times"] == ["0 s", "1.5 s", "1 min 1 s", "-1 h", "1 d 1 h"]
+
+
 def test_zoom_by_mouse_and_keyboard(story, browser_page):
     page = browser_page
     open_charts(page, f"{story.address}/runs/{story.names['best']}/charts")

@@ -11,6 +11,7 @@ import { getJSON } from "./server.js";
 const SYSTEM = "system/";
 const SMALL = 400; // points of a curve in a small chart
 const LARGE = 1000;
+const TOGETHER = 10_000; // of all curves of a chart
 const AHEAD = "300px"; // charts so far below the screen are drawn before they are seen
 
 /**
@@ -199,7 +200,7 @@ export function drawCharts(place, { runs, keys, prefix = "" }) {
 
 /** Fewer points of each where there are many runs: the screen has no more places for them. */
 function thinned(points, runs) {
-  return Math.max(150, Math.min(points, Math.floor((40 * points) / runs)));
+  return Math.max(150, Math.min(points, Math.floor(TOGETHER / runs)));
 }
 
 /** [[name, [{key, label, system}]]] by what stands before the first slash; what has none first, system metrics last. */

@@ -5,7 +5,10 @@ import { palette } from "./theme.js";
 
 const SEARCHED = 12; // so many runs get a search box
 
-/** Colours and dashes of runs, by id: no two of seventy have both the same. */
+/**
+ * Colours and dashes of runs, by id: no two of seventy have both the same. A few differ in their dashes, too, for
+ * those who see no colours; of many that would be a thicket, and pointing at one brings it out.
+ */
 export function makeLooks(runs, signal) {
   const index = new Map(runs.map((run, i) => [run.id, i]));
   let colours = palette();
@@ -20,7 +23,7 @@ export function makeLooks(runs, signal) {
     const i = index.get(id) ?? 0;
     return {
       colour: colours[i % colours.length],
-      dash: DASHES[(runs.length > 10 ? Math.floor(i / 10) + i : i) % DASHES.length],
+      dash: DASHES[(runs.length > DASHES.length ? Math.floor(i / colours.length) : i) % DASHES.length],
     };
   };
 }

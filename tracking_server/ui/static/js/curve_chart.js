@@ -130,7 +130,7 @@ export function makeChart({ key, label, system = false }, all) {
   async function ask(ids) {
     const asked = question();
     const name = (asking = JSON.stringify(asked));
-    if (!curves.size) parts.value.textContent = "…";
+    if (!curves.size) parts.value.textContent = "Reading…";
     element.setAttribute("aria-busy", "true");
     try {
       const answer = await read(key, asked, ids);
