@@ -13,6 +13,19 @@ from mlpack.tracking.entities import Metric
 pytestmark = pytest.mark.server
 
 
+@pytest.fixture
+def client(tmp_path):
+    """Of a store with nothing in it; ``ui_server(tmp_path)`` shows it."""
+    return mlpack.MlpackClient(str(tmp_path / "mlruns"))
+
+
+def running(client):
+    run = client.create_run("0", run_name="still-running").info.run_id
+    for step in range(30):
+        client.log_metric(run, "loss", 2 / (step + 1), step=step)
+    return run
+
+
 def open_charts(page, address, drawn=True):
     page.goto(address)
     if drawn:
@@ -179,46 +192,42 @@ def test_names_that_attack(story, browser_page):
     assert names["attack"] in browser_page.get_by_role("dialog", name="Data of m").inner_text()
 
 
-def test_a_run_that_goes_on(own_story, watched):
-    page, names = watched.page, own_story.names
-    client = mlpack.MlpackClient(str(own_story.folder / "mlruns"))
-    open_charts(page, f"{own_story.address}/runs/{names['running']}/charts?zoom=step:5:200")
-    page.get_by_text("Live", exact=True).wait_for()
-    client.log_metric(names["running"], "loss", 0.0123, step=30)
-    client.log_metric(names["running"], "val/new", 1.0, step=0)
-    page.get_by_role("heading", name="val").wait_for()
-    page.get_by_text("0.0123").first.wait_for()
-    assert fields(page)["zoom"] == "step:5:200"
-    client.set_terminated(names["running"])
-    page.locator(".chart-message", has_text="Live").wait_for(state="hidden")
+def test_a_run_that_goes_on(client, browser_page, tmp_path):
+    page, run = browser_page, running(client)
+    with ui_server(tmp_path) as (address, _):
+        open_charts(page, f"{address}/runs/{run}/charts?zoom=step:5:200")
+        page.get_by_text("Live", exact=True).wait_for()
+        client.log_metric(run, "loss", 0.0123, step=30)
+        client.log_metric(run, "val/new", 1.0, step=0)
+        page.get_by_role("heading", name="val").wait_for()
+        page.get_by_text("0.0123").first.wait_for()
+        assert fields(page)["zoom"] == "step:5:200"
+        client.set_terminated(run)
+        page.locator(".chart-message", has_text="Live").wait_for(state="hidden")
 
 
-def test_a_server_that_goes_away(own_story, watched, tmp_path):
+def test_a_server_that_goes_away(client, watched, tmp_path):
     watched.expected += ["ERR_CONNECTION_REFUSED", "ERR_CONNECTION_RESET", "ERR_EMPTY_RESPONSE"]
-    page = watched.page
-    folder = tmp_path / "second"
-    folder.mkdir()
-    (folder / "mlruns").symlink_to(own_story.folder / "mlruns")
-    with ui_server(folder) as (address, process):
-        open_charts(page, f"{address}/runs/{own_story.names['running']}/charts")
+    page, run = watched.page, running(client)
+    with ui_server(tmp_path) as (address, process):
+        open_charts(page, f"{address}/runs/{run}/charts")
         process.terminate()
         process.wait(30)
         page.get_by_text("The server does not answer").first.wait_for()
         assert chart(page, "loss").locator("canvas").is_visible()
         page.get_by_label("Horizontal axis").select_option("time")
-        page.wait_for_timeout(300)
+        chart(page, "loss").get_by_role("button", name="Try again").wait_for()
         assert chart(page, "loss").locator("canvas").is_visible()
         port = urlsplit(address).port
-    with ui_server(folder, port=port):
+    with ui_server(tmp_path, port=port):
+        chart(page, "loss").get_by_role("button", name="Try again").click()
+        chart(page, "loss").get_by_role("button", name="Try again").wait_for(state="detached")
         page.locator(".chart-message", has_text="Live").wait_for(timeout=40_000)
-        page.get_by_label("Horizontal axis").select_option("step")
-        page.locator("figure[aria-busy]").wait_for(state="detached")
 
 
-def test_numbers_of_any_size(own_story, browser_page):
+def test_numbers_of_any_size(client, browser_page, tmp_path):
     page = browser_page
-    client = mlpack.MlpackClient(str(own_story.folder / "mlruns"))
-    run = client.create_run(own_story.names["experiment"], run_name="wild").info.run_id
+    run = client.create_run("0", run_name="wild").info.run_id
     for i, odd in enumerate([1e-320, -1.7e308, 1.7e308, math.nan, math.inf, 0.0]):
         client.log_metric(run, "values", odd, step=i, timestamp=1_700_000_000_000 + i)
         client.log_metric(run, "steps", i, step=2 ** (10 * i) - 2**40, timestamp=5 + i)
@@ -226,29 +235,29 @@ def test_numbers_of_any_size(own_story, browser_page):
         client.log_metric(run, "never", math.nan, step=i, timestamp=i)
         client.log_metric(run, "no steps", i, timestamp=1_700_000_000_000 + 1000 * i)
     client.set_terminated(run)
-    for query in ("", "?x=time", "?x=elapsed&y=log", "?x=time&logx=1", "?logx=1&y=log&smooth=0.99"):
-        open_charts(page, f"{own_story.address}/runs/{run}/charts{query}")
-        for plot in page.locator(".u-over").all():
-            plot.hover()
+    with ui_server(tmp_path) as (address, _):
+        for query in ("", "?x=time", "?x=elapsed&y=log", "?logx=1&y=log&smooth=0.99"):
+            open_charts(page, f"{address}/runs/{run}/charts{query}")
+            for plot in page.locator(".u-over").all():
+                plot.hover()
     assert "none of them a number" in words(page, "never")
     assert "no steps were logged" in chart(page, "no steps").inner_text()
 
 
-def test_hundreds_of_metrics_are_drawn_as_they_are_seen(own_story, browser_page):
+def test_hundreds_of_metrics_are_drawn_as_they_are_seen(client, browser_page, tmp_path):
     page = browser_page
-    client = mlpack.MlpackClient(str(own_story.folder / "mlruns"))
-    run = client.create_run(own_story.names["experiment"], run_name="many").info.run_id
+    run = client.create_run("0", run_name="many").info.run_id
     for step in range(3):
         points = [Metric(f"layer/{i:03}", float(i + step), 1000 + step, step) for i in range(300)]
         client.log_batch(run, metrics=points)
     client.set_terminated(run)
     asked = []
     page.on("request", lambda request: "/ui/curves?" in request.url and asked.append(request.url))
-    open_charts(page, f"{own_story.address}/runs/{run}/charts")
-    assert page.get_by_role("figure").count() == 300
-    first = sum(len(parse_qs(urlsplit(url).query)["keys"]) for url in asked)
-    assert 3 <= first < 40
-    page.keyboard.press("End")
-    page.evaluate("scrollTo(0, document.body.scrollHeight)")
-    chart(page, "299").locator("canvas").wait_for()
-    assert page.locator("canvas").count() < 60
+    with ui_server(tmp_path) as (address, _):
+        open_charts(page, f"{address}/runs/{run}/charts")
+        assert page.get_by_role("figure").count() == 300
+        first = sum(len(parse_qs(urlsplit(url).query)["keys"]) for url in asked)
+        assert 3 <= first < 40
+        page.evaluate("scrollTo(0, document.body.scrollHeight)")
+        chart(page, "299").locator("canvas").wait_for()
+        assert page.locator("canvas").count() < 60
