@@ -183,6 +183,24 @@ def test_several_runs(story, browser_page, look_at, tmp_path):
     assert [len(each) for each in rows.values()] == [1201, 1201]
 
 
+@pytest.mark.parametrize(
+    "query", ["key=loss", "key=system/cpu_utilization_percentage", "key=loss&x=time"]
+)
+def test_points_are_asked_for_before_scripts_are_read(story, browser_page, query):
+    """And not once more by the script."""
+    asked = []
+    on_request = lambda request: "/ui/curves?" in request.url and asked.append(request)  # noqa: E731
+    browser_page.on("request", on_request)
+    ids = ",".join(story.names["runs"][:3])
+    open_charts(browser_page, f"{story.address}/charts?runs={ids}&{query}")
+    browser_page.wait_for_timeout(200)
+    times = browser_page.evaluate(
+        "performance.getEntriesByType('resource')"
+        ".filter(({ name }) => name.includes('/ui/curves?')).map((entry) => entry.initiatorType)"
+    )
+    assert len(asked) == 1 and times == ["link"]
+
+
 def test_names_that_attack(story, browser_page):
     names = story.names
     open_charts(browser_page, f"{story.address}/charts?runs={names['attack_run']},{names['best']}")

@@ -16,11 +16,15 @@ from ...tracking.views import Axis, Curve
 from ..service import Service
 from .part import asked, asked_number, data_answer
 from .run_frame import is_live, run_frame
+from .run_values import SYSTEM
+from .words import address
 
 _RUNS, _KEYS, _POINTS = 100, 50, 4000
 _ENTRIES = 1_000_000  # of all curves together; more would take a browser seconds
 _CHARTS = 2000  # metrics of a page
 _LISTED = 8, 500  # runs and metrics of the table for browsers without scripts
+_SMALL, _LARGE = 400, 1000  # points of a curve in a chart of that size
+_TOGETHER = 10_000  # points of all curves of a chart: the screen has no places for more
 _PAGE = 10_000  # points that are read at once for a download
 _INT64 = 2**63 - 1
 
@@ -99,12 +103,31 @@ def _shown(
     runs: Sequence[Run], keys: Sequence[str], values: dict[str, dict[str, float]]
 ) -> dict[str, Any]:
     """What the templates show: for the script, and for browsers without."""
+    most = max(150, _TOGETHER // len(runs))
+    points = {"small": min(_SMALL, most), "large": min(_LARGE, most)}
     return {
-        "drawn": {"runs": [_described(run) for run in runs], "keys": list(keys)},
+        "drawn": {"runs": [_described(run) for run in runs], "keys": list(keys), "points": points},
+        "first": _first(runs, keys, points),
         "listed": [run.info for run in runs[: _LISTED[0]]],
         "values": {key: values.get(key, {}) for key in keys[: _LISTED[1]]},
         "all_of_it": len(runs) <= _LISTED[0] and len(keys) <= _LISTED[1],
     }
+
+
+def _first(runs: Sequence[Run], keys: Sequence[str], points: dict[str, int]) -> str | None:
+    """What the script will ask for at once, in the very same words, if that is known already.
+
+    The browser asks before it has read the script: the database works meanwhile.
+    """
+    large = asked("key") in keys
+    if asked("zoom") or not (large or len(keys) == 1):
+        return None
+    key, axis = asked("key") if large else keys[0], asked("x") or "step"
+    if axis == "step" and key.startswith(SYSTEM):
+        axis = "elapsed"
+    size = str(points["large" if large else "small"])
+    ids = ",".join(run.info.run_id for run in runs)
+    return address("/ui/curves", points=size, axis=axis, runs=ids, keys=key)
 
 
 def _described(run: Run) -> dict[str, Any]:

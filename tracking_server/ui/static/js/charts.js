@@ -9,18 +9,16 @@ import { make } from "./elements.js";
 import { getJSON } from "./server.js";
 
 const SYSTEM = "system/";
-const SMALL = 400; // points of a curve in a small chart
-const LARGE = 1000;
-const TOGETHER = 10_000; // of all curves of a chart
 const AHEAD = "300px"; // charts so far below the screen are drawn before they are seen
 
 /**
  * Draw charts into a place, and keep them up to date.
  *
- * @param options {runs: [{id, name, live, start}], keys: [...], prefix}; `prefix` of the fields in the address.
+ * @param options {runs: [{id, name, live, start}], keys: [...], points, prefix}: how many points a curve of a small and
+ *   of a large chart has, and the `prefix` of the fields in the address.
  * @returns {stop()}
  */
-export function drawCharts(place, { runs, keys, prefix = "" }) {
+export function drawCharts(place, { runs, keys, points = { small: 300, large: 500 }, prefix = "" }) {
   const ended = new AbortController();
   const { signal } = ended;
   const state = makeState(prefix, signal);
@@ -59,7 +57,7 @@ export function drawCharts(place, { runs, keys, prefix = "" }) {
     charts = [];
     sections = groups(keys).map(([name, members]) => {
       const made = members.map((metric) =>
-        makeChart(metric, { ...shared, points: () => thinned(SMALL, runs.length), height: () => 170 }),
+        makeChart(metric, { ...shared, points: () => points.small, height: () => 170 }),
       );
       charts.push(...made);
       const place = make(
@@ -112,7 +110,7 @@ export function drawCharts(place, { runs, keys, prefix = "" }) {
     for (const chart of charts) chart.see(false);
     const metric = { key: state.key, label: state.key, system: state.key.startsWith(SYSTEM) };
     const height = () => Math.max(300, Math.min(620, innerHeight - 330));
-    large = makeChart(metric, { ...shared, large: true, points: () => thinned(LARGE, runs.length), height });
+    large = makeChart(metric, { ...shared, large: true, points: () => points.large, height });
     big.append(
       make(
         "p",
@@ -196,11 +194,6 @@ export function drawCharts(place, { runs, keys, prefix = "" }) {
       place.replaceChildren();
     },
   };
-}
-
-/** Fewer points of each where there are many runs: the screen has no more places for them. */
-function thinned(points, runs) {
-  return Math.max(150, Math.min(points, Math.floor(TOGETHER / runs)));
 }
 
 /** [[name, [{key, label, system}]]] by what stands before the first slash; what has none first, system metrics last. */
