@@ -69,7 +69,7 @@ FILTER_SCRIPT = """
       } else requestAnimationFrame(look);
     };
     requestAnimationFrame(look);
-  }, {capture: true, once: true});
+  }, {capture: true});
 }
 """
 FILTER = "metrics.metric_0 > 0.98"
@@ -219,7 +219,8 @@ def browser(program: str) -> Iterator[Any]:
 @contextmanager
 def page_of(chromium: Any) -> Iterator[Any]:
     """A page in a profile that has seen nothing."""
-    context = chromium.new_context(viewport={"width": 1440, "height": 900})
+    # the pages' policy would forbid what this script waits by
+    context = chromium.new_context(viewport={"width": 1440, "height": 900}, bypass_csp=True)
     context.set_default_timeout(PATIENCE)
     page = context.new_page()
     page.add_init_script(PAINT_SCRIPT)

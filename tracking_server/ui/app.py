@@ -76,7 +76,8 @@ def _compress(response: Response) -> Response:
     if response.is_streamed or response.direct_passthrough or response.headers.get("Vary"):
         return response
     response.headers["Vary"] = "Accept-Encoding"
-    response.headers.setdefault("Cache-Control", "no-store")
+    # asked anew, but kept for going back: a page returns as it was left
+    response.headers.setdefault("Cache-Control", "private, no-cache")
     body: Any = response.get_data()
     if len(body) > _WORTH_COMPRESSING and "gzip" in request.accept_encodings.values():
         response.set_data(gzip.compress(body, 1, mtime=0))
