@@ -25,6 +25,7 @@ SCRIPTS = (
     "install_size",
     "image",
     "deploy",
+    "ui",
 )
 
 
