@@ -52,7 +52,7 @@ lock: $(VENV)/.dev  ## write the lock files anew (hashes, no addresses)
 	  --no-header --group pyproject.toml:clouds -o requirements-clouds.lock
 
 clean:           ## remove what make made (never mlruns/)
-	rm -rf $(VENV) $(PEER) $(PEER1) $(PEER2) $(CLOUDS) .cache build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) $(PEER) $(PEER1) $(PEER2) $(CLOUDS) .cache tracking_server/ui/static/lib build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache
 
 # --- virtual environments: made once, made again when a lock changes -----------------------------
 $(VENV)/bin/python:
