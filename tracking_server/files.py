@@ -66,7 +66,8 @@ def _answer(store: ArtifactStore, path: str, kind: str) -> Response:
         file = store.fetch(path)
         if not file.is_file():
             raise NotFound(f"The artifact {path!r} is a folder; name a file in it.")
-        return send_file(file, mimetype=kind, conditional=True)
+        # named by whoever asked for it: the name of a file may hold line breaks
+        return send_file(file, mimetype=kind, conditional=True, download_name="file")
     return _stream(store, path, kind)
 
 
