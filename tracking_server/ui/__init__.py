@@ -7,6 +7,7 @@ Every view is an address, and every page tells its most important things without
     static_files.py   scripts, styles and libraries, kept for good by browsers
     words.py          times, sizes, numbers, addresses for templates
     markdown.py       notes and descriptions as HTML that is safe
+    secrets_in_addresses.py   passwords in addresses are not shown
     editing.py        the same, edited where they stand
 
     experiments.py    /                           experiments; the jump box

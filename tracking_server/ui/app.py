@@ -25,6 +25,7 @@ from . import (
     words,
 )
 from .markdown import render
+from .secrets_in_addresses import redacted
 
 if TYPE_CHECKING:
     from ..service import Service
@@ -54,6 +55,7 @@ def add_ui(app: Flask, service: Service) -> None:
     data = Blueprint("ui", __name__, url_prefix="/ui")
     words.add_filters(app)
     app.add_template_filter(render, "markdown")
+    app.add_template_filter(redacted)
     app.add_template_global(static_files.address, "static")
     app.add_template_global(static_files.has, "has_static")
     app.add_template_global(words.address, "address")
