@@ -2,7 +2,7 @@
 
 import re
 from html import unescape
-from urllib.parse import urlencode
+from urllib.parse import parse_qs, urlencode
 
 import pytest
 
@@ -212,3 +212,27 @@ def test_what_goes_on(api):
 )
 def test_messages_that_no_page_sends(api, wrong):
     assert ask(api, "table", status=400, **wrong)["message"]
+
+
+def test_keys_in_the_order_that_people_count_in(api):
+    run_id = api.run()
+    log(api, run_id, {f"loss_{n}": n for n in (10, 2, 1)}, {"p10": "x", "p9": "y"})
+    shown = columns(get(api))
+    assert [name for name in shown if "loss" in name] == [
+        "metrics.loss_1",
+        "metrics.loss_2",
+        "metrics.loss_10",
+    ]
+    assert shown.index("params.p9") < shown.index("params.p10")
+
+
+def test_all_that_is_found_can_be_compared(api):
+    for number in range(3):
+        log(api, api.run(run_name=f"run-{number}"), {"a/b c": number})
+    order = "metrics.`a/b c` DESC"
+    found = get(api, filter="metrics.`a/b c` > 0", order_by=order)
+    link = unescape(re.search(r'id="compare-found" href="([^"]+)"', found)[1])
+    fields = parse_qs(link.partition("?")[2])
+    compared = get(api, "/compare", **fields)
+    assert compared.index(">run-2</a>") < compared.index(">run-1</a>")
+    assert ">run-0</a>" not in compared

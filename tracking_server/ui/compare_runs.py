@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from ...errors import InvalidInput
 from ...tracking.entities import LifecycleStage, Run
+from ...tracking.views import Keys
 from ..service import Service
 from .part import asked
 
@@ -32,7 +33,8 @@ class Chosen:
 
 
 def chosen_runs(service: Service) -> Chosen:
-    """Those that the query names (``runs=a,b``) or finds (``experiments=1,2&filter=…``).
+    """Those that the query names (``runs=a,b``) or finds (``experiments=1,2&filter=…``,
+    with ``order_by=…`` the first in this order).
 
     ``remove=<id>`` takes one away, ``add=<id or name>`` brings one more.
 
@@ -48,10 +50,14 @@ def chosen_runs(service: Service) -> Chosen:
         )
     experiments = _listed(asked("experiments"))
     if not wanted and experiments:
-        found = service.store.search_run_ids(experiments, asked("filter"), max_results=MOST)
-        wanted = list(found)
+        order = [asked("order_by")] if asked("order_by") else []
+        found = service.store.run_table(
+            experiments, Keys(), asked("filter"), max_results=MOST, order_by=order
+        )
+        wanted = [run.info.run_id for run in found]
         if found.token:
-            notes.append(f"The search finds more: these are the newest {MOST}.")
+            which = "first" if order else "newest"
+            notes.append(f"The search finds more: these are the {which} {MOST}.")
         if not wanted:
             notes.append("The search finds no runs.")
     wanted = [run_id for run_id in wanted if run_id != asked("remove")]

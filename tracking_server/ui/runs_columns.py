@@ -6,6 +6,7 @@ all that comes after the first dot, so it may be any text.
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
@@ -19,6 +20,7 @@ from ...tracking.entities import Run, RunStatus, Tags
 from ...tracking.filters import Field, Order, parse_filter
 from ...tracking.views import Keys
 from .runs_view import View, order_text
+from .secrets_in_addresses import redacted
 from .words import ago, duration, figure
 
 # name: heading, what sorts by it, what its cells are called in styles, width
@@ -67,11 +69,19 @@ class Column:
 
 @dataclass(frozen=True)
 class Heading:
-    """A column's head: how its runs are sorted now, and the address that sorts them otherwise."""
+    """A column's head.
+
+    Attributes:
+        column: below it.
+        sorted: how the runs are sorted by it now: "ascending", "descending" or "".
+        address: what sorts them otherwise; None where nothing does.
+        order: what an order names it by.
+    """
 
     column: Column
     sorted: str
     address: str | None
+    order: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +151,8 @@ def headings(view: View, columns: Iterable[Column]) -> list[Heading]:
                 following = steps[0]
             if following is not None:
                 address = view.but(order_by=following).address
-        found.append(Heading(each, is_sorted, address))
+        order_by = order_text(field, True) if field else None
+        found.append(Heading(each, is_sorted, address, (order_by or "").removesuffix(" ASC")))
     return found
 
 
@@ -173,7 +184,7 @@ def _cell(run: Run, column: Column, experiments: dict[str, str]) -> Cell:
     if column.name == "experiment":
         return _text(experiments.get(info.experiment_id, info.experiment_id))
     if column.name == "source":
-        source = run.data.tags.get(Tags.SOURCE_NAME, "")
+        source = redacted(run.data.tags.get(Tags.SOURCE_NAME))
         name = source.rstrip("/").rpartition("/")[2]
         return Cell(name[:_CUT], "q", source[:_CUT_TITLE] if source != name[:_CUT] else "")
     return _text({"user": info.user_id, "run_id": info.run_id}[column.name], column.looks)
@@ -197,8 +208,10 @@ def _metrics(runs: Sequence[Run]) -> list[str]:
     for run in runs:
         for key in run.data.metrics:
             counts[key] = counts.get(key, 0) + 1
-    order = sorted(counts, key=lambda key: (key.startswith("system/"), -counts[key], key))
-    return sorted(key for key in order[:_MOST_USUAL] if not key.startswith("system/"))
+    order = sorted(counts, key=lambda key: (key.startswith("system/"), -counts[key], _natural(key)))
+    return sorted(
+        (key for key in order[:_MOST_USUAL] if not key.startswith("system/")), key=_natural
+    )
 
 
 def _params(runs: Sequence[Run]) -> list[str]:
@@ -209,8 +222,14 @@ def _params(runs: Sequence[Run]) -> list[str]:
         for key, value in run.data.params.items():
             values.setdefault(key, set()).add(value)
             counts[key] = counts.get(key, 0) + 1
-    order = sorted(values, key=lambda key: (len(values[key]) == 1, -counts[key], key))
+    order = sorted(values, key=lambda key: (len(values[key]) == 1, -counts[key], _natural(key)))
     return order[:_MOST_USUAL]
+
+
+def _natural(key: str) -> list[tuple[int, str]]:
+    """What sorts ``loss_2`` before ``loss_10``."""
+    parts = re.split(r"(\d{1,18})", key, flags=re.ASCII)
+    return [(int(part) if part.isdecimal() and part.isascii() else -1, part) for part in parts]
 
 
 def _asked_for(view: View) -> list[str]:

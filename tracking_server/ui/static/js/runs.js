@@ -4,10 +4,13 @@ import { openColumns } from "./columns.js";
 import { openExport } from "./export.js";
 import { attach as attachFilter } from "./filter.js";
 import { failedHere, notice } from "./notices.js";
+import { wholeValues } from "./row_values.js";
 import { foldable } from "./runs_children.js";
 import { live } from "./runs_live.js";
-import { addressOf, columnsOf, givenView, viewOf } from "./runs_view.js";
+import { addressOf, columnsOf, columnsSeen, compareOf, givenView, viewOf } from "./runs_view.js";
 import { api, sendJSON } from "./server.js";
+import { headMenus } from "./table_heads.js";
+import { recall, remember } from "./table_memory.js";
 import { movable } from "./table_order.js";
 import { grow } from "./table_pages.js";
 import { selectable } from "./table_selection.js";
@@ -30,7 +33,10 @@ let pages = null;
 const message = () => ({ ...view, page_token: "", columns: columnsOf(box) });
 
 const widths = resizable(box, view.experiments.join(","));
-movable(box, { columns: () => columnsOf(box), choose: (columns) => show({ ...view, columns }) });
+const order = { columns: () => columnsSeen(box), choose: (columns) => show({ ...view, columns }) };
+movable(box, order);
+headMenus(box, { ...order, sort: (by) => show({ ...view, page_token: "", order_by: by }) });
+const showValues = wholeValues(box);
 const selection = selectable(box, {
   ids: () => pages?.ids() ?? [],
   changed: tellSelection,
@@ -39,7 +45,8 @@ const selection = selectable(box, {
     ArrowRight: (row) => row ? fold(row, true) : false,
     ArrowLeft: (row) => row ? fold(row, false) : false,
     f: () => input.focus(),
-    c: () => selection.selected().length ? location.assign(document.getElementById("compare-selected").href) : false,
+    v: (row) => row ? showValues(row) : false,
+    c: () => location.assign(document.getElementById(selection.selected().length ? "compare-selected" : "compare-found").href),
   },
 });
 const drawn = (body) => {
@@ -57,7 +64,7 @@ async function show(wanted, { history: how = "push" } = {}) {
   box.setAttribute("aria-busy", "true");
   try {
     const answer = await sendJSON("/ui/runs/table", wanted, { signal });
-    const focused = document.activeElement?.closest?.("#runs th[data-column]")?.dataset.column;
+    const focused = document.activeElement?.closest?.("#runs th[data-column]");
     view = wanted;
     box.scrollTop = 0; // before there is a new table to lay out
     box.innerHTML = answer.html; // a table that our server drew
@@ -66,13 +73,20 @@ async function show(wanted, { history: how = "push" } = {}) {
     tellView();
     if (how) history[`${how}State`]({}, "", shortAddress());
     begin(answer.count);
-    if (focused) box.querySelector(`th[data-column="${CSS.escape(focused)}"] a`)?.focus();
+    if (focused) focusHead(focused);
   } catch (error) {
     if (error.name === "AbortError") return;
     input.setAttribute("aria-invalid", String(error.status === 400));
     failedHere(fault, error, error.status === 400 ? null : () => show(wanted, { history: how }));
   }
   if (asking?.signal === signal) box.removeAttribute("aria-busy");
+}
+
+/** The head of the same column has the focus, or the one that is in its place. */
+function focusHead({ dataset, cellIndex }) {
+  const heads = [...box.querySelectorAll("thead th[data-column]")];
+  const same = heads.find((head) => head.dataset.column === dataset.column);
+  (same || heads[Math.min(cellIndex, heads.length) - 1])?.querySelector("a, span")?.focus();
 }
 
 /** The view's address; servers take no longer ones. */
@@ -118,6 +132,7 @@ function tellView() {
   form.elements.density.checked = Boolean(view.density);
   box.classList.toggle("airy", Boolean(view.density));
   document.getElementById("group-hint").hidden = !(view.group && view.filter);
+  document.getElementById("compare-found").href = compareOf(view);
 }
 
 function tellSelection(ids) {
@@ -147,7 +162,7 @@ const bulk = attachBulk({
 bulk.at(view.stage);
 document.getElementById("more-actions").hidden = false;
 document.getElementById("choose-columns").addEventListener("click", async () => {
-  const columns = await openColumns({ experiments: view.experiments, columns: columnsOf(box) });
+  const columns = await openColumns({ experiments: view.experiments, columns: columnsSeen(box) });
   if (columns) show({ ...view, columns });
 });
 document.getElementById("export").addEventListener("click", () => openExport({
@@ -184,3 +199,5 @@ document.getElementById("restore-experiment")?.addEventListener("click", async (
 });
 
 begin(document.getElementById("count").textContent.startsWith("more than") ? null : undefined);
+remember(box, selection.selected);
+recall(box, { select: selection.select, load: () => pages.load(), unfold: (row) => fold(row, true) });

@@ -7,7 +7,7 @@ import { sendJSON } from "./server.js";
  *
  * @param message what the table shows, for the server.
  * @param drawn called with a place in which rows were drawn.
- * @returns {(row, open) => boolean} does it for a row; false when there is nothing to do.
+ * @returns {(row, open) => Promise | boolean} does it for a row; false when there is nothing to do.
  */
 export function foldable(box, { message, drawn }) {
   const depthOf = (row) => Number(row.dataset.depth || 0);
@@ -53,12 +53,12 @@ export function foldable(box, { message, drawn }) {
     const button = row.querySelector(".fold");
     if (!button || (button.getAttribute("aria-expanded") === "true") === open) return false;
     button.setAttribute("aria-expanded", String(open));
-    if (!open) below(row).forEach((each) => each.remove());
-    else {
+    if (open) {
       const place = make("tr");
       row.after(place);
-      load(row, "", place);
+      return load(row, "", place);
     }
+    below(row).forEach((each) => each.remove());
     return true;
   };
   box.addEventListener("click", (event) => {

@@ -59,6 +59,7 @@ export function live(box, { message, show }) {
     timer = setTimeout(tick, Math.min(EVERY * 2 ** Math.min(failures, 3), LONGEST));
   }
   document.addEventListener("visibilitychange", () => document.hidden || tick());
+  addEventListener("pageshow", (event) => event.persisted && tick()); // the browser kept the page as it was
   tell(rowsGoingOn().length);
   timer = setTimeout(tick, EVERY);
   return {

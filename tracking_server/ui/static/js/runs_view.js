@@ -27,3 +27,14 @@ export function columnsOf(box) {
   const names = [...box.querySelectorAll("thead [data-column]")].map((head) => head.dataset.column);
   return names.slice(1);
 }
+
+/** Those of them that are seen: on a phone the usual choice is shorter. */
+export function columnsSeen(box) {
+  const heads = [...box.querySelectorAll("thead [data-column]")].filter((head) => head.offsetWidth);
+  return heads.slice(1).map((head) => head.dataset.column);
+}
+
+/** The address that compares what the table finds. */
+export function compareOf({ experiments, filter, order_by }) {
+  return withQuery("/compare", { experiments: experiments.join(","), filter, order_by });
+}

@@ -1,4 +1,4 @@
-// Columns that keys move and hide, from their heads; the dialog of columns does it for pointers.
+// Columns that keys move and hide, from their heads; the menus of table_heads.js do it for pointers.
 
 /**
  * Alt ← and Alt → move the column whose head has the focus, Delete hides it.

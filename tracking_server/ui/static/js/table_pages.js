@@ -11,15 +11,16 @@ const NEAR = "1600px 0px";
  * @param box the element that scrolls.
  * @param more `more(token)` gets the page after: `{html, next}`.
  * @param drawn called with each `<tbody>` that was drawn, or drawn again.
- * @returns {{ids, stop}} the runs of all pages that are here, in their order.
+ * @returns {{ids, load, stop}} the runs of all pages that are here, in their order; one page more,
+ *   which answers whether there was one.
  */
 export function grow(box, { more, drawn }) {
   const table = box.querySelector("table");
   const further = box.querySelector(".further");
-  if (!table) return { ids: () => [], stop: () => {} };
+  if (!table) return { ids: () => [], load: async () => false, stop: () => {} };
   const far = new Map();
   let next = table.dataset.next;
-  let isBusy = false;
+  let loading = null;
 
   const put = (body, html) => {
     body.innerHTML = html; // rows that our server drew
@@ -44,9 +45,13 @@ export function grow(box, { more, drawn }) {
     }
   }, { root: box, rootMargin: NEAR });
 
-  async function load() {
-    if (isBusy || !next) return;
-    isBusy = true;
+  /** One page more; who asks meanwhile waits for the same. */
+  function load() {
+    if (!next) return Promise.resolve(false);
+    return loading ??= loadNext().finally(() => (loading = null));
+  }
+
+  async function loadNext() {
     further.replaceChildren(make("span", { class: "loading" }, "More runs…"));
     try {
       const page = await more(next);
@@ -57,10 +62,11 @@ export function grow(box, { more, drawn }) {
       observer.observe(body);
       observer.unobserve(further);
       if (next) observer.observe(further); // it may be near still
+      return true;
     } catch (error) {
       failedHere(further, error, () => load());
+      return false;
     }
-    isBusy = false;
   }
 
   for (const body of table.tBodies) {
@@ -70,6 +76,7 @@ export function grow(box, { more, drawn }) {
   observer.observe(further);
   return {
     ids: () => [...table.tBodies].flatMap((body) => far.get(body)?.ids ?? idsOf(body)),
+    load,
     stop: () => observer.disconnect(),
   };
 }

@@ -8,7 +8,7 @@ import { isTyping } from "./elements.js";
  * @param ids all ids that are loaded, in their order.
  * @param changed called with the selected ids.
  * @param keys more keys: `{key: (row, onRow) => …}`; the row that has the focus, or holds what has it, or null.
- * @returns {{selected, clear, all, drawn}} `drawn(body)` is to be called for rows that were drawn.
+ * @returns {{selected, select, clear, all, drawn}} `drawn(body)` is to be called for rows that were drawn.
  */
 export function selectable(box, { ids, changed, keys }) {
   const chosen = new Set();
@@ -43,6 +43,10 @@ export function selectable(box, { ids, changed, keys }) {
   };
   const all = (on = true) => {
     ids().forEach((id) => on ? chosen.add(id) : chosen.delete(id));
+    showAll();
+  };
+  const select = (wanted) => {
+    wanted.forEach((id) => chosen.add(id));
     showAll();
   };
   const clear = () => {
@@ -112,7 +116,7 @@ export function selectable(box, { ids, changed, keys }) {
       if (first) hold(first);
     }
   };
-  return { selected: () => [...chosen], clear, all, drawn, refresh: showAll };
+  return { selected: () => [...chosen], select, clear, all, drawn, refresh: showAll };
 }
 
 function reach(row, tabIndex) {
