@@ -67,6 +67,13 @@ def test_kinds(shown, name, content, kind):
     assert kind_of(shown(name, content)) == kind
 
 
+def test_pages_that_want_scripts_of_elsewhere(shown):
+    page = shown("a.html", '<script charset="utf-8"\nsrc="https://cdn.example/p.js"></script>')
+    assert "It wants scripts from cdn.example, which are not loaded here" in page
+    assert "It wants scripts" not in shown("b.html", "<script>x = '//a.example'</script>")
+    shown("c.html", "<script " * 32_000)  # answers in time
+
+
 def test_an_empty_file(shown):
     for name in ("a.txt", "a.csv", "a.png", "a.json", "a.parquet", "MLmodel", "a.ipynb"):
         assert "The file is empty." in shown(name, b"")

@@ -7,6 +7,10 @@ policy that takes them out of our origin even when their address is opened by it
 
 from __future__ import annotations
 
+import re
+from typing import Any
+
+from .file import File
 from .kind import Kind, by_suffix
 
 _NOTHING = "default-src 'none'"
@@ -38,6 +42,11 @@ _PICTURES = {
 _SOUNDS = {".mp3": "audio/mpeg", ".wav": "audio/wav", ".ogg": "audio/ogg", ".flac": "audio/flac"}
 _FILMS = {".mp4": "video/mp4", ".webm": "video/webm"}
 _PAGES = (".html", ".htm")
+_LOOKED_AT = 256 << 10  # bytes of a page, in which it names its scripts
+_ELSEWHERE = re.compile(
+    rb"""<script\b[^>]{0,300}?\bsrc\s*=\s*["']?\s*(?:https?:)?//([\w.:-]{1,100})""", re.IGNORECASE
+)
+_MOST_HOSTS = 5
 
 INLINE: dict[str, tuple[str, str]] = {
     **{suffix: (kind, _NOTHING) for suffix, kind in (_PICTURES | _SOUNDS | _FILMS).items()},
@@ -49,12 +58,17 @@ INLINE: dict[str, tuple[str, str]] = {
 
 PICTURES = frozenset({*_PICTURES, ".svg"})
 
+
+def _page(file: File) -> dict[str, Any]:
+    """Of a report: the machines that it wants scripts of, without which it may stay empty."""
+    found = {host.decode(errors="replace") for host in _ELSEWHERE.findall(file.head(_LOOKED_AT))}
+    return {"hosts": sorted(found)[:_MOST_HOSTS]}
+
+
 _IMAGE = "mlpack.artifacts.load_image({uri})"
 PICTURE = Kind("image", by_suffix(*_PICTURES), lambda file: {}, _IMAGE)
 DRAWING = Kind("image", by_suffix(".svg"), lambda file: {"vector": True}, is_text=True)
 PDF = Kind("pdf", by_suffix(".pdf"), lambda file: {})
 SOUND = Kind("media", by_suffix(*_SOUNDS), lambda file: {"element": "audio"})
 FILM = Kind("media", by_suffix(*_FILMS), lambda file: {"element": "video"})
-HTML = Kind(
-    "html", by_suffix(*_PAGES), lambda file: {}, "mlpack.artifacts.load_text({uri})", is_text=True
-)
+HTML = Kind("html", by_suffix(*_PAGES), _page, "mlpack.artifacts.load_text({uri})", is_text=True)

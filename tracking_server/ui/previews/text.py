@@ -95,7 +95,7 @@ def piece(file: File, start: int = 0, number: int = 1) -> dict[str, Any] | None:
         "next": after if more else None,
         "next_number": number + len(texts),
         "encoding": name,
-        "cut": f"first {size(after)} of {size(file.size)}" if more else None,
+        "cut": f"the first {size(after)} of {size(file.size)}" if more else None,
     }
 
 

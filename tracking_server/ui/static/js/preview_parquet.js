@@ -6,7 +6,9 @@ import { ServerError } from "./server.js";
 
 const ROWS = 100;
 const COLUMNS = 100;
-const LONGEST = 300; // characters of a cell
+const AT_ONCE = 10; // columns that are decoded in one go, which holds up the page
+const SHOWN = 80; // characters of a cell; a screen shows no more of them
+const LONGEST = 1000; // of those that show when the pointer rests on it
 // That one page may read. Of a column a whole row group is read, which can be far larger than its rows.
 const MOST_BYTES = 48 << 20;
 
@@ -32,9 +34,7 @@ async function draw(place, table, start) {
   const columns = within(table, start, end);
   const names = columns.map((each) => each.element.name);
   table.file.begin();
-  const { file, metadata } = table;
-  const options = { file, metadata, compressors, columns: names, rowStart: start, rowEnd: end };
-  const rows = end > start && names.length ? await parquetReadObjects({ ...options, useOffsetIndex: true }) : [];
+  const rows = end > start ? await read(table, names, start, end) : [];
   const kinds = columns.map(kindOf);
   place.replaceChildren(
     summary(table, columns.length),
@@ -42,6 +42,16 @@ async function draw(place, table, start) {
     pager(start, end, table.count, (to) => move(place, table, start, to)),
     schemaOf(table.columns),
   );
+}
+
+async function read({ file, metadata }, names, rowStart, rowEnd) {
+  const parts = [];
+  for (let i = 0; i < names.length; i += AT_ONCE) {
+    const columns = names.slice(i, i + AT_ONCE);
+    parts.push(parquetReadObjects({ file, metadata, compressors, columns, rowStart, rowEnd, useOffsetIndex: true }));
+  }
+  const [first = [], ...others] = await Promise.all(parts);
+  return first.map((row, i) => Object.assign(row, ...others.map((rows) => rows[i])));
 }
 
 async function move(place, table, from, to) {
@@ -94,7 +104,9 @@ function sheet(names, kinds, rows, start) {
 
 function cell(value, kind) {
   if (value === null || value === undefined) return make("td", { class: "quiet" }, "null");
-  return make("td", { class: kind }, text(value));
+  const whole = text(value);
+  const title = whole.length > SHOWN ? cut(whole, LONGEST) : null;
+  return make("td", { class: kind, title }, cut(whole, SHOWN));
 }
 
 /** A value as text; nested ones as JSON. */
@@ -103,8 +115,10 @@ function text(value) {
   if (value instanceof Uint8Array) found = Array.from(value.subarray(0, 32), hex).join(" ");
   else if (value instanceof Date) found = date(value);
   else if (typeof value === "object") found = JSON.stringify(value, plain) ?? "";
-  return found.length > LONGEST ? `${found.slice(0, LONGEST)}…` : found;
+  return found;
 }
+
+const cut = (found, most) => (found.length > most ? `${found.slice(0, most)}…` : found);
 
 const hex = (byte) => byte.toString(16).padStart(2, "0");
 const plain = (_, value) => (typeof value === "bigint" ? String(value) : value);
