@@ -279,3 +279,25 @@ def test_hundreds_of_metrics_are_drawn_as_they_are_seen(client, browser_page, tm
         page.evaluate("scrollTo(0, document.body.scrollHeight)")
         chart(page, "299").locator("canvas").wait_for()
         assert page.locator("canvas").count() < 60
+
+
+def test_points_that_no_line_leads_to(client, browser_page, tmp_path):
+    page = browser_page
+    run = client.create_run("0", run_name="to and fro").info.run_id
+    for step in range(60):
+        client.log_metric(run, "sign", (step + 1) * (-1) ** step, step=step)
+    client.set_terminated(run)
+    with ui_server(tmp_path) as (address, _):
+        open_charts(page, f"{address}/runs/{run}/charts?y=log")
+        assert "not above 0" in chart(page, "sign").inner_text()
+        coloured = (
+            chart(page, "sign")
+            .locator("canvas")
+            .evaluate("""canvas => {
+            const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+            let count = 0;
+            for (let i = 0; i < data.length; i += 4) count += data[i + 2] - data[i] > 100;
+            return count;
+        }""")
+        )
+        assert coloured > 300  # thirty dots

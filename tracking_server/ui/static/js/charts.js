@@ -9,6 +9,7 @@ import { make } from "./elements.js";
 import { getJSON } from "./server.js";
 
 const SYSTEM = "system/";
+const NATURAL = new Intl.Collator("en", { numeric: true }); // loss_2 before loss_10
 const AHEAD = "300px"; // charts so far below the screen are drawn before they are seen
 
 /**
@@ -199,7 +200,7 @@ export function drawCharts(place, { runs, keys, points = { small: 300, large: 50
 /** [[name, [{key, label, system}]]] by what stands before the first slash; what has none first, system metrics last. */
 function groups(keys) {
   const found = new Map();
-  for (const key of [...keys].sort()) {
+  for (const key of [...keys].sort(NATURAL.compare)) {
     const slash = key.indexOf("/");
     const name = slash > 0 ? key.slice(0, slash) : "";
     found.set(name, [

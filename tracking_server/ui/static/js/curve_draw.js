@@ -107,10 +107,10 @@ function crosses(ctx, { x, y }, toX, foot, ratio) {
 /** Of few points each; of many those that no line leads to. */
 function dots(ctx, { x, y }, toX, toY, ratio) {
   const all = x.length <= MARKED;
+  const has = (i) => i >= 0 && i < x.length && y[i] !== null && !Number.isNaN(toY(y[i])); // a log scale has not all
   for (let i = 0; i < x.length; i++) {
-    if (y[i] === null) continue;
-    const alone = (i === 0 || y[i - 1] === null) && (i === x.length - 1 || y[i + 1] === null);
-    if (!all && !alone) continue;
+    const alone = !has(i - 1) && !has(i + 1);
+    if (!has(i) || (!all && !alone)) continue;
     ctx.beginPath();
     ctx.arc(toX(x[i]), toY(y[i]), (alone ? 3 : 2.2) * ratio, 0, 7);
     ctx.fill();
