@@ -1,21 +1,6 @@
 // The table of a comparison: long values unfold in place, and all of it can be copied.
 import { notice } from "./notices.js";
-
-async function textOf(address) {
-  let response;
-  try {
-    response = await fetch(address, { credentials: "same-origin" });
-  } catch {
-    throw new Error("The server does not answer; what is on the page stays.");
-  }
-  const text = await response.text();
-  if (response.ok) return text;
-  let message = `The server answered ${response.status}.`;
-  try {
-    message = JSON.parse(text).message;
-  } catch { /* a proxy's page */ }
-  throw new Error(message);
-}
+import { getText } from "./server.js";
 
 /** A click on "… all" brings the whole value, and another cuts it again. */
 export async function unfold(event) {
@@ -32,7 +17,7 @@ export async function unfold(event) {
     return;
   }
   try {
-    const whole = await textOf(link.href);
+    const whole = await getText(link.href);
     link.dataset.cut = value.textContent;
     value.textContent = whole;
     value.classList.add("whole");
@@ -48,7 +33,7 @@ export async function copyComparison(event) {
   const button = event.target.closest("[data-copies]");
   if (!button) return;
   try {
-    const text = await textOf(button.dataset.copies);
+    const text = await getText(button.dataset.copies);
     await navigator.clipboard.writeText(text);
     notice("Copied.");
   } catch (error) {
