@@ -16,8 +16,7 @@ from ...tracking.views import Axis, Curve
 from ..service import Service
 from .part import asked, asked_number, data_answer
 from .run_frame import is_live, run_frame
-from .run_values import SYSTEM
-from .words import address
+from .words import SYSTEM, address
 
 _RUNS, _KEYS, _POINTS = 100, 50, 4000
 _ENTRIES = 1_000_000  # of all curves together; more would take a browser seconds

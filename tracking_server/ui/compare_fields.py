@@ -14,6 +14,7 @@ from ...errors import InvalidInput
 from ...tracking.entities import Run
 from ..service import Service
 from .compare_runs import Chosen
+from .words import SYSTEM, cut
 
 MOST = 300  # fields of a kind to choose from
 _LONG = 120  # characters of a value in a chart
@@ -46,9 +47,7 @@ class Column:
 
     def told(self) -> dict[str, Any]:
         """As a script reads it."""
-        values = [
-            v[:_LONG] + "…" if isinstance(v, str) and len(v) > _LONG else v for v in self.values
-        ]
+        values = [cut(each, _LONG) if isinstance(each, str) else each for each in self.values]
         return {"name": self.name, "label": self.label, "numeric": self.numeric, "values": values}
 
 
@@ -62,7 +61,7 @@ class Choices:
 
     def preferred_metric(self) -> str:
         """The one to begin with: what was measured on the machine comes last."""
-        own = [name for name in self.metrics if not name.startswith("metrics.system/")]
+        own = [name for name in self.metrics if not name.startswith(f"metrics.{SYSTEM}")]
         return next(iter(own or self.metrics), "")
 
 

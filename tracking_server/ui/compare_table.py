@@ -14,13 +14,12 @@ from ...tracking.entities import Run, Tags
 from ..service import Service
 from .compare_runs import Chosen
 from .part import asked, asked_number
-from .words import duration, figure
+from .words import SYSTEM, duration, figure
 
 _CELLS = 3000  # of a section at once: pages stay quick with a hundred runs
 _MOST_ROWS = 100
 _CUT = 60  # characters of a value
 _COMMIT = 10
-_SYSTEM = "system/"  # metrics of the machine are neither good nor bad
 _MOST_NAMED = 5  # datasets and models of a run
 _FACT_TAGS = (Tags.SOURCE_NAME, Tags.GIT_BRANCH, Tags.GIT_COMMIT)
 _KINDS = {"metrics": "metric", "params": "param", "tags": "tag"}
@@ -142,7 +141,7 @@ def sections(
             field = f"{name}.{each.key}"
             if kind == "metric":
                 lower: bool | None = None
-                if not each.key.startswith(_SYSTEM):
+                if not each.key.startswith(SYSTEM):
                     lower = lower_is_better(each.key) != (each.key in given.flipped)
                 rows.append(Row(each.key, each.differs, metric_cells(own, base, lower), lower))
             else:

@@ -1,4 +1,6 @@
-"""JSON as people would write it: what is short stays on one line, rows of numbers too."""
+"""JSON of anybody, read without a fault; and as people would write it: what is short stays on one
+line, rows of numbers too.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +8,14 @@ import json
 from typing import Any
 
 _WIDE = 100  # characters of a line
+
+
+def parse(text: str | bytes | None) -> Any:
+    """The value of a text; None for none, for what is no JSON, and for what nests absurdly deep."""
+    try:
+        return json.loads(text) if text else None
+    except (ValueError, RecursionError):
+        return None
 
 
 def readable(value: Any) -> str:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from ...errors import InvalidInput
-from ...tracking.filters import quoted
-from .words import address, segment
+from .secrets_in_addresses import redacted
+from .words import address, runs_where, segment
 
 if TYPE_CHECKING:
     from ...registry.entities import ModelVersion
@@ -23,6 +22,7 @@ COLUMNS = {
     "images": "Images",
     "deployments": "Deployments",
 }
+_MOST_WORDS = 200  # characters of a search for deployments
 _OVER = frozenset({"deleted", "replaced"})  # states of a deployment that runs no more
 
 
@@ -63,7 +63,7 @@ class Edge:
 
 
 def nodes_of(
-    whole: Lineage, versions: Sequence[ModelVersion], here: str
+    whole: Lineage, versions: Sequence[ModelVersion], here: str, names: Mapping[str, str]
 ) -> tuple[list[Node], list[Edge]]:
     """The boxes and lines of a lineage.
 
@@ -71,8 +71,9 @@ def nodes_of(
         whole: of a version.
         versions: all of the same logged model, the version itself among them.
         here: the address of the version's page.
+        names: of models that were read, by their ids, so far as they are known.
     """
-    inputs = [*_datasets(whole), *_input_models(whole)]
+    inputs = [*_datasets(whole), *_input_models(whole, names)]
     run, model = _run(whole), _model(whole)
     registered = [_version(each, whole.version) for each in versions]
     before = model or run or inputs
@@ -81,8 +82,9 @@ def nodes_of(
         *_all(run, model or registered),
         *_all(before, registered),
     ]
-    images = [_image(position, use, here) for position, use in enumerate(whole.images)]
-    names = {
+    running = {str(use.get("image")) for use in whole.deployments}
+    images = [_image(position, use, here, running) for position, use in enumerate(whole.images)]
+    places = {
         each.model_uri.removeprefix("models:/"): node
         for each, node in zip(versions, registered, strict=True)
     }
@@ -90,11 +92,11 @@ def nodes_of(
     built: dict[str, Node] = {}
     for node, use in zip(images, whole.images, strict=True):
         built.setdefault(str(use.get("reference")), node)
-        edges += _all(_of(use, names, origin), [node])
-    deployed = [_deployment(position, use, here) for position, use in enumerate(whole.deployments)]
+        edges += _all(_of(use, places, origin), [node])
+    deployed = [_deployment(position, use) for position, use in enumerate(whole.deployments)]
     for node, use in zip(deployed, whole.deployments, strict=True):
         image = built.get(str(use.get("image")))
-        edges += _all([image] if image else _of(use, names, origin), [node])
+        edges += _all([image] if image else _of(use, places, origin), [node])
     nodes = [*inputs, *run, *model, *registered, *images, *deployed]
     return nodes, list(dict.fromkeys(edges))
 
@@ -103,9 +105,9 @@ def _all(starts: Sequence[Node], ends: Sequence[Node]) -> list[Edge]:
     return [Edge(start.key, end.key) for start in starts for end in ends]
 
 
-def _of(use: Mapping[str, Any], names: Mapping[str, Node], origin: Sequence[Node]) -> list[Node]:
+def _of(use: Mapping[str, Any], places: Mapping[str, Node], origin: Sequence[Node]) -> list[Node]:
     """The version that a use says it is of."""
-    found = names.get(str(use.get("of", "")))
+    found = places.get(str(use.get("of", "")))
     return [found] if found else list(origin)
 
 
@@ -114,27 +116,21 @@ def _datasets(whole: Lineage) -> list[Node]:
     found = []
     for position, read in enumerate(whole.datasets):
         told = " · ".join(filter(None, (read.context, f"digest {read.digest}")))
-        href = ""
-        if experiment is not None:
-            try:
-                text = f"datasets.name = {quoted(read.name)}"
-                text += f" and datasets.digest = {quoted(read.digest)}"
-                href = address(f"/experiments/{segment(experiment)}", filter=text)
-            except InvalidInput:  # both kinds of quotes: no filter holds it
-                pass
+        same = {"datasets.name": read.name, "datasets.digest": read.digest}
+        href = (runs_where(experiment, same) if experiment is not None else None) or ""
         found.append(
-            Node(f"dataset {position}", "inputs", read.name, (told, read.source or ""), href)
+            Node(f"dataset {position}", "inputs", read.name, (told, redacted(read.source)), href)
         )
     return found
 
 
-def _input_models(whole: Lineage) -> list[Node]:
-    return [
-        Node(
-            f"input {model_id}", "inputs", model_id, ("model that was read",), _model_page(model_id)
-        )
-        for model_id in dict.fromkeys(whole.inputs)
-    ]
+def _input_models(whole: Lineage, names: Mapping[str, str]) -> list[Node]:
+    found = []
+    for model_id in dict.fromkeys(whole.inputs):
+        name, page = names.get(model_id, ""), _model_page(model_id)
+        lines = tuple(filter(None, ("model that was read", name and _short(model_id))))
+        found.append(Node(f"input {model_id}", "inputs", name or model_id, lines, page))
+    return found
 
 
 def _run(whole: Lineage) -> list[Node]:
@@ -194,15 +190,22 @@ def _version(version: ModelVersion, current: ModelVersion | None) -> Node:
     return Node(f"version {key}", "versions", key, lines, page, is_here=is_here)
 
 
-def _image(position: int, use: Mapping[str, Any], here: str) -> Node:
+def _image(position: int, use: Mapping[str, Any], here: str, running: Collection[str]) -> Node:
     lines = [_short(str(use[key])) for key in ("digest", "builder") if use.get(key)]
-    title = str(use.get("reference") or "an image")
-    return Node(f"image {position}", "images", title, tuple(lines), f"{here}#images")
+    title = redacted(str(use.get("reference") or "an image"))
+    page = deployments_like(title) if title in running else f"{here}#images"
+    return Node(f"image {position}", "images", title, tuple(lines), page)
 
 
-def _deployment(position: int, use: Mapping[str, Any], here: str) -> Node:
+def deployments_like(*words: str) -> str:
+    """The address of the deployments that hold these words; also of those that are over."""
+    return address("/deployments", words=" ".join(words)[:_MOST_WORDS], all="1")
+
+
+def _deployment(position: int, use: Mapping[str, Any]) -> Node:
     target, state = str(use.get("target") or ""), str(use.get("status") or use.get("state") or "")
     over = str(use.get("state")) if use.get("state") in _OVER else ""
     lines = tuple(filter(None, (target and f"on {target}", state)))
     title = str(use.get("name") or "a deployment")
-    return Node(f"deployment {position}", "deployments", title, lines, f"{here}#deployments", over)
+    page = deployments_like(str(use.get("name") or ""), target)
+    return Node(f"deployment {position}", "deployments", title, lines, page, over)

@@ -10,6 +10,7 @@ from typing import Any
 from ...flavors.descriptor import Model
 from ...flavors.examples import EXAMPLE_FILE, SERVING_FILE
 from .json_text import readable, sound
+from .words import cut
 
 _LARGEST = 100_000  # bytes of an example that is shown
 _MOST_ROWS = 10
@@ -122,4 +123,4 @@ def _grid(request: dict[str, Any]) -> Grid | None:
 
 def _cell(value: Any) -> str:
     text = sound(value) if isinstance(value, str) else readable(value)
-    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
+    return cut(text, _LONGEST)

@@ -16,7 +16,7 @@ from ...registry.entities import ModelVersion
 from ..service import Service
 from .part import asked
 from .registry_subject import subject_of
-from .words import address, figure, segment
+from .words import address, cut, figure, segment
 
 _MOST = 500  # lines of a section
 _LONGEST = 2000  # characters of a value
@@ -58,10 +58,14 @@ class _Line:
 
 @dataclass(frozen=True)
 class _Section:
-    """Attributes:
-    lines: that are shown.
-    changed: how many differ.
-    total: how many there are.
+    """Keys of one kind.
+
+    Attributes:
+        title: for people.
+        name: of the kind.
+        lines: that are shown.
+        changed: how many differ.
+        total: how many there are.
     """
 
     title: str
@@ -171,5 +175,4 @@ def _shown(section: str, key: str, value: Any) -> str:
         return f"{value[:23]}…"
     if section == "model" and key == "bytes" and isinstance(value, int):
         return f"{value:,}".replace(",", " ")
-    text = str(value)
-    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
+    return cut(str(value), _LONGEST)

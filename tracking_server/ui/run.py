@@ -19,6 +19,7 @@ from ...tracking.entities import Run, RunTag, Tags
 from ..service import Service
 from . import editing, run_code, run_environment, run_facts, run_frame, run_values
 from .part import asked, asked_number
+from .words import runs_where
 
 _SEVERAL = 12  # so many values get a field to filter them
 
@@ -76,5 +77,5 @@ def _children(service: Service, run: Run) -> dict[str, Any]:
     run_id, experiment_id = run.info.run_id, run.info.experiment_id
     return {
         "children": service.store.count_children([run_id]).get(run_id, 0),
-        "children_at": run_frame.runs_where(experiment_id, {f"tags.`{Tags.PARENT}`": run_id}),
+        "children_at": runs_where(experiment_id, {f"tags.`{Tags.PARENT}`": run_id}),
     }

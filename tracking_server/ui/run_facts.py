@@ -12,8 +12,10 @@ from ...registry.entities import ModelVersion
 from ...registry.provenance import Code, code_of, dataset_of
 from ...tracking.entities import DatasetInput, LoggedModel, Run, Tags
 from ..service import Service
+from .json_text import parse
 from .run_code import commit_link, repository_link
-from .run_frame import runs_where
+from .secrets_in_addresses import redacted
+from .words import runs_where
 
 _OURS = ("mlflow.", "mlpack.")  # how tags begin that programs set
 _PROJECT = "mlflow.project."
@@ -49,7 +51,7 @@ class DatasetFacts:
     digest: str
     context: str | None
     source_type: str | None
-    source: str | None
+    source: str
     columns: list[tuple[str, str, bool]]
     more: int
     profile: list[tuple[str, str]]
@@ -138,7 +140,7 @@ def model_facts(
 
 def old_models(tags: Mapping[str, str]) -> list[str]:
     """The folders of models that clients before 3.0 logged among a run's files."""
-    listed = _json(tags.get(_OLD_MODELS))
+    listed = parse(tags.get(_OLD_MODELS))
     models = [each for each in listed if isinstance(each, dict)] if isinstance(listed, list) else []
     paths = [model.get("artifact_path") for model in models]
     return list(dict.fromkeys(path for path in paths if isinstance(path, str)))[:_MOST_MODELS]
@@ -146,15 +148,15 @@ def old_models(tags: Mapping[str, str]) -> list[str]:
 
 def _dataset(run: Run, read: DatasetInput) -> DatasetFacts:
     use = dataset_of(read)
-    columns = list(_columns(_json(read.dataset.schema)))
-    profile = _json(read.dataset.profile)
+    columns = list(_columns(parse(read.dataset.schema)))
+    profile = parse(read.dataset.profile)
     told = profile.items() if isinstance(profile, dict) else [("profile", read.dataset.profile)]
     return DatasetFacts(
         use.name,
         use.digest,
         use.context,
         use.source_type,
-        use.source,
+        redacted(use.source),
         columns[:_MOST_COLUMNS],
         max(0, len(columns) - _MOST_COLUMNS),
         [(str(name).replace("_", " "), _plain(value)) for name, value in told if value is not None],
@@ -174,7 +176,7 @@ def _columns(schema: Any) -> Iterable[tuple[str, str, bool]]:
         yield str(name), _type(spec), spec.get("required", True) is not False
     tensors = schema.get("mlflow_tensorspec")
     for role, given in tensors.items() if isinstance(tensors, dict) else ():
-        for spec in _specs(_json(given) if isinstance(given, str) else given):
+        for spec in _specs(parse(given) if isinstance(given, str) else given):
             yield str(spec.get("name") or role), _type(spec), True
 
 
@@ -191,10 +193,3 @@ def _type(spec: Mapping[str, Any]) -> str:
 
 def _plain(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value)
-
-
-def _json(text: str | None) -> Any:
-    try:
-        return json.loads(text) if text else None
-    except (ValueError, RecursionError):
-        return None

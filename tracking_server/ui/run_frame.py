@@ -6,7 +6,6 @@ is rendered with what `run_frame` returns.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 from flask import Blueprint, Response, render_template
@@ -16,7 +15,7 @@ from ...tracking.entities import LifecycleStage, Run, RunStatus, Tags
 from ...tracking.views import Keys
 from ..service import Service
 from .part import asked, data_answer
-from .words import address, duration, moment, segment
+from .words import clauses, duration, moment, segment
 
 _SIBLINGS = 100  # that are offered to compare with
 
@@ -90,25 +89,6 @@ def took(run: Run) -> str:
     return duration(None if end is None or info.start_time is None else end - info.start_time)
 
 
-def runs_where(experiment_id: str, equal: Mapping[str, str]) -> str | None:
-    """The address of the table of runs in which these fields are these values.
-
-    Returns:
-        None where a filter cannot say it: a value that holds both kinds of quotes.
-    """
-    values = {field: quoted(value) for field, value in equal.items()}
-    if None in values.values():
-        return None
-    clauses = " and ".join(f"{field} = {value}" for field, value in values.items())
-    return address(f"/experiments/{segment(experiment_id)}", filter=clauses)
-
-
-def quoted(value: str) -> str | None:
-    """A text as filters write it, which know no escapes."""
-    mark = "'" if "'" not in value else '"'
-    return None if mark in value else f"{mark}{value}{mark}"
-
-
 def _parent(service: Service, run: Run) -> Run | None:
     """The run that it is nested in; None also when that one is gone."""
     run_id = run.data.tags.get(Tags.PARENT)
@@ -125,12 +105,13 @@ def _siblings(service: Service, run: Run) -> list[Run]:
     info = run.info
     words = "".join("_" if char in "'\"" else char for char in asked("words")[:200])
     named = [f"attributes.run_name ILIKE '%{words}%'"] if words else []
-    same = quoted(run.data.tags.get(Tags.PARENT, ""))
-    of_parent = [f"tags.`{Tags.PARENT}` = {same}"] if same and len(same) > 2 else []
+    parent = run.data.tags.get(Tags.PARENT)
+    same = clauses({f"tags.`{Tags.PARENT}`": parent}) if parent else None
+    of_parent = [same] if same else []
     found: dict[str, Run] = {}
-    for clauses in ([*of_parent, *named], named) if of_parent else (named,):
+    for wanted in ([*of_parent, *named], named) if of_parent else (named,):
         for each in service.store.run_table(
-            [info.experiment_id], Keys(), " and ".join(clauses), max_results=_SIBLINGS
+            [info.experiment_id], Keys(), " and ".join(wanted), max_results=_SIBLINGS
         ):
             found.setdefault(each.info.run_id, each)
     found.pop(info.run_id, None)

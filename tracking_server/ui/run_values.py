@@ -5,7 +5,6 @@ What fits on one page is filtered by the page's script alone; of more, the serve
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -18,13 +17,11 @@ from ...errors import InvalidInput
 from ...tracking.entities import Run
 from ..service import Service
 from .part import asked, asked_number
-from .words import address, segment
+from .words import SYSTEM, address, natural, segment
 
 KINDS = {"metric": "metrics", "param": "params"}
-SYSTEM = "system/"  # metrics that nobody logged by hand; the charts show them
 _PAGE = 500
 MOST_PAGES = 1_000_000
-_DIGITS = re.compile(r"(\d{1,18})")
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,8 +152,7 @@ class _Groups:
 
     def place(self, key: str) -> tuple[str, list[tuple[int, str]]]:
         """What sorts keys: no group first, and ``p2`` before ``p10``."""
-        parts = _DIGITS.split(key)
-        return self.name(key), [(int(p), "") if p.isdecimal() else (-1, p) for p in parts]
+        return self.name(key), natural(key)
 
     def of_page(
         self,

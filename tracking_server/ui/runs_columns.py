@@ -6,7 +6,6 @@ all that comes after the first dot, so it may be any text.
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
@@ -21,7 +20,7 @@ from ...tracking.filters import Field, Order, parse_filter
 from ...tracking.views import Keys
 from .runs_view import View, order_text
 from .secrets_in_addresses import redacted
-from .words import ago, duration, figure
+from .words import SYSTEM, ago, duration, figure, natural
 
 # name: heading, what sorts by it, what its cells are called in styles, width
 _FIXED: dict[str, tuple[str, Field | None, str, int]] = {
@@ -208,10 +207,8 @@ def _metrics(runs: Sequence[Run]) -> list[str]:
     for run in runs:
         for key in run.data.metrics:
             counts[key] = counts.get(key, 0) + 1
-    order = sorted(counts, key=lambda key: (key.startswith("system/"), -counts[key], _natural(key)))
-    return sorted(
-        (key for key in order[:_MOST_USUAL] if not key.startswith("system/")), key=_natural
-    )
+    order = sorted(counts, key=lambda key: (key.startswith(SYSTEM), -counts[key], natural(key)))
+    return sorted((key for key in order[:_MOST_USUAL] if not key.startswith(SYSTEM)), key=natural)
 
 
 def _params(runs: Sequence[Run]) -> list[str]:
@@ -222,14 +219,8 @@ def _params(runs: Sequence[Run]) -> list[str]:
         for key, value in run.data.params.items():
             values.setdefault(key, set()).add(value)
             counts[key] = counts.get(key, 0) + 1
-    order = sorted(values, key=lambda key: (len(values[key]) == 1, -counts[key], _natural(key)))
+    order = sorted(values, key=lambda key: (len(values[key]) == 1, -counts[key], natural(key)))
     return order[:_MOST_USUAL]
-
-
-def _natural(key: str) -> list[tuple[int, str]]:
-    """What sorts ``loss_2`` before ``loss_10``."""
-    parts = re.split(r"(\d{1,18})", key, flags=re.ASCII)
-    return [(int(part) if part.isdecimal() and part.isascii() else -1, part) for part in parts]
 
 
 def _asked_for(view: View) -> list[str]:

@@ -8,10 +8,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from ...tracking.entities import Experiment, Run, RunStatus, Tags, ViewType
+from ...tracking.entities import Experiment, Run, Tags, ViewType
 from ...tracking.filters import quoted
 from ...tracking.views import Keys
 from ..service import Service
+from .run_frame import is_live
 from .runs_columns import FLAT, LOOKED_AT, Cell, Column, cells, column, keys_of, usual
 from .runs_view import View
 
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
 PAGE = 50  # runs: twice what a screen holds; more would only be drawn later
 _LOOKED_AT = 30  # runs whose keys columns are chosen from
 _ID = re.compile(r"[\w.-]{1,64}")  # a parent is named by a tag, which may say anything
-_GOING_ON = (RunStatus.RUNNING, RunStatus.SCHEDULED)
 _DAY = 86_400_000
 
 
@@ -161,7 +161,7 @@ def _table(
             Row(
                 run,
                 cells(run, columns, names),
-                run.info.status in _GOING_ON and run.info.lifecycle_stage != "deleted",
+                is_live(run),
                 parents.get(parent, ""),
                 below.get(run_id, 0),
             )

@@ -4,11 +4,18 @@ from __future__ import annotations
 
 import datetime
 import math
+import re
+from collections.abc import Mapping
 from urllib.parse import quote, urlencode
 
 from flask import Flask
 from markupsafe import Markup, escape
 
+from ...errors import InvalidInput
+from ...tracking.filters import quoted
+
+SYSTEM = "system/"  # how keys of metrics begin that the machine logged, not a person
+_DIGITS = re.compile(r"([0-9]{1,18})")
 _STEPS = ((60, "s"), (60, "min"), (24, "h"), (7, "d"), (52 / 12, "w"), (12, "mo"))
 
 
@@ -80,6 +87,17 @@ def size(count: int | None) -> str:
     return f"{left:.1f} TB"
 
 
+def cut(text: str, most: int) -> str:
+    """A text, or its beginning where it is longer than so many characters."""
+    return text if len(text) <= most else f"{text[:most]}…"
+
+
+def natural(text: str) -> list[tuple[int, str]]:
+    """What sorts ``loss_2`` before ``loss_10``."""
+    parts = _DIGITS.split(text)
+    return [(int(part), "") if i % 2 else (-1, part) for i, part in enumerate(parts)]
+
+
 def segment(text: str) -> str:
     """One value within an address."""
     return quote(str(text), safe="", errors="replace")
@@ -89,6 +107,24 @@ def address(path: str, /, **query: str | None) -> str:
     """A path and the fields of a query that are not empty."""
     given = {name: value for name, value in query.items() if value}
     return f"{path}?{urlencode(given, errors='replace')}" if given else path
+
+
+def clauses(equal: Mapping[str, str]) -> str | None:
+    """The filter for what has these values in these fields.
+
+    Returns:
+        None where no filter can say it: a value that holds both kinds of quotes.
+    """
+    try:
+        return " and ".join(f"{field} = {quoted(value)}" for field, value in equal.items())
+    except InvalidInput:
+        return None
+
+
+def runs_where(experiment_id: str, equal: Mapping[str, str]) -> str | None:
+    """The address of the table of an experiment's runs that have these values; see `clauses`."""
+    found = clauses(equal)
+    return found and address(f"/experiments/{segment(experiment_id)}", filter=found)
 
 
 def highlight(text: str, start: int, stop: int) -> Markup:

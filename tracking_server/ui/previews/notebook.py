@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import re
 from dataclasses import dataclass, field
 from typing import Any
 
+from ..json_text import parse
 from .file import File
 from .kind import Kind, by_suffix
 from .text import readable, whole
@@ -40,13 +40,7 @@ class Cell:
 
 def prepare(file: File) -> dict[str, Any] | None:
     """Its cells; None for what is no notebook."""
-    text = whole(file, _LARGEST)
-    if text is None:
-        return None
-    try:
-        found = json.loads(text)
-    except (ValueError, RecursionError):
-        return None
+    found = parse(whole(file, _LARGEST))
     cells = found.get("cells") if isinstance(found, dict) else None
     if not isinstance(cells, list):
         return None

@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ..words import size
+from ..json_text import parse
+from ..words import cut, size
 from .file import File
 from .kind import Kind, by_suffix
 from .text import encoding, readable, whole
@@ -70,10 +71,7 @@ def logged_table(file: File) -> dict[str, Any] | None:
     text = whole(file, _LARGEST_JSON)
     if text is None or '"columns"' not in text or '"data"' not in text:
         return None
-    try:
-        found = json.loads(text)
-    except (ValueError, RecursionError):
-        return None
+    found = parse(text)
     if not isinstance(found, dict):
         return None
     columns, data = found.get("columns"), found.get("data")
@@ -111,8 +109,7 @@ def _shown(
 
 
 def _short(row: Sequence[str], i: int) -> str:
-    text = row[i] if i < len(row) else ""
-    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
+    return cut(row[i], _LONGEST) if i < len(row) else ""
 
 
 def _cell(value: Any) -> str:

@@ -7,6 +7,8 @@ from typing import Any
 
 from markupsafe import Markup
 
+from ..json_text import parse
+from ..words import cut
 from .file import File
 from .kind import Kind, by_suffix
 from .text import whole
@@ -20,13 +22,7 @@ _OPEN = 2  # levels that are open at first
 
 def prepare(file: File) -> dict[str, Any] | None:
     """The tree; None for what is no JSON, is large, or nests absurdly deep."""
-    text = whole(file, _LARGEST)
-    if text is None:
-        return None
-    try:
-        value = json.loads(text)
-    except (ValueError, RecursionError):
-        return None
+    value = parse(whole(file, _LARGEST))
     if not isinstance(value, dict | list):
         return None
     drawing = _Drawing()
@@ -45,7 +41,7 @@ class _Drawing:
         """A value with what it is called."""
         name = Markup("")
         if key is not None:
-            name = Markup('<span class="key">{}</span>: ').format(_short(str(key)))
+            name = Markup('<span class="key">{}</span>: ').format(cut(str(key), _LONGEST))
         if not isinstance(value, dict | list) or not value or depth >= _DEEPEST:
             return Markup('<div class="leaf">{}{}</div>').format(name, _leaf(value))
         count = len(value)
@@ -71,12 +67,8 @@ def _leaf(value: Any) -> Markup:
         text = "…" if value else "{}" if isinstance(value, dict) else "[]"
         return Markup('<span class="quiet">{}</span>').format(text)
     if isinstance(value, str):
-        return Markup('<span class="text">{}</span>').format(f'"{_short(value)}"')
+        return Markup('<span class="text">{}</span>').format(f'"{cut(value, _LONGEST)}"')
     return Markup('<span class="value">{}</span>').format(json.dumps(value))
-
-
-def _short(text: str) -> str:
-    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
 
 
 KIND = Kind(
