@@ -21,6 +21,8 @@ T = TypeVar("T")
 _PIECE = 1024 * 1024
 # A page among the artifacts must not run in the name of this server.
 _SANDBOX = "default-src 'none'; sandbox"
+_BYTES = "application/octet-stream"
+_LOADED = ("script", "css", "wasm")  # in the names of types
 
 
 def send(store: ArtifactStore, path: str) -> Response:
@@ -31,7 +33,7 @@ def send(store: ArtifactStore, path: str) -> Response:
         RequestedRangeNotSatisfiable: it has no such range.
     """
     name = posixpath.basename(path)
-    response = _answer(store, path, mimetypes.guess_type(name)[0] or "application/octet-stream")
+    response = _answer(store, path, _kind(name))
     response.headers["Content-Disposition"] = _disposition("attachment", name)
     response.headers["Content-Security-Policy"] = _SANDBOX
     return response
@@ -146,6 +148,16 @@ def below(store: ArtifactStore, folder: str, prefix: str) -> list[dict[str, Any]
     """What is directly in a folder, with paths relative to ``prefix``."""
     cut = len(prefix) + 1 if prefix else 0
     return [describe(entry, entry.path[cut:]) for entry in store.list(folder)]
+
+
+def _kind(name: str) -> str:
+    """The content type of a download.
+
+    Never one that a page of ours could load as a script or style: these come from this server, as
+    the pages' policy wants it.
+    """
+    kind = mimetypes.guess_type(name)[0] or _BYTES
+    return _BYTES if any(each in kind for each in _LOADED) else kind
 
 
 def _disposition(what: str, name: str) -> str:

@@ -1,5 +1,7 @@
 """What web pages of others try through a user's browser."""
 
+import re
+
 import pytest
 
 from mlpack.tracking_server.security import host_is_allowed
@@ -139,3 +141,31 @@ def test_a_page_among_the_artifacts_does_not_run(client):
     assert headers["Content-Disposition"].startswith("attachment")
     assert headers["X-Content-Type-Options"] == "nosniff"
     assert "sandbox" in headers["Content-Security-Policy"]
+
+
+@pytest.mark.parametrize("name", ["worker.js", "a.mjs", "style.css", "a.wasm", "a.jsx", "a.vbs"])
+def test_a_script_among_the_artifacts_is_none_for_a_page(client, name):
+    """Pages load scripts and styles of this server only: nothing logged may pass for one."""
+    address = f"/api/2.0/mlflow-artifacts/artifacts/0/{name}"
+    client.put(address, data=b"self.addEventListener('fetch', steal)")
+    headers = client.get(address).headers
+    assert headers["X-Content-Type-Options"] == "nosniff"
+    assert not any(word in headers["Content-Type"] for word in ("script", "css", "wasm"))
+    assert "Service-Worker-Allowed" not in headers
+
+
+def test_no_page_elsewhere_can_change_anything(client):
+    """CSRF, through every route that takes more than GET."""
+    rules = client.application.url_map.iter_rules()
+    changing = [(r, m) for r in rules for m in r.methods - {"GET", "HEAD", "OPTIONS"}]
+    assert len(changing) > 100
+    for rule, method in changing:
+        path = re.sub(r"<[^>]*>", "1", rule.rule)
+        elsewhere = [{"Origin": "https://evil.example"}, {"Origin": "null"}]
+        elsewhere += [{"Sec-Fetch-Site": site} for site in ("cross-site", "same-site")]
+        for headers in elsewhere:
+            answer = client.open(path, method=method, headers=headers, data=b"{}")
+            assert answer.status_code == 403, (method, path, headers)
+        if rule.endpoint.startswith("ui.") and "export" not in path:
+            form = client.open(path, method=method, data=b"{}", content_type="text/plain")
+            assert form.status_code in (400, 404), path

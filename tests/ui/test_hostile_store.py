@@ -1,6 +1,8 @@
 """Every page and everything below ``/ui/`` over a store whose every text is an attack or nonsense:
 no script runs, no fault of ours, no request to elsewhere, and a clear answer each time."""
 
+import sqlite3
+from contextlib import closing
 from html.parser import HTMLParser
 
 import pytest
@@ -61,14 +63,19 @@ def every_address(app, known, start=""):
     return list(dict.fromkeys(each for each in given if each.startswith(start)))
 
 
+def content(folder):
+    with closing(sqlite3.connect(folder / "mlruns" / "mlpack.db")) as database:
+        return list(database.iterdump())
+
+
 @pytest.mark.parametrize(
     "texts",
     [[hostile.MARKUP], [hostile.ODD, "x" * 100_000], hostile.SHAPES],
     ids=["markup", "odd", "shapes"],
 )
-def test_every_page_over_hostile_texts(hostile_store, texts):
+def test_every_page_over_hostile_texts(hostile_store, tmp_path, texts):
     app, known = hostile_store(texts)
-    client, bad = app.test_client(), []
+    client, bad, before = app.test_client(), [], content(tmp_path)
     for address in every_address(app, known):
         answer = client.get(address)
         is_file = address.startswith("/ui/artifacts/") and (
@@ -82,6 +89,7 @@ def test_every_page_over_hostile_texts(hostile_store, texts):
         if "'unsafe-inline'" in policy.partition("script-src")[2] and "sandbox" not in policy:
             bad.append((address, policy))
     assert not bad, bad[:5]
+    assert content(tmp_path) == before  # what is asked by GET changes nothing
 
 
 def test_pages_of_a_model_over_any_descriptor(hostile_store, tmp_path):
