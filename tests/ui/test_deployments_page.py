@@ -92,12 +92,13 @@ def test_one_name_in_one_place_is_one_deployment():
 
 def test_commands_find_the_place():
     [one] = deployed([_note(target="sagemaker", place="eu-west-1", name="a b")])
-    lines = dict(one.commands)
+    lines = dict(one.commands("http://ml.example"))
     assert lines["Ask how it is now"] == (
+        "export MLPACK_TRACKING_URI=http://ml.example\n"
         "mlpack deployments get --target sagemaker -n 'a b' -C region=eu-west-1"
     )
     [one] = deployed([_note(target="kubernetes", place="prod/ml", name="x'; rm -rf /\n\x1b[201~")])
-    line = dict(one.commands)["Remove it"]
+    line = dict(one.commands("http://ml.example"))["Remove it"].splitlines()[-1]
     assert line.isprintable()
     assert line == (
         "mlpack deployments delete --target kubernetes -n $'x\\'; rm -rf /\\x0a\\x1b[201~' "

@@ -19,7 +19,7 @@ def whole(**more):
 
 
 def told(lineage, versions=(VERSION,)):
-    nodes, edges = nodes_of(lineage, versions, "/registry/iris/1")
+    nodes, edges = nodes_of(lineage, versions, "/registry/iris/1", {"m-2": "base"})
     names = {node.key: node.title for node in nodes}
     return nodes, {(names[edge.start], names[edge.end]) for edge in edges}
 
@@ -37,7 +37,7 @@ def test_from_datasets_to_deployments():
     assert edges == {
         ("train", "r1"),
         ("test", "r1"),
-        ("m-2", "r1"),
+        ("base", "r1"),
         ("r1", "m-1"),
         ("m-1", "iris/1"),
         ("m-1", "copy of iris/3"),
@@ -48,6 +48,9 @@ def test_from_datasets_to_deployments():
     }
     by_title = {node.title: node for node in nodes}
     assert by_title["iris/1"].is_here and by_title["iris/1"].lines == ("Staging", "@champion")
+    # what uses it leads to what runs; the image, too, if something runs it
+    assert by_title["prod"].href == "/deployments?words=prod+local&all=1"
+    assert by_title["reg/iris:1"].href == "/deployments?words=reg%2Firis%3A1&all=1"
     assert by_title["copy of iris/3"].href == "/registry/copy%20of%20iris/3"
     assert by_title["old"].gone == "deleted" and not by_title["prod"].gone
     assert by_title["r1"].gone == by_title["m-1"].gone == "gone"

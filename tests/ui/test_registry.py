@@ -54,6 +54,17 @@ def test_no_models_yet(page):
     assert "No model fits" in page("/registry?search=nothing")
 
 
+def test_lines_to_copy_name_this_server(page, registry):
+    model(registry, "churn", 1)
+    for where in ("/registry/churn", "/registry/churn/1"):
+        copied = [unescape(text) for text in re.findall(r'data-copy="([^"]*)"', page(where))]
+        assert (
+            "export MLPACK_TRACKING_URI=http://localhost\nmlpack serve -m models:/churn/1 -p 5001"
+            in copied
+        )
+        assert any("set_tracking_uri('http://localhost')" in text for text in copied)
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_any_name(name, page, registry):
     model(registry, name, 2, description=ATTACK, tags={ATTACK: ATTACK})

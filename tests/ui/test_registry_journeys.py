@@ -80,10 +80,12 @@ def test_stages_aliases_and_texts_change_with_a_note(visit, client, watched, loo
     # a stage that somebody else fills meanwhile
     visit.press("Change the stage")
     client.transition_model_version_stage("iris", 1, "Production")
+    client.transition_model_version_stage("iris", 2, "Archived")
     watched.expected.append("409")
     visit.answer("Change the stage", "mine is better", stage="Production")
     assert "version 1 is now, not none" in visit.asked.get_by_role("alert").inner_text()
-    assert "Production has version 1" in page.locator("#ask-text").inner_text()
+    told = page.locator("#ask-text").inner_text()
+    assert "It is in Archived now" in told and "Production has version 1" in told
     visit.asked.get_by_role("button", name="Change the stage", exact=True).click()
     visit.told("Version 2 is in Production.")
     assert client.get_model_version("iris", 1).current_stage == "Archived"

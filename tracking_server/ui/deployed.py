@@ -6,7 +6,6 @@ is taken as a text of bounded length, and an address is a link only if it leads 
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -14,8 +13,10 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from ...registry.uses import Note
-from .json_text import readable, sound
-from .shell import command
+from .json_text import parse, readable, sound
+from .secrets_in_addresses import redacted
+from .shell import with_server
+from .words import cut
 
 _LONGEST = 500  # characters of a field
 _LONGEST_WORD = 24  # of a chip
@@ -77,20 +78,18 @@ class Deployed:
     @property
     def shown(self) -> str:
         """The word of its chip."""
-        word = (self.status if self.runs else self.state) or "unknown"
-        return word if len(word) <= _LONGEST_WORD else f"{word[:_LONGEST_WORD]}…"
+        return cut((self.status if self.runs else self.state) or "unknown", _LONGEST_WORD)
 
     @property
     def look(self) -> str:
         """The chip's class."""
         return _LOOKS.get(self.shown, "none" if self.shown == "unknown" else "")
 
-    @property
-    def commands(self) -> list[tuple[str, str]]:
-        """What can be done with it, and the command for it."""
+    def commands(self, server: str) -> list[tuple[str, str]]:
+        """What can be done with it, and the command for it; ``server`` holds its model."""
         where = ["--target", self.target, "-n", self.name, *self._settings()]
         return [
-            (what, command("mlpack", "deployments", verb, *where, *more))
+            (what, with_server(server, "mlpack", "deployments", verb, *where, *more))
             for what, verb, *more in (
                 ("Ask how it is now", "get"),
                 ("Score the input example", "predict", "--example"),
@@ -159,7 +158,7 @@ def images(notes: Iterable[Note]) -> list[Built]:
                     _text(told.get("digest")),
                     _text(", ".join(map(_text, some))),
                     _text(told.get("by")),
-                    _moment(told.get("when")),
+                    moment_of(told.get("when")),
                 )
             )
     return sorted(found, key=lambda one: one.when or 0, reverse=True)
@@ -177,10 +176,7 @@ def is_web_address(text: str) -> bool:
 
 
 def _object(text: str) -> dict[str, Any] | None:
-    try:
-        told = json.loads(text)
-    except (ValueError, RecursionError):
-        return None
+    told = parse(text)
     return told if isinstance(told, dict) else None
 
 
@@ -196,7 +192,7 @@ def _read(note: Note) -> Deployed | None:
         model_id=note.model.model_id or "",
         registered=registered,
         version=version,
-        when=_moment(told.get("when")),
+        when=moment_of(told.get("when")),
         **texts,
     )
 
@@ -209,7 +205,7 @@ _TEXTS = (
 
 def _text(value: Any) -> str:
     text = "" if value is None else sound(value) if isinstance(value, str) else readable(value)
-    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
+    return cut(redacted(text), _LONGEST)
 
 
 def _version(of: str) -> tuple[str, int | None]:
@@ -218,7 +214,8 @@ def _version(of: str) -> tuple[str, int | None]:
     return (name, int(number)) if known else ("", None)
 
 
-def _moment(when: Any) -> int | None:
+def moment_of(when: Any) -> int | None:
+    """The time that a note says, in milliseconds since 1970; None where it says none."""
     try:
         moment = datetime.fromisoformat(str(when))
         if moment.tzinfo is None:

@@ -7,8 +7,9 @@ from flask import Blueprint, render_template
 from ...registry.uses import DEPLOYMENT
 from ..service import Service
 from .deployed import deployed
-from .model_commands import server_address, with_server
+from .model_commands import server_address
 from .part import asked, asked_number
+from .shell import with_server
 
 _PAGE = 50
 _MOST = 5000  # notes that are read
@@ -21,6 +22,7 @@ def register(pages: Blueprint, data: Blueprint, service: Service) -> None:
     def deployments() -> str:
         target, words, everything = asked("target"), asked("words"), asked("all") == "1"
         page = asked_number("page", 1, 1, 10_000)
+        server = server_address(service)
         known = deployed(service.registry.list_notes(DEPLOYMENT, _MOST))
         found = [
             one
@@ -38,8 +40,9 @@ def register(pages: Blueprint, data: Blueprint, service: Service) -> None:
             asked={"target": target, "words": words, "all": "1" if everything else ""},
             page=page,
             last=max(1, -(-len(found) // _PAGE)),
+            server=server,
             deploy=with_server(
-                server_address(service),
+                server,
                 *("mlpack", "deploy", "-m", "models:/NAME/1", "--target", "local", "-n", "NAME"),
             ),
         )

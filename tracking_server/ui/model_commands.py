@@ -13,7 +13,7 @@ from flask import request
 from ...tracking.entities import LoggedModel
 from ..service import Service
 from .model_example import Example
-from .shell import command, word
+from .shell import with_server, word
 
 PORT = 5001
 ENDPOINT = f"http://127.0.0.1:{PORT}/invocations"
@@ -41,9 +41,12 @@ def server_address(service: Service) -> str:
     return (public or request.host_url).rstrip("/")
 
 
-def with_server(server: str, *words: str) -> str:
-    """A command that finds this server's models wherever it is typed."""
-    return f"export MLPACK_TRACKING_URI={word(server)}\n{command(*words)}"
+def loaded(server: str, uri: str) -> str:
+    """Lines of Python that load a model of this server wherever they are run."""
+    return (
+        f"import mlpack\n\nmlpack.set_tracking_uri({server!r})\n"
+        f"model = mlpack.pyfunc.load_model({uri!r})"
+    )
 
 
 def commands_of(
@@ -64,10 +67,8 @@ def commands_of(
         *([Command("Ask it", asking)] if asking else []),
         Command(
             "Load it in Python",
-            "import mlpack\n\n"
-            f"mlpack.set_tracking_uri({server!r})\n"
-            f"model = mlpack.pyfunc.load_model({uri!r})\n"
-            "model.predict(rows)",
+            f"{loaded(server, uri)}\n"
+            f"model.predict({'model.input_example()' if example.file else 'rows'})",
         ),
         Command(
             "Build its image",

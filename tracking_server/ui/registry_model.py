@@ -11,9 +11,10 @@ from ...registry import names
 from ...registry.entities import By, ModelVersion, RegisteredModel, Stage
 from ..service import Service
 from .editing import edited
+from .model_commands import PORT, loaded, server_address
 from .part import asked, sent, sent_text
-from .shell import command
-from .words import address, segment
+from .shell import with_server
+from .words import SYSTEM, address, segment
 
 _VERSIONS = 50
 _HISTORY = 50
@@ -53,7 +54,7 @@ def register(pages: Blueprint, data: Blueprint, service: Service) -> None:
             else None,
             history=service.registry.get_history(name, None, _RECENT),
             changeable=changeable(model.tags),
-            use=use_of(_address(model, newest)),
+            use=use_of(_address(model, newest), server_address(service)),
         )
 
     @pages.get("/registry/<name>/history")
@@ -122,7 +123,7 @@ def _runs(service: Service, versions: Iterable[ModelVersion], wanted: str) -> _R
     found = service.store.compared_keys(ids, "metric", limit=_METRICS)
     metrics = [each.key for each in found]
     # what most of them have tells most; what the machine did tells least
-    likely = sorted(found, key=lambda each: (each.key.startswith("system/"), -each.count))
+    likely = sorted(found, key=lambda each: (each.key.startswith(SYSTEM), -each.count))
     metric = wanted or (likely[0].key if likely else "")
     values = service.store.compared_values(ids, "metric", [metric]) if metric else {}
     return _Runs(names, metrics, metric, values.get(metric, {}))
@@ -133,17 +134,18 @@ def changeable(tags: Mapping[str, str]) -> dict[str, str]:
     return {key: value for key, value in tags.items() if len(value) <= _LONGEST_TAG}
 
 
-def use_of(uri: str) -> dict[str, str]:
+def use_of(uri: str, server: str) -> dict[str, str]:
     """Lines to copy that use a version.
 
     Args:
         uri: its address; of a model without versions ``models:/<name>``.
+        server: this server's address.
     """
     name = uri.removeprefix("models:/")
     return {
         "uri": uri,
-        "python": f"model = mlpack.pyfunc.load_model({uri!r})",
-        "serve": command("mlpack", "serve", "-m", uri),
+        "python": loaded(server, uri),
+        "serve": with_server(server, "mlpack", "serve", "-m", uri, "-p", str(PORT)),
         "register": f'mlpack.register_model("runs:/<run_id>/model", {name!r})',
     }
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 
 from flask import Blueprint, redirect, render_template
@@ -14,8 +15,10 @@ from ...registry.entities import ModelVersion, RegisteredModel
 from ...registry.lineage import Lineage, lineage_of
 from ...tracking.filters import quoted
 from ..service import Service
+from .deployed import moment_of
 from .lineage_graph import Graph, drawn
-from .lineage_nodes import nodes_of
+from .lineage_nodes import deployments_like, nodes_of
+from .model_commands import server_address
 from .part import asked
 from .registry_model import STAGES, changeable, use_of
 from .registry_subject import readme_of, subject_of
@@ -23,6 +26,7 @@ from .words import address, segment
 
 _RECENT = 8
 _MOST_VERSIONS = 100  # of one logged model, in a graph
+_MOST_NAMES = 20  # of models that a run read
 _OURS = ("mlpack.image.", "mlpack.deployment.")  # tags that are shown as what they mean
 
 
@@ -47,11 +51,12 @@ def register(pages: Blueprint, data: Blueprint, service: Service) -> None:
             newest={each.current_stage: each.version for each in model.latest_versions},
             images=[_dated(use) for use in whole.images],
             deployments=[_dated(use) for use in whole.deployments],
+            deployments_like=deployments_like,
             other=_other(service, version),
             tags={key: v for key, v in version.tags.items() if not key.startswith(_OURS)},
             history=service.registry.get_history(name, number, _RECENT),
             changeable=changeable(version.tags),
-            use=use_of(version.model_uri),
+            use=use_of(version.model_uri, server_address(service)),
         )
 
     @pages.get("/registry/<name>/@<alias>")
@@ -99,12 +104,17 @@ def _other(service: Service, version: ModelVersion) -> int | None:
 
 
 def _dated(use: dict[str, Any]) -> dict[str, Any]:
-    """A use with its time in milliseconds; tags can be written by anybody."""
-    try:
-        moment = round(datetime.fromisoformat(str(use.get("when"))).timestamp() * 1000)
-    except (ValueError, OverflowError):
-        moment = None
-    return {**use, "moment": moment}
+    """A use with its time in milliseconds."""
+    return {**use, "moment": moment_of(use.get("when"))}
+
+
+def _names(service: Service, model_ids: Sequence[str]) -> dict[str, str]:
+    """What models are called; the first of many, without those that are gone."""
+    found = {}
+    for model_id in model_ids[:_MOST_NAMES]:
+        with suppress(MlpackError):
+            found[model_id] = service.store.get_logged_model(model_id).name
+    return found
 
 
 def _graph(
@@ -120,5 +130,5 @@ def _graph(
         except InvalidInput:  # an id of somebody else's that no filter holds
             pass
         versions.sort(key=lambda each: (each.name, each.version))
-    nodes, edges = nodes_of(whole, versions, here)
+    nodes, edges = nodes_of(whole, versions, here, _names(service, whole.inputs))
     return drawn(nodes, edges, is_whole, address(f"{here}/lineage", all="1"))

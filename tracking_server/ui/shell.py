@@ -14,6 +14,11 @@ def command(*words: str) -> str:
     return " ".join(map(word, words))
 
 
+def with_server(server: str, *words: str) -> str:
+    """A command that works with a server's models, wherever it is typed."""
+    return f"export MLPACK_TRACKING_URI={word(server)}\n{command(*words)}"
+
+
 def word(text: str) -> str:
     """One word of a line."""
     if text.isprintable():

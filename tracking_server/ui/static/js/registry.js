@@ -28,6 +28,11 @@ if (chooser) {
   tell();
 }
 
+// where the graph is wider than its place, it begins with the version that the page is about
+const graph = document.querySelector(".graph-scroll");
+const box = graph?.querySelector(".here")?.getBoundingClientRect();
+if (box) graph.scrollLeft += box.left + box.width / 2 - graph.getBoundingClientRect().left - graph.clientWidth / 2;
+
 document.getElementById("metric")?.addEventListener("change", (event) => event.target.form.requestSubmit());
 
 const readme = document.getElementById("readme");

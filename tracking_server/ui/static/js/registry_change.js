@@ -73,7 +73,7 @@ function about() {
   } catch { /* as above */ }
   return [
     { name: "note", label: "Why", hint: "A note for the history; it may stay empty." },
-    { name: "who", label: "Your name", value: who, hint: "For the history, too. This browser remembers it." },
+    { name: "who", label: "Your name", value: who, hint: "As the history is to tell it: no login, nobody checks it. This browser remembers it." },
   ];
 }
 

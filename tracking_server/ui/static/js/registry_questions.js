@@ -159,7 +159,11 @@ function versionChanges(subject) {
 
 /** What the registry says now of aliases and stages. */
 async function learn(subject) {
-  const { registered_model: model } = await getJSON(`/ajax-api/2.0/mlflow/${MODELS}/get`, { name: subject.name });
+  const { name, version } = subject;
+  const { registered_model: model } = await getJSON(`/ajax-api/2.0/mlflow/${MODELS}/get`, { name });
   subject.aliases = Object.fromEntries((model.aliases || []).map((each) => [each.alias, Number(each.version)]));
   subject.newest_of = Object.fromEntries((model.latest_versions || []).map((each) => [each.current_stage, Number(each.version)]));
+  if (!version) return;
+  const { model_version: now } = await getJSON(`/ajax-api/2.0/mlflow/${VERSIONS}/get`, { name, version: String(version) });
+  subject.stage = now.current_stage;
 }
