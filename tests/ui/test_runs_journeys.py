@@ -153,6 +153,10 @@ def test_runs_that_go_on(own_story, browser_page):
     row.get_by_text("0.00125").wait_for()
     assert row.get_attribute("data-selected") is not None
     assert page.evaluate("document.activeElement.dataset.run") == own_story.names["running"]
+    client.log_metric(own_story.names["running"], "auc", 0.5)
+    page.get_by_role("button", name="new columns – show").click()
+    page.wait_for_selector("th[data-column='metrics.auc']")
+    page.locator("tr[data-selected]").focus()
     fresh = client.create_run(own_story.names["experiment"], run_name="fresh").info.run_id
     client.set_terminated(own_story.names["running"])
     shown = page.get_by_role("button", name="1 new run – show")

@@ -76,7 +76,9 @@ def register(pages: Blueprint, data: Blueprint, service: Service) -> None:
             raise InvalidInput("since must be a moment in milliseconds.")
         found = runs_rows.by_id(service, view, ids, _named(view), experiments)
         html = render_template("runs_rows.html", table=found)
-        return data_answer({"html": html, "new": runs_rows.count_new(service, view, since)})
+        new = runs_rows.count_new(service, view, since)
+        more = message.get("usual") is True and _more_columns(service, view)
+        return data_answer({"html": html, "new": new, "more_columns": more})
 
     @data.post("/runs/count")
     def count() -> Response:
@@ -99,6 +101,12 @@ def _all_deleted(experiments: Sequence[Experiment]) -> bool:
 def _named(view: View) -> list[Column]:
     """The columns of a table that is there already."""
     return [column(name) for name in view.columns]
+
+
+def _more_columns(service: Service, view: View) -> bool:
+    """Whether columns that suit by now are not shown: runs that go on log what they did not."""
+    usual, _ = runs_rows.columns_of(service, replace(view, columns=()))
+    return any(each.name not in view.columns for each in usual)
 
 
 def _drawn(service: Service, view: View, experiments: Sequence[Experiment]) -> dict[str, object]:

@@ -54,7 +54,7 @@ const drawn = (body) => {
   selection.drawn(body);
 };
 const fold = foldable(box, { message, drawn });
-const refresher = live(box, { message, show: () => show(view, { history: "" }) });
+const refresher = live(box, { message, usual: () => !view.columns.length, show: () => show(view, { history: "" }) });
 
 /** Draw another view; `history` is "push", "replace" or "". */
 async function show(wanted, { history: how = "push" } = {}) {

@@ -12,9 +12,10 @@ const TOP = 400; // pixels from the top in which new runs are told of
  * Keep a table up to date while it is looked at.
  *
  * @param message what the table shows, for the server.
+ * @param usual tells whether nobody chose its columns.
  * @param show draws the table anew.
  */
-export function live(box, { message, show }) {
+export function live(box, { message, usual, show }) {
   const sign = document.getElementById("live");
   const place = document.getElementById("new-runs");
   let timer = 0;
@@ -26,12 +27,14 @@ export function live(box, { message, show }) {
     if (failures) sign.replaceChildren("not connected ", make("button", { type: "button", class: "plain", onclick: tick }, "Try again"));
     else if (sign.textContent !== `${rows} running`) sign.textContent = `${rows} running`;
   };
-  const tellNew = (count) => {
-    if (!count) {
+  const tellNew = (count, columns) => {
+    const runs = count ? `${count >= 100 ? "100+" : count} new run${count > 1 ? "s" : ""}` : "";
+    const found = [runs, columns ? "new columns" : ""].filter(Boolean);
+    if (!found.length) {
       place.replaceChildren();
       return;
     }
-    const text = `${count >= 100 ? "100+" : count} new run${count > 1 ? "s" : ""} – show`;
+    const text = `${found.join(", ")} – show`;
     if (place.textContent !== text) place.replaceChildren(make("button", { type: "button", onclick: () => show() }, text));
   };
   const since = () => Number(box.querySelector("[data-since]")?.dataset.since || 0);
@@ -44,11 +47,12 @@ export function live(box, { message, show }) {
     if (!document.hidden && (rows.length || failures || box.scrollTop < TOP)) {
       try {
         const run_ids = rows.map((row) => row.dataset.run);
-        const { html, new: count } = await sendJSON("/ui/runs/live", { ...asked, run_ids, since: since() });
+        const question = { ...asked, run_ids, since: since(), usual: rows.length > 0 && usual() };
+        const { html, new: count, more_columns: columns } = await sendJSON("/ui/runs/live", question);
         failures = 0;
         if (JSON.stringify(asked) === JSON.stringify(message())) {
           patch(box, html);
-          tellNew(count);
+          tellNew(count, columns);
         }
       } catch {
         failures += 1;
@@ -65,7 +69,7 @@ export function live(box, { message, show }) {
   return {
     /** A table was drawn, so the server is there. */
     drawn() {
-      tellNew(0);
+      tellNew(0, false);
       if (failures) tick();
       else tell(rowsGoingOn().length);
     },
