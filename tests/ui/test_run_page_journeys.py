@@ -7,7 +7,7 @@ import pytest
 from playwright.sync_api import expect
 
 from mlpack.registry.client import MlpackClient
-from mlpack.tests.ui.conftest import tell_story, ui_server
+from mlpack.tests.ui.conftest import copy_story, ui_server
 
 pytestmark = pytest.mark.server
 
@@ -102,8 +102,8 @@ def test_editing_a_run(own_story, watched, look_at):
     expect(page.get_by_role("button", name="Delete…")).to_be_visible()
 
 
-def test_a_note_outlives_the_server(tmp_path, watched):
-    names, page = tell_story(tmp_path), watched.page
+def test_a_note_outlives_the_server(told_story, tmp_path, watched):
+    names, page = copy_story(told_story, tmp_path), watched.page
     with ui_server(tmp_path) as (address, _):
         page.goto(f"{address}/runs/{names['running']}")
         notes = page.get_by_role("region", name="Notes")

@@ -6,7 +6,8 @@ inline.py    pictures, pages, PDF, sounds, films: what the browser draws itself,
 text.py      texts and code; other kinds fall back to it
 table.py     CSV, TSV, logged tables
 tree.py      JSON
-…            one file a kind
+markdown.py, mlmodel.py, notebook.py, parquet.py, archive.py: what their names say
+binary.py    what is nothing else
 """
 
 from __future__ import annotations

@@ -25,7 +25,7 @@ export function openColumns({ experiments, columns }) {
 }
 
 /** How people call a column. */
-export function headingOf(name) {
+function headingOf(name) {
   return FIXED[name] || name.slice(name.indexOf(".") + 1);
 }
 
