@@ -15,6 +15,7 @@ from ..service import Service
 from .run_frame import is_live
 from .runs_columns import FLAT, LOOKED_AT, Cell, Column, cells, column, keys_of, usual
 from .runs_view import View
+from .words import SYSTEM, natural
 
 if TYPE_CHECKING:
     from ...tracking.entities import PagedList
@@ -128,10 +129,16 @@ def columns_of(service: Service, view: View) -> tuple[list[Column], int]:
     if view.columns:
         return [column(name) for name in view.columns], since
     ids = [run.info.run_id for run in newest]
-    keys = store.keys_of_runs(ids, LOOKED_AT) if ids else Keys()
-    shown = Keys(keys.metrics, keys.params)
+    keys = store.keys_of_runs(ids) if ids else Keys()
+    shown = Keys(_first(keys.metrics), _first(keys.params))
     newest = store.run_table(places, shown, view=view.view_type, max_results=_LOOKED_AT)
     return [column(name) for name in usual(view, newest)], since
+
+
+def _first(keys: Sequence[str]) -> tuple[str, ...]:
+    """Keys to choose columns from; the machine's own are none."""
+    own = (key for key in keys if not key.startswith(SYSTEM))
+    return tuple(sorted(own, key=natural)[:LOOKED_AT])
 
 
 def count_new(service: Service, view: View, since: int, most: int = 100) -> int:
