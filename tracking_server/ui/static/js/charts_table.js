@@ -1,6 +1,7 @@
 // The numbers behind a chart: as a table, as files, as a picture.
 import { make } from "./elements.js";
 import { figure, utcText } from "./curve_series.js";
+import { saveFile } from "./save_file.js";
 import { withQuery } from "./server.js";
 import { colours } from "./theme.js";
 
@@ -67,7 +68,7 @@ export function showData(chart, runs) {
         {
           type: "button",
           class: "plain",
-          onclick: () => save(table(rows, heads, joined, runs.length > 1), `${fileName(chart.key)}.csv`),
+          onclick: () => saveFile(table(rows, heads, joined, runs.length > 1), `${fileName(chart.key)}.csv`),
         },
         "What is drawn (CSV)",
       ),
@@ -110,13 +111,7 @@ function picture(chart) {
   paint.font = `600 ${15 * devicePixelRatio}px system-ui, sans-serif`;
   paint.fillText(chart.key, 12 * devicePixelRatio, 24 * devicePixelRatio);
   paint.drawImage(canvas, 0, 40 * devicePixelRatio);
-  copy.toBlob((blob) => save(blob, `${fileName(chart.key)}.png`));
-}
-
-function save(blob, name) {
-  const link = make("a", { href: URL.createObjectURL(blob), download: name });
-  link.click();
-  setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
+  copy.toBlob((blob) => saveFile(blob, `${fileName(chart.key)}.png`));
 }
 
 function fileName(key) {

@@ -6,6 +6,7 @@ import { parallelCoordinates } from "./compare_parallel.js";
 import { scatterPlot } from "./compare_scatter.js";
 import { chosenRuns, dataTable } from "./compare_data.js";
 import { make } from "./elements.js";
+import { saveFile } from "./save_file.js";
 import { colours, palette } from "./theme.js";
 
 const VIEWS = { parallel: parallelCoordinates, scatter: scatterPlot, box: boxPlots, importance: importanceBars };
@@ -77,9 +78,5 @@ function keepDrawn(drawing, legend, first, describe, picked) {
 
 function savePicture(drawing, view) {
   const canvas = getInstanceByDom(drawing).renderToCanvas({ pixelRatio: 2, backgroundColor: colours(["back"]).back });
-  canvas.toBlob((blob) => {
-    const link = make("a", { href: URL.createObjectURL(blob), download: `comparison-${view}.png` });
-    link.click();
-    setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
-  });
+  canvas.toBlob((blob) => saveFile(blob, `comparison-${view}.png`));
 }

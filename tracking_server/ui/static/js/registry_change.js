@@ -1,6 +1,7 @@
 // Changing what is registered: a question with a note, asked again with what was typed if it fails.
 import { ask } from "./dialogs.js";
 import { make } from "./elements.js";
+import { keep, kept } from "./kept.js";
 import { notice } from "./notices.js";
 import { addPreview } from "./registry_preview.js";
 
@@ -32,7 +33,7 @@ export async function change({ question, send, conflict = async () => {}, done }
       return;
     }
     typed = values;
-    remember(values.who);
+    keep(WHO, values.who.trim());
     try {
       await send(values, { user_id: values.who.trim(), note: values.note });
     } catch (error) {
@@ -41,7 +42,7 @@ export async function change({ question, send, conflict = async () => {}, done }
       continue;
     }
     const { message, href } = done(values);
-    keep(TOLD, message, sessionStorage);
+    keep(TOLD, message, "sessionStorage");
     if (href) location.assign(href);
     else location.reload();
     return;
@@ -57,32 +58,14 @@ function longTexts(fields) {
 
 /** What was done before this page was loaded, told once. */
 export function toldBefore() {
-  try {
-    const message = sessionStorage.getItem(TOLD);
-    sessionStorage.removeItem(TOLD);
-    return message;
-  } catch {
-    return null; // a browser that keeps nothing
-  }
+  const message = kept(TOLD, "sessionStorage");
+  keep(TOLD, null, "sessionStorage");
+  return message;
 }
 
 function about() {
-  let who = "";
-  try {
-    who = localStorage.getItem(WHO) || "";
-  } catch { /* as above */ }
   return [
     { name: "note", label: "Why", hint: "A note for the history; it may stay empty." },
-    { name: "who", label: "Your name", value: who, hint: "As the history is to tell it: no login, nobody checks it. This browser remembers it." },
+    { name: "who", label: "Your name", value: kept(WHO) || "", hint: "As the history is to tell it: no login, nobody checks it. This browser remembers it." },
   ];
-}
-
-function remember(who) {
-  keep(WHO, who.trim(), localStorage);
-}
-
-function keep(key, value, where) {
-  try {
-    where.setItem(key, value);
-  } catch { /* as above */ }
 }

@@ -1,7 +1,7 @@
 // How a text in Markdown will read, below the field in which it is typed.
 import { make } from "./elements.js";
 import { failedHere } from "./notices.js";
-import { sendJSON } from "./server.js";
+import { drawnByServer, sendJSON } from "./server.js";
 
 /** Add a button to a field of a question that shows its text as the page will. */
 export function addPreview(textarea) {
@@ -20,9 +20,7 @@ export function addPreview(textarea) {
   async function show() {
     try {
       const { html } = await sendJSON("/ui/markdown", { text: textarea.value });
-      const made = make("template");
-      made.innerHTML = html; // the server's own, made safe there
-      place.replaceChildren(made.content);
+      place.replaceChildren(drawnByServer(html));
     } catch (error) {
       failedHere(place, error, show);
     }

@@ -26,10 +26,15 @@ export async function getJSON(path, query = {}, { signal } = {}) {
 
 /** The HTML of a part of a page, as elements of a template. */
 export async function getPart(path, query = {}, { signal } = {}) {
-  const template = document.createElement("template");
   const text = await getText(path, query, { signal });
   if (/^\s*<(!doctype|html)/i.test(text)) throw new ServerError(FOREIGN, 0); // a page is no part
-  template.innerHTML = text;
+  return drawnByServer(text);
+}
+
+/** HTML that our server rendered, as elements; nothing else may be given to it. */
+export function drawnByServer(html) {
+  const template = document.createElement("template");
+  template.innerHTML = html;
   return template.content;
 }
 

@@ -1,4 +1,5 @@
 // Columns as wide as somebody made them, by a pointer or by keys; kept by the browser.
+import { keep, kept } from "./kept.js";
 
 const LEAST = 60;
 const MOST = 900;
@@ -23,11 +24,7 @@ export function resizable(box, name) {
     grip.setAttribute("aria-valuenow", width);
     widths[head.dataset.column] = width;
   };
-  const keep = () => {
-    try {
-      localStorage.setItem(key, JSON.stringify(widths));
-    } catch { /* a browser that keeps nothing */ }
-  };
+  const keepThem = () => keep(key, JSON.stringify(widths));
 
   box.addEventListener("pointerdown", (event) => {
     const grip = event.target.closest(".grip");
@@ -40,7 +37,7 @@ export function resizable(box, name) {
     grip.addEventListener("pointermove", move);
     grip.addEventListener("lostpointercapture", () => {
       grip.removeEventListener("pointermove", move);
-      keep();
+      keepThem();
     }, { once: true });
   });
   box.addEventListener("keydown", (event) => {
@@ -50,7 +47,7 @@ export function resizable(box, name) {
     event.preventDefault();
     event.stopPropagation();
     set(grip, columnOf(grip).head.offsetWidth + step * (event.shiftKey ? 5 : 1));
-    keep();
+    keepThem();
   });
   return () => {
     for (const grip of box.querySelectorAll(".grip")) {
@@ -62,7 +59,7 @@ export function resizable(box, name) {
 
 function read(key) {
   try {
-    const found = JSON.parse(localStorage.getItem(key));
+    const found = JSON.parse(kept(key));
     return found && typeof found === "object" ? found : {};
   } catch {
     return {};

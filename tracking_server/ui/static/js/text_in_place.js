@@ -1,13 +1,15 @@
 // A text in Markdown that is edited where it stands: templates/editing.html, ui/editing.py.
 import { make } from "./elements.js";
+import { keep, kept } from "./kept.js";
 import { failedHere, notice } from "./notices.js";
-import { sendJSON } from "./server.js";
+import { drawnByServer, sendJSON } from "./server.js";
 
 /** Make a section of the macro `text_in_place` work. What was typed outlives failures and reloads. */
 export function textInPlace(section) {
   const form = section?.querySelector("form");
   if (!form) return;
   const { address } = section.dataset;
+  const draft = `draft ${address}`;
   const area = form.elements.text;
   const part = (name) => section.querySelector(`[data-${name}]`);
   const [shown, hint, trouble, preview, edit, look] = ["shown", "hint", "trouble", "preview", "edit", "look"].map(part);
@@ -23,12 +25,12 @@ export function textInPlace(section) {
     if (event.key === "Escape") cancel();
     if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) save();
   });
-  area.addEventListener("input", () => keep(address, area.value === before ? null : area.value));
+  area.addEventListener("input", () => keep(draft, area.value === before ? null : area.value, "sessionStorage"));
   look.addEventListener("click", () => show(preview.hidden));
-  const draft = kept(address);
-  if (draft !== null && draft !== before) {
+  const typed = kept(draft, "sessionStorage");
+  if (typed !== null && typed !== before) {
     start();
-    area.value = draft;
+    area.value = typed;
     trouble.replaceChildren(make("p", { class: "notice" }, "This text was not saved yet; it is as you left it."));
   }
 
@@ -49,7 +51,7 @@ export function textInPlace(section) {
   }
 
   function stop(text) {
-    keep(address, null);
+    keep(draft, null, "sessionStorage");
     area.value = before = text;
     trouble.replaceChildren();
     show(false);
@@ -63,7 +65,7 @@ export function textInPlace(section) {
     await tried(async () => {
       const answer = await sendJSON(address, { text: area.value, before });
       if (answer.conflict) return choose(answer);
-      set(shown, answer.html);
+      shown.replaceChildren(drawnByServer(answer.html));
       stop(answer.text);
     }, save);
   }
@@ -71,13 +73,13 @@ export function textInPlace(section) {
   /** Somebody else changed it: theirs and one's own side by side, and both may win. */
   function choose(theirs) {
     const other = make("div", { class: "markdown card" });
-    set(other, theirs.html);
+    other.replaceChildren(drawnByServer(theirs.html));
     const mine = () => {
       before = theirs.text; // now it is known, and may be overwritten
       save();
     };
     const take = () => {
-      set(shown, theirs.html);
+      shown.replaceChildren(drawnByServer(theirs.html));
       stop(theirs.text);
     };
     trouble.replaceChildren(
@@ -96,7 +98,7 @@ export function textInPlace(section) {
     if (!on) return;
     await tried(async () => {
       const { html } = await sendJSON("/ui/markdown", { text: area.value });
-      set(preview, html);
+      preview.replaceChildren(drawnByServer(html));
     }, () => show(true));
   }
 
@@ -107,27 +109,5 @@ export function textInPlace(section) {
     } catch (error) {
       failedHere(trouble, error, again);
     }
-  }
-}
-
-/** Our server's rendering of Markdown; nothing else may be given to it. */
-function set(place, html) {
-  const template = document.createElement("template");
-  template.innerHTML = html;
-  place.replaceChildren(template.content);
-}
-
-function keep(address, text) {
-  try {
-    if (text === null) sessionStorage.removeItem(`draft ${address}`);
-    else sessionStorage.setItem(`draft ${address}`, text);
-  } catch { /* a browser that keeps nothing */ }
-}
-
-function kept(address) {
-  try {
-    return sessionStorage.getItem(`draft ${address}`);
-  } catch {
-    return null;
   }
 }

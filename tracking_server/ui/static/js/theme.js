@@ -1,4 +1,5 @@
 // Light, dark, or as the system; and colours for scripts that draw.
+import { keep } from "./kept.js";
 
 const NAMES = { "": "as the system", light: "light", dark: "dark" };
 const NEXT = { "": "dark", dark: "light", light: "" };
@@ -14,9 +15,7 @@ export function listen() {
     const next = NEXT[document.documentElement.dataset.theme || ""];
     if (next) document.documentElement.dataset.theme = next;
     else delete document.documentElement.dataset.theme;
-    try {
-      localStorage.setItem("theme", next);
-    } catch { /* a browser that keeps nothing */ }
+    keep("theme", next); // first.js reads it
     tell();
     dispatchEvent(new Event("themechange"));
   });
