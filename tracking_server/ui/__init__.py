@@ -16,6 +16,7 @@ What all parts stand on:
     json_text.py      JSON of anybody, read and written for people
     file_names.py     names of files, whatever they hold
     shell.py          commands to copy
+    spreadsheets.py   tables as CSV, without formulas
     secrets_in_addresses.py   what is not shown of an address
 
 Its pages:

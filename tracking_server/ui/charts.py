@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Iterator, Sequence
 from typing import Any, cast, get_args
 
@@ -16,6 +14,7 @@ from ...tracking.views import Axis, Curve
 from ..service import Service
 from .part import asked, asked_number, data_answer
 from .run_frame import is_live, run_frame
+from .spreadsheets import Lines, harmless
 from .words import SYSTEM, address
 
 _RUNS, _KEYS, _POINTS = 100, 50, 4000
@@ -186,22 +185,18 @@ def _asked_end(name: str) -> int | None:
     return asked_number(name, 0, -_INT64, _INT64) if asked(name) else None
 
 
-def _table(store: TrackingStore, ids: Sequence[str], keys: Sequence[str]) -> Iterator[str]:
+def _table(store: TrackingStore, ids: Sequence[str], keys: Sequence[str]) -> Iterator[bytes]:
     """Every point that was logged, in the order of time; never all of them in memory."""
-    text = io.StringIO()
-    writer = csv.writer(text)
-    writer.writerow(("run_id", "key", "step", "timestamp", "value"))
+    lines = Lines()
+    lines.write(("run_id", "key", "step", "timestamp", "value"))
     for run_id in ids:
         for key in keys:
-            token: str | None = None
+            name, token = harmless(key), None
             while True:
                 page = store.get_metric_history(run_id, key, _PAGE, token)
-                # a spreadsheet must not take a name for a formula
-                name = f"'{key}" if key[0] in "=+-@" else key
-                writer.writerows((run_id, name, m.step, m.timestamp, m.value) for m in page)
-                yield text.getvalue()
-                text.seek(0)
-                text.truncate()
+                for each in page:
+                    lines.write((run_id, name, each.step, each.timestamp, each.value))
+                yield lines.take()
                 token = page.token
                 if token is None:
                     break

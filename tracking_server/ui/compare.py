@@ -7,8 +7,6 @@ from columns (``compare_fields``), groups and surfaces (``compare_groups``), and
 
 from __future__ import annotations
 
-import csv
-import io
 from typing import Any
 from urllib.parse import urlencode
 
@@ -23,6 +21,7 @@ from .compare_runs import MOST, Chosen, chosen_runs
 from .compare_table import asked_of_table, csv_lines, sections
 from .compare_views import VIEWS
 from .part import asked, data_answer
+from .spreadsheets import Lines
 
 TITLES = {
     "table": "Table",
@@ -76,9 +75,10 @@ def register(pages: Blueprint, data: Blueprint, service: Service) -> None:
         chosen = chosen_runs(service)
         most = min(_CSV_ROWS, _CSV_CELLS // max(1, len(chosen.runs)))
         found = sections(service, chosen, asked_of_table(chosen), most)
-        text = io.StringIO()
-        csv.writer(text).writerows(csv_lines(chosen, found))
-        response = Response(text.getvalue(), mimetype="text/csv")
+        lines = Lines()
+        for line in csv_lines(chosen, found):
+            lines.write(line)
+        response = Response(lines.take(), mimetype="text/csv")
         response.headers["Content-Disposition"] = 'attachment; filename="comparison.csv"'
         return response
 

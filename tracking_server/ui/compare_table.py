@@ -14,6 +14,7 @@ from ...tracking.entities import Run, Tags
 from ..service import Service
 from .compare_runs import Chosen
 from .part import asked, asked_number
+from .spreadsheets import harmless
 from .words import SYSTEM, duration, figure
 
 _CELLS = 3000  # of a section at once: pages stay quick with a hundred runs
@@ -246,25 +247,14 @@ def _models(run: Run) -> Cell:
 def csv_lines(chosen: Chosen, found: Sequence[Section]) -> list[list[Any]]:
     """The same as lines of a CSV file, which a spreadsheet reads as values and not as formulas."""
     lines: list[list[Any]] = [
-        ["kind", "key", *(_harmless(run.info.run_name) for run in chosen.runs)],
+        ["kind", "key", *(harmless(run.info.run_name) for run in chosen.runs)],
         ["fact", "run id", *chosen.ids],
     ]
     for section in found:
         for row in section.rows:
             values = [
-                cell.text if section.name == "metrics" else _harmless(cell.text)
+                cell.text if section.name == "metrics" else harmless(cell.text)
                 for cell in row.cells
             ]
-            lines.append([section.name.removesuffix("s"), _harmless(row.key), *values])
+            lines.append([section.name.removesuffix("s"), harmless(row.key), *values])
     return lines
-
-
-def _harmless(text: str) -> str:
-    """A text that no spreadsheet takes for a formula; numbers stay numbers."""
-    if not text.startswith(("=", "+", "-", "@", "\t", "\r")):
-        return text
-    try:
-        float(text)
-    except ValueError:
-        return "'" + text
-    return text

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import csv
 import datetime
-import io
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
@@ -21,6 +19,7 @@ from ..service import Service
 from .part import asked, data_answer
 from .runs_columns import column, keys_of
 from .runs_view import View, from_address
+from .spreadsheets import Lines, harmless
 
 _PAGE = 1000  # runs that are in memory, of few columns
 _CELLS = 100_000  # as many cells of a wide table
@@ -29,8 +28,6 @@ _MOST_RUNS = 1000  # of a selection
 _MOST_BODY = 1024 * 1024
 _INFO = ("run_id", "run_name", "experiment_id", "status", "stage", "user_id")
 _TIMES = ("start_time", "end_time")
-# what spreadsheets take for the beginning of a formula
-_FORMULA = re.compile(r"[=+\-@\t\r＝＋－＠]")
 _KINDS = (("metrics", "metric"), ("params", "param"), ("tags", "tag"))
 
 
@@ -173,42 +170,23 @@ def _joined(parts: Iterable[bytes], size: int = 64 * 1024) -> Iterator[bytes]:
 
 
 def _csv(keys: Keys, runs: Iterator[Run]) -> Iterator[bytes]:
-    buffer = io.StringIO()
-    writer = csv.writer(buffer, lineterminator="\r\n")
+    lines = Lines()
     named = [f"{plural}.{key}" for plural, _ in _KINDS for key in getattr(keys, plural)]
-    writer.writerow([*_INFO, *_TIMES, "duration", *map(_safe, named)])
-    yield _taken(buffer)
+    lines.write([*_INFO, *_TIMES, "duration", *map(harmless, named)])
+    yield lines.take()
     for run in runs:
         facts = _facts(run)
-        cells: list[Any] = [_safe(facts[name] or "") for name in (*_INFO, *_TIMES)]
+        cells: list[Any] = [harmless(facts[name] or "") for name in (*_INFO, *_TIMES)]
         cells.append(facts["duration"])
         cells += [_figure(run.data.metrics.get(key)) for key in keys.metrics]
         cells += _texts(run.data.params, keys.params)
         cells += _texts(run.data.tags, keys.tags)
-        writer.writerow(cells)
-        yield _taken(buffer)
-
-
-def _taken(buffer: io.StringIO) -> bytes:
-    text = buffer.getvalue()
-    buffer.seek(0)
-    buffer.truncate()
-    return text.encode("utf-8", "replace")
+        lines.write(cells)
+        yield lines.take()
 
 
 def _texts(values: dict[str, str], keys: Sequence[str]) -> Iterator[str]:
-    return (_safe(values.get(key, "")) for key in keys)
-
-
-def _safe(text: str) -> str:
-    """A text that no spreadsheet runs."""
-    if not _FORMULA.match(text):
-        return text
-    try:
-        float(text)
-    except ValueError:
-        return f"'{text}"
-    return text.strip()
+    return (harmless(values.get(key, "")) for key in keys)
 
 
 def _figure(value: float | None) -> str:
