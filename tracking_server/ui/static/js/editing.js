@@ -1,6 +1,6 @@
 // Changing texts where they stand; the elements are those of templates/editing.html.
 import { make } from "./elements.js";
-import { notice } from "./notices.js";
+import { notice, tried } from "./notices.js";
 
 /**
  * A heading that is changed in place: Enter saves, Esc calls it off.
@@ -99,15 +99,5 @@ export function tagsInPlace(place, { set, remove }) {
     }
     line.cells[1].textContent = text;
     table.hidden = false;
-  }
-}
-
-/** Do something that asks the server; what fails is told, with a way to try again where that may help. */
-export async function tried(what) {
-  try {
-    await what();
-  } catch (error) {
-    const mayPass = error.status === 0 || error.status >= 500;
-    notice(error.message, { bad: true, again: mayPass ? () => tried(what) : null });
   }
 }

@@ -1,6 +1,6 @@
 // The list of experiments: choosing several, making, renaming, deleting, restoring.
 import { ask } from "./dialogs.js";
-import { notice } from "./notices.js";
+import { tried } from "./notices.js";
 import { api } from "./server.js";
 
 const table = document.getElementById("experiments");
@@ -18,14 +18,8 @@ table?.addEventListener("change", tellChosen);
 addEventListener("pageshow", tellChosen); // boxes that the browser kept
 together.addEventListener("click", () => location.assign(`/experiments/${chosen().map(encodeURIComponent).join(",")}`));
 
-/** Do what the server may refuse; it is told, and can be tried again. */
-async function attempt(change, then) {
-  try {
-    then(await change());
-  } catch (error) {
-    notice(error.message, { bad: true, again: () => attempt(change, then) });
-  }
-}
+/** Change something on the server, and go on. */
+const attempt = (change, then) => tried(async () => then(await change()));
 
 const again = () => location.reload();
 

@@ -20,3 +20,13 @@ export function failedHere(place, error, again = null) {
   if (again) parts.push(make("p", {}, make("button", { type: "button", class: "plain", onclick: again }, "Try again")));
   place.replaceChildren(...parts);
 }
+
+/** Do something that asks the server; what fails is told, with a way to try again where that may help. */
+export async function tried(what) {
+  try {
+    await what();
+  } catch (error) {
+    const mayPass = error.status === 0 || error.status >= 500;
+    notice(error.message, { bad: true, again: mayPass ? () => tried(what) : null });
+  }
+}

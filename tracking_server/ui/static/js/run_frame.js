@@ -1,8 +1,8 @@
 // Around every page of one run: its name and state, and what can be done with it.
 import { ask, open } from "./dialogs.js";
-import { lineInPlace, tried } from "./editing.js";
+import { lineInPlace } from "./editing.js";
 import { given, settled } from "./elements.js";
-import { failedHere } from "./notices.js";
+import { failedHere, tried } from "./notices.js";
 import { api, getJSON, getPart } from "./server.js";
 import { localTimes } from "./times.js";
 
