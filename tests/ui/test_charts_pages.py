@@ -294,7 +294,8 @@ def test_points_that_no_line_leads_to(client, browser_page, tmp_path):
             chart(page, "sign")
             .locator("canvas")
             .evaluate("""canvas => {
-            const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+            const { width, height } = canvas;
+            const { data } = canvas.getContext("2d").getImageData(0, 0, width, height);
             let count = 0;
             for (let i = 0; i < data.length; i += 4) count += data[i + 2] - data[i] > 100;
             return count;
