@@ -93,6 +93,23 @@ def test_a_long_text_comes_in_pieces(shown):
     assert shown.files.data("lines", "log.txt", start=10**9).text.strip() == ""
 
 
+@pytest.mark.parametrize("line", ["é {}\n", "{}\n", "long " * 500 + "{}\n"])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16"])
+def test_the_last_lines_of_a_log(shown, line, encoding):
+    count = 100_000 if len(line) < 50 else 1000
+    text = "".join(map(line.format, range(count))) + "unfinished"
+    page = shown("log.txt", text.encode(encoding))
+    start = re.search(r'data-start="(\d+)" data-number="0">The last lines', page)[1]
+    end = html.unescape(shown.files.data("lines", "log.txt", start=start, number=0).text)
+    found = re.findall(r"<code>(.*)</code>", end)
+    assert 2 < len(found) <= 2000
+    assert found[-1] == "unfinished"
+    assert [each + "\n" for each in found[:-1]] == [
+        line.format(i) for i in range(count - len(found) + 1, count)
+    ]
+    assert "data-start" not in end and "id=" not in end
+
+
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-be", "latin-1"])
 def test_encodings(shown, encoding):
     text = "näïve é\n" * 40_000

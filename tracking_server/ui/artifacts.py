@@ -144,7 +144,7 @@ def _tree(owner: Owner, path: str) -> str:
 
 def _lines(owner: Owner, path: str) -> str:
     """The next lines of a text."""
-    start, number = asked_number("start", 0, 0, 2**60), asked_number("number", 1, 1, 2**60)
+    start, number = asked_number("start", 0, 0, 2**60), asked_number("number", 1, 0, 2**60)
     found = text.piece(owner.file(path), start, number)
     if found is None:
         raise InvalidInput("This file is no text.")

@@ -13,6 +13,7 @@ from .kind import Kind
 
 _PIECE = 256 << 10  # bytes that are shown at a time
 _MOST_LINES = 2000
+_TAIL = 64 << 10  # bytes of the last lines
 _LOOKED_AT = 4096
 _ANSI = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[@-Z\\-_])")
 _LINE_ENDS = re.compile(r"\r\n|\n|\r")
@@ -24,7 +25,7 @@ _ERRORS = {"utf-8": "surrogateescape", "utf-16-le": "surrogatepass", "utf-16-be"
 
 @dataclass(frozen=True)
 class Line:
-    """One line: its number, its text, and how a difference marks it."""
+    """One line: its number (0: not known), its text, and how a difference marks it."""
 
     number: int
     text: str
@@ -67,11 +68,12 @@ def piece(file: File, start: int = 0, number: int = 1) -> dict[str, Any] | None:
     Args:
         file: the text.
         start: in bytes, at which line ``number`` begins.
-        number: of that line.
+        number: of that line; 0: nobody knows it, the last whole lines are meant.
 
     Returns:
-        ``lines``, ``next`` (an offset, or None at the end), ``next_number``, ``encoding``,
-        ``cut`` (words, or None); None for what is no text.
+        ``lines``, ``next`` (an offset, or None at the end), ``next_number``, ``last`` (where the
+        last lines begin, if not here), ``is_numbered``, ``encoding``, ``cut`` (words, or None);
+        None for what is no text.
     """
     how = encoding(file)
     if how is None:
@@ -83,6 +85,10 @@ def piece(file: File, start: int = 0, number: int = 1) -> dict[str, Any] | None:
     if name.startswith("utf-16"):
         raw = raw[: len(raw) // 2 * 2]
     text = raw.decode(name, _ERRORS.get(name, "strict"))
+    if not number and (ends := [end.end() for end in _LINE_ENDS.finditer(text)]):
+        left = ends[max(0, len(ends) - _MOST_LINES)]
+        start += len(text[:left].encode(name, _ERRORS.get(name, "strict")))
+        text = text[left:]
     texts, used = _lines(text, is_end)
     after = start + len(used.encode(name, _ERRORS.get(name, "strict")))
     more = after < file.size and bool(used)
@@ -90,10 +96,13 @@ def piece(file: File, start: int = 0, number: int = 1) -> dict[str, Any] | None:
     shown = [readable(each) for each in texts]
     return {
         "lines": [
-            Line(number + i, each, _mark(each) if marks else "") for i, each in enumerate(shown)
+            Line(number and number + i, each, _mark(each) if marks else "")
+            for i, each in enumerate(shown)
         ],
         "next": after if more else None,
-        "next_number": number + len(texts),
+        "next_number": number and number + len(texts),
+        "last": (file.size - _TAIL) // 2 * 2 if number and file.size - _TAIL > after else None,
+        "is_numbered": bool(number),
         "encoding": name,
         "cut": f"the first {size(after)} of {size(file.size)}" if more else None,
     }

@@ -23,7 +23,7 @@ export function wake(place) {
     lines.addEventListener("click", (event) => {
       const button = event.target.closest("button[data-start]");
       const number = event.target.closest("a[data-n]");
-      if (button) moreLines(lines, button);
+      if (button) moreOrLast(lines, button);
       if (number) {
         event.preventDefault();
         goTo(number.hash);
@@ -53,6 +53,12 @@ async function toLine(lines) {
     if (!button || !(await moreLines(lines, button))) return;
   }
   if (document.getElementById(wanted)) goTo(`#${wanted}`);
+}
+
+/** The next lines follow where one reads; of the last ones the very last are wanted. */
+async function moreOrLast(lines, button) {
+  const isLast = button.dataset.number === "0";
+  if ((await moreLines(lines, button)) && isLast) lines.scrollTop = lines.scrollHeight;
 }
 
 /** Whether more came. */
