@@ -15,6 +15,7 @@ What all parts stand on:
     editing.py        the same, edited where they stand
     json_text.py      JSON of anybody, read and written for people
     file_names.py     names of files, whatever they hold
+    file_parts.py     a part of a file, never more
     shell.py          commands to copy
     spreadsheets.py   tables as CSV, without formulas
     secrets_in_addresses.py   what is not shown of an address

@@ -11,6 +11,7 @@ from ...errors import BadModel, MlpackError
 from ...flavors import yaml_text
 from ...flavors.descriptor import MLMODEL, Model
 from ...flavors.environment import CONDA_FILE, REQUIREMENTS_FILE, VIRTUALENV_FILE
+from .file_parts import beginning
 from .json_text import readable
 from .model_example import Example, example_of
 from .words import segment
@@ -157,13 +158,7 @@ class _Place:
 
     def head(self, name: str, most: int) -> bytes:
         """The first bytes of a file."""
-        store, path, _ = self.service.places.find(self.location, name)
-        found = bytearray()
-        for piece in store.read(path):
-            found += piece[: most - len(found)]
-            if len(found) >= most:
-                break
-        return bytes(found)
+        return beginning(self.service, self.location, name, most)
 
     def maybe(self, name: str, most: int) -> bytes | None:
         """The same; None when it cannot be read."""

@@ -16,6 +16,7 @@ from flask import Blueprint, render_template
 from ...errors import MlpackError
 from ...tracking.entities import Run
 from ..service import Service
+from .file_parts import beginning
 from .words import address
 
 _FILES = ("git.diff", "code.diff", "diff.patch")
@@ -107,27 +108,6 @@ def changes_of(service: Service, run: Run) -> Changes | None:
             query = address("/get-artifact", run_id=run.info.run_id, path=name)
             return _changes(raw.decode(errors="replace"), query)
     return None
-
-
-def beginning(service: Service, location: str, name: str, most: int) -> bytes:
-    """The first bytes of a file of a run or a model.
-
-    Args:
-        service: of the server.
-        location: of the run's or the model's files, as recorded.
-        name: of the file below it.
-        most: bytes.
-
-    Raises:
-        MlpackError: it is not there, or cannot be read.
-    """
-    store, path, _ = service.places.find(location, name)
-    found = bytearray()
-    for piece in store.read(path):
-        found += piece
-        if len(found) >= most:
-            break
-    return bytes(found[:most])
 
 
 def _commits_at(host: str) -> str | None:

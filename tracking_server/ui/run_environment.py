@@ -12,7 +12,7 @@ from ...flavors.descriptor import MLMODEL, Model
 from ...registry.provenance import Environment, environment_of
 from ...tracking.entities import LoggedModel
 from ..service import Service
-from .run_code import beginning
+from .file_parts import beginning
 
 _MOST = 10  # models of a run that are looked at
 _LARGEST = 1_000_000  # bytes that are read of a file

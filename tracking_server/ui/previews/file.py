@@ -6,6 +6,7 @@ import posixpath
 from dataclasses import dataclass, field
 
 from ....artifacts.base import ArtifactStore
+from ..file_parts import part
 from ..owners import Owner
 
 
@@ -45,12 +46,7 @@ class File:
 
     def part(self, start: int, count: int) -> bytes:
         """So many bytes from an offset on; fewer at its end."""
-        found = bytearray()
-        for piece in self.store.read(self.full, start):
-            found += piece[: count - len(found)]
-            if len(found) >= count:
-                break
-        return bytes(found)
+        return part(self.store, self.full, start, count)
 
     def beside(self, name: str) -> File:
         """Another file of the same folder.
