@@ -58,7 +58,7 @@ async function toLine(lines) {
 /** The next lines follow where one reads; of the last ones the very last are wanted. */
 async function moreOrLast(lines, button) {
   const isLast = button.dataset.number === "0";
-  if ((await moreLines(lines, button)) && isLast) lines.scrollTop = lines.scrollHeight;
+  if ((await moreLines(lines, button)) && isLast) lines.lastElementChild.scrollIntoView({ block: "nearest" });
 }
 
 /** Whether more came. */
