@@ -1,6 +1,6 @@
 // The files' browser: whatever is chosen appears in the right half, and is the page's address.
 import * as tree from "./artifacts_tree.js";
-import { given } from "./elements.js";
+import { given, isPlainClick } from "./elements.js";
 import { failedHere } from "./notices.js";
 import { wake } from "./preview.js";
 import { getPart } from "./server.js";
@@ -36,7 +36,7 @@ async function choose(path, more, href, { push = true } = {}) {
 
 document.querySelector(".file-browser").addEventListener("click", (event) => {
   const link = event.target.closest("a[data-path]");
-  if (!link || event.defaultPrevented || event.button || event.ctrlKey || event.metaKey || event.shiftKey || event.altKey) return;
+  if (!link || !isPlainClick(event)) return;
   event.preventDefault();
   choose(link.dataset.path, { from: link.dataset.from, as: link.dataset.as }, link.href);
 });

@@ -1,5 +1,5 @@
 // The tree of files, by mouse and by keyboard (ARIA's pattern of a tree): folders load when opened.
-import { make } from "./elements.js";
+import { isPlainClick, make } from "./elements.js";
 import { notice } from "./notices.js";
 import { getPart } from "./server.js";
 
@@ -38,7 +38,7 @@ export function mark(path) {
 
 function clicked(event) {
   const item = event.target.closest("[role=treeitem]");
-  if (!item || event.ctrlKey || event.metaKey || event.shiftKey) return;
+  if (!item || !isPlainClick(event)) return;
   onlyStop(item);
   if (item.dataset.more) {
     event.preventDefault();

@@ -1,11 +1,12 @@
 // The table of a comparison: long values unfold in place, and all of it can be copied.
+import { isPlainClick } from "./elements.js";
 import { notice } from "./notices.js";
 import { getText } from "./server.js";
 
 /** A click on "… all" brings the whole value, and another cuts it again. */
 export async function unfold(event) {
   const link = event.target.closest(".unfold");
-  if (!link || event.ctrlKey || event.metaKey || event.shiftKey) return;
+  if (!link || !isPlainClick(event)) return;
   event.preventDefault();
   const value = link.previousElementSibling;
   if (link.dataset.cut !== undefined) {

@@ -32,3 +32,8 @@ export function isTyping(event) {
   const target = event.target;
   return target.isContentEditable || /^(INPUT|TEXTAREA|SELECT)$/.test(target.tagName) && !/^(checkbox|radio|button|range)$/.test(target.type);
 }
+
+/** Whether a click on a link is for this page: not for another tab or window, and nobody has taken it. */
+export function isPlainClick(event) {
+  return !(event.defaultPrevented || event.button || event.ctrlKey || event.metaKey || event.shiftKey || event.altKey);
+}

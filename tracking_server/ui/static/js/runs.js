@@ -1,6 +1,7 @@
 // The page of runs: what is asked for, drawn in place of a reload, and its address.
 import { attach as attachBulk } from "./bulk.js";
 import { openColumns } from "./columns.js";
+import { isPlainClick } from "./elements.js";
 import { openExport } from "./export.js";
 import { attach as attachFilter } from "./filter.js";
 import { failedHere, notice } from "./notices.js";
@@ -180,7 +181,7 @@ form.addEventListener("change", (event) => {
 input.addEventListener("search", () => input.value || !view.filter || show(formView()));
 document.addEventListener("click", (event) => {
   const link = event.target.closest("a[data-sort], a[data-view]");
-  if (!link || event.button || event.ctrlKey || event.metaKey || event.shiftKey || event.altKey) return;
+  if (!link || !isPlainClick(event)) return;
   event.preventDefault();
   show({ ...viewOf(link.href), density: view.density });
 });
