@@ -103,7 +103,8 @@ class TrackingViews(Protocol):
         limit: int = 100,
         offset: int = 0,
     ) -> list[ComparedKey]:
-        """Keys of a kind ("metric", "param", "tag") that these runs have, sorted.
+        """Keys of a kind ("metric", "param", "tag") that these runs have, sorted; no tags that
+        programs set (``mlflow.…``).
 
         Those alone that hold ``words`` (any case); ``differing``: in which the runs differ.
         """
