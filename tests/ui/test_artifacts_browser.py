@@ -6,6 +6,7 @@ from urllib.parse import quote
 import numpy as np
 import pandas as pd
 import pytest
+from playwright.sync_api import expect
 
 from mlpack.registry.client import MlpackClient
 
@@ -130,7 +131,7 @@ def test_every_preview(open_file):
         page.locator(f"#chosen {place}").first.wait_for()
     page.get_by_role("tree").get_by_role("treeitem", name="drawing.svg").click()
     picture = page.locator(".zoom")
-    page.wait_for_function("document.querySelector('.zoom img')?.naturalWidth > 0")
+    picture.locator("img").evaluate("image => image.decode()")  # it can be drawn
     picture.click()
     assert picture.get_attribute("aria-pressed") == "true"
 
@@ -230,7 +231,7 @@ def test_a_long_text(site, watched):
     site.put("long.log", "".join(f"words {number}\n" for number in range(9000)))
     page.goto(f"{site.files}/long.log#L5001")
     page.get_by_text("words 5000", exact=True).wait_for()
-    page.wait_for_function("scrollY > 0 || document.querySelector('.lines').scrollTop > 0")
+    expect(page.get_by_text("words 5000", exact=True)).to_be_in_viewport()
     page.get_by_role("button", name="Load more").click()
     page.get_by_text("words 7999", exact=True).wait_for()
     page.locator("#L7001 a").click()
