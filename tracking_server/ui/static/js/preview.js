@@ -58,7 +58,11 @@ async function toLine(lines) {
 /** The next lines follow where one reads; of the last ones the very last are wanted. */
 async function moreOrLast(lines, button) {
   const isLast = button.dataset.number === "0";
-  if ((await moreLines(lines, button)) && isLast) lines.lastElementChild.scrollIntoView({ block: "nearest" });
+  if (!(await moreLines(lines, button)) || !isLast) return;
+  for (let i = 0; i < 4; i++) { // heights of lines are guesses until they are drawn
+    lines.scrollTop = lines.scrollHeight;
+    await new Promise(requestAnimationFrame);
+  }
 }
 
 /** Whether more came. */
