@@ -117,6 +117,8 @@ def test_pages_tell_the_last_values_without_scripts(api, client, run):
     assert "Charts need scripts" in one and '<td class="number">0.02</td>' in one
     assert "0.125" in two and "&lt;b&gt;" in two and "<b>" not in two
     assert client.get("/charts?runs=nobody").status_code == 404
+    rest = client.get(f"/charts?runs={run},nobody").text
+    assert "1 of the runs that were asked for is gone" in rest and '<td class="number">0.02' in rest
     assert client.get("/charts").status_code == 400
 
 

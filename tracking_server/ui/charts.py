@@ -46,6 +46,7 @@ def register(pages: Blueprint, data: Blueprint, service: Service) -> None:
             "charts_runs.html",
             experiments=[store.get_experiment(each) for each in experiments],
             ids=",".join(run.info.run_id for run in runs),
+            gone=len(_asked_ids()) - len(runs),
             **charts_of(service, runs),
         )
 
@@ -156,21 +157,24 @@ def _sent(curve: Curve, began: int) -> dict[str, Any]:
     return told
 
 
+def _asked_ids() -> list[str]:
+    given = ",".join(request.args.getlist("runs")).split(",")
+    return list(dict.fromkeys(run_id.strip() for run_id in given if run_id.strip()))
+
+
 def _asked_runs(service: Service) -> list[Run]:
-    """The runs of a query: ``runs=a,b,c``.
+    """The runs of a query, ``runs=a,b,c``, without those that are gone.
 
     Raises:
         InvalidInput: none, or too many.
-        NotFound: one of them does not exist.
+        NotFound: all of them are gone.
     """
-    given = ",".join(request.args.getlist("runs")).split(",")
-    ids = list(dict.fromkeys(run_id.strip() for run_id in given if run_id.strip()))
+    ids = _asked_ids()
     if not 0 < len(ids) <= _RUNS:
         raise InvalidInput(f"runs must name 1 to {_RUNS} runs, as runs=id,id,…; got {len(ids)}.")
     found = service.store.runs_of_ids(ids)
-    missing = set(ids).difference(run.info.run_id for run in found)
-    if missing:
-        raise NotFound(f"There is no run {min(missing)[:80]!r}; it may have been removed for good.")
+    if not found:
+        raise NotFound(f"There is no run {ids[0][:80]!r}; it may have been removed for good.")
     return found
 
 

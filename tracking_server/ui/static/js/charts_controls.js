@@ -4,7 +4,8 @@ import { placeText } from "./curve_series.js";
 
 const HELP = [
   "Lines go through the points that were logged. Where there are too many for the screen, neighbours are joined: the line is " +
-    "their mean, and the band spans from the smallest to the greatest, so that no peak is lost. Zooming in reads the range again.",
+    "their mean, and the band spans from the smallest to the greatest, so that no peak is lost. Zooming in reads the range again. " +
+    "Very many points are drawn without dashes; pointing at a run in the list brings its line out.",
   "Smoothing is an exponential moving average over what is drawn: each value takes so much of the one before as the slider " +
     "says. It is corrected at the begin, where there are no values before. What was logged stays visible, faintly.",
   "Drag over a chart to zoom; a double click or Esc shows all again. With the keyboard: + and - zoom, ← and → go from point " +

@@ -2,6 +2,7 @@
 
 export const DASHES = [[], [7, 4], [2, 3], [10, 3, 2, 3], [14, 4], [4, 2, 1, 2, 1, 2], [1, 2]];
 const MARKED = 40; // so many points or fewer get dots
+const PLAIN = 3000; // with more, dashes and round corners would hold the page up for tenths of seconds
 
 /** Draw all series into the plot's box. `look(series)` says {colour, dash, strong, weak}. */
 export function drawSeries(plot, series, look, { log, logX }) {
@@ -13,7 +14,9 @@ export function drawSeries(plot, series, look, { log, logX }) {
   ctx.beginPath();
   ctx.rect(bbox.left, bbox.top, bbox.width, bbox.height);
   ctx.clip();
-  ctx.lineJoin = "round";
+  const plain = series.reduce((sum, each) => sum + each.x.length, 0) > PLAIN;
+  ctx.lineJoin = plain ? "miter" : "round";
+  ctx.miterLimit = 2;
   const looks = series.map(look);
   series.forEach((each, i) => {
     if (!each.low) return;
@@ -26,7 +29,7 @@ export function drawSeries(plot, series, look, { log, logX }) {
     const { colour, dash, strong, weak } = looks[i];
     ctx.globalAlpha = weak ? 0.15 : 1;
     ctx.strokeStyle = ctx.fillStyle = colour;
-    ctx.setLineDash(dash.map((length) => length * ratio));
+    ctx.setLineDash(plain ? [] : dash.map((length) => length * ratio));
     strokeLine(ctx, each.x, each.y, toX, toY, (strong ? 2.6 : 1.5) * ratio);
     ctx.setLineDash([]);
     dots(ctx, each, toX, toY, ratio);
