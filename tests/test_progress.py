@@ -42,7 +42,11 @@ def test_a_long_transfer_shows_a_bar(terminal, monkeypatch):
     assert "Uploading [x] to y" in stream.getvalue() and "1.00M/3.00M" in stream.getvalue()
 
 
-def test_ctrl_c_ends_transfers_that_have_begun():
+def test_ctrl_c_ends_transfers_that_have_begun(request):
+    # a shell that starts the tests in the background has them ignore it
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    request.addfinalizer(lambda: signal.signal(signal.SIGINT, before))
+
     def work(item):
         signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
         while True:
