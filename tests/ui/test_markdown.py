@@ -105,9 +105,10 @@ BOMBS = {
 @pytest.mark.parametrize("name", BOMBS)
 def test_none_takes_long(name):
     render("warm")
-    start = time.process_time()
+    start = time.thread_time()
     html = str(render(BOMBS[name]))
-    assert time.process_time() - start < 0.5
+    # no claim of speed: what is not bounded takes minutes
+    assert time.thread_time() - start < 10
     assert Strict(html).faults == []
 
 

@@ -47,22 +47,32 @@ function goTo(hash) {
 /** Load as much as is needed to see the line that the address names. */
 async function toLine(lines) {
   const wanted = /^#L\d{1,7}$/.test(location.hash) ? location.hash.slice(1) : "";
-  if (!wanted || document.getElementById(wanted)) return;
+  if (!wanted) return;
   for (let i = 0; i < MOST_PIECES && !document.getElementById(wanted); i++) {
     const button = lines.querySelector("button[data-start]");
     if (!button || !(await moreLines(lines, button))) return;
   }
-  if (document.getElementById(wanted)) goTo(`#${wanted}`);
+  const line = document.getElementById(wanted);
+  if (!line) return;
+  goTo(`#${wanted}`);
+  await settled(() => line.scrollIntoView({ block: "center" }));
+}
+
+/** Scroll again until it is true: heights of lines are guesses until they are drawn. */
+async function settled(scroll) {
+  for (let i = 0; i < 4; i++) {
+    scroll();
+    await new Promise(requestAnimationFrame);
+  }
 }
 
 /** The next lines follow where one reads; of the last ones the very last are wanted. */
 async function moreOrLast(lines, button) {
   const isLast = button.dataset.number === "0";
   if (!(await moreLines(lines, button)) || !isLast) return;
-  for (let i = 0; i < 4; i++) { // heights of lines are guesses until they are drawn
+  await settled(() => {
     lines.scrollTop = lines.scrollHeight;
-    await new Promise(requestAnimationFrame);
-  }
+  });
 }
 
 /** Whether more came. */
