@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import count
 from urllib.parse import parse_qs, urlsplit
 
 from mlpack.builders.oci.spec import OCI_INDEX, sha256
@@ -32,6 +34,7 @@ class FakeRegistry:
     referrers: bool = False
     page: int = 100
     most: int = 1 << 40
+    _numbers: Iterator[int] = field(default_factory=count)
 
     def answer(self, asked: Asked) -> Answer:
         """As the specification has it."""
@@ -53,7 +56,7 @@ class FakeRegistry:
 
     def _upload(self, asked: Asked, repository: str, name: str, query: dict[str, str]) -> Answer:
         if asked.method == "POST":
-            name = f"upload-{len(self.uploads)}"
+            name = f"upload-{next(self._numbers)}"  # several begin at once, and some have ended
             self.uploads[name] = bytearray()
         if name not in self.uploads:
             return Answer(404)
