@@ -107,3 +107,18 @@ def mlruns(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     yield tmp_path / "mlruns"
     while active.active_run():
         active.end_run()
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Any]:
+    """Debian's Chromium, without a window; a worker can have but one, so all tests share it."""
+    from playwright.sync_api import sync_playwright
+
+    program = shutil.which("chromium") or pytest.fail(
+        "Chromium is missing: apt-get install chromium"
+    )
+    with sync_playwright() as playwright:
+        options = ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"]
+        browser = playwright.chromium.launch(executable_path=program, args=options)
+        yield browser
+        browser.close()

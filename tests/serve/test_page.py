@@ -2,7 +2,6 @@
 
 import html
 import json
-import os
 import shutil
 import sys
 import threading
@@ -190,25 +189,13 @@ def test_numbers_that_are_no_json(fake_model, tmp_path):
 
 
 # --- a browser -----------------------------------------------------------------------------------
-@pytest.fixture(scope="module")
-def browser():
-    from playwright.sync_api import sync_playwright
-
-    found = shutil.which("chromium") or shutil.which("google-chrome")
-    options = ["--no-sandbox"] if os.geteuid() == 0 else []
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=found, args=options)
-        yield chromium
-        chromium.close()
-
-
 @pytest.fixture
-def open_page(browser):
+def open_page(chromium):
     """``open_page(url)``: a page that must not complain or reach out, in a context of its own."""
     contexts, problems = [], []
 
     def open_(url, **options):
-        context = browser.new_context(**options)
+        context = chromium.new_context(**options)
         contexts.append(context)
         page = context.new_page()
         page.set_default_timeout(60_000)

@@ -113,21 +113,6 @@ def own_story(told_story: Path, tmp_path: Path) -> Iterator[Story]:
         yield Story(address, names, tmp_path)
 
 
-@pytest.fixture(scope="session")
-def chromium() -> Iterator[Any]:
-    """Debian's Chromium, without a window; one for all tests of a worker."""
-    from playwright.sync_api import sync_playwright
-
-    program = shutil.which("chromium") or pytest.fail(
-        "Chromium is missing: apt-get install chromium"
-    )
-    with sync_playwright() as playwright:
-        options = ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"]
-        browser = playwright.chromium.launch(executable_path=program, args=options)
-        yield browser
-        browser.close()
-
-
 class Watched:
     """A page, and what went wrong on it.
 
