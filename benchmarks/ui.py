@@ -5,8 +5,8 @@
 Every measurement is a fresh browser profile, as at somebody's first visit. "Painted" is when the
 first row of runs has been drawn; "transfer" is what came over the wire until some seconds after.
 The filter is typed into a page that shows runs already, and "new rows" is when other rows have been
-drawn. "Curves" are of 100,000 points each, from the address to the last one drawn. The two promises
-on 100,000 runs are measured on our side alone: the peer takes minutes.
+drawn, on our side. "Curves" are of 100,000 points each, from the address to the last one drawn. The
+promises on 100,000 runs are measured on our side alone: the peer takes minutes.
 """
 
 from __future__ import annotations
@@ -73,10 +73,7 @@ FILTER_SCRIPT = """
 }
 """
 FILTER = "metrics.metric_0 > 0.98"
-FILTER_BOX = {
-    "ours": 'input[name="filter"]',
-    "peer": '[data-testid="search-box"], input[placeholder*="metrics"]',
-}
+FILTER_BOX = 'input[name="filter"]'
 PAGE = {"ours": "/experiments/1", "peer": "/#/experiments/1/runs"}
 
 
@@ -129,11 +126,8 @@ def measure(folder: Path, chromium: Any, arguments: Any) -> list[Row]:
                 sizes["ours"] * 1000 < TRANSFER,
             )
         )
-        filtered = interleave(
-            {side: lambda side=side: new_rows(chromium, side, sides[side]) for side in sides},
-            arguments.rounds,
-        )
-        found.append(Row("filter to new rows", filtered["ours"], filtered["peer"]))
+        rows = interleave({"ours": lambda: new_rows(chromium, ours)}, arguments.rounds)["ours"]
+        found.append(Row("filter to new rows", rows))
         drawn = interleave({"ours": lambda: curves(chromium, ours)}, arguments.rounds)["ours"]
         what = f"{CURVES} curves of {POINTS:,} points drawn"
         found.append(Row(what, drawn, target=f"under {DRAWN * 1000:.0f} ms", met=drawn < DRAWN))
@@ -149,9 +143,7 @@ def among_many(chromium: Any, address: str, arguments: Any) -> list[Row]:
     first = interleave(
         {"ours": lambda: first_visit(chromium, address + PAGE["ours"])[0]}, arguments.rounds
     )["ours"]
-    rows = interleave({"ours": lambda: new_rows(chromium, "ours", address)}, arguments.rounds)[
-        "ours"
-    ]
+    rows = interleave({"ours": lambda: new_rows(chromium, address)}, arguments.rounds)["ours"]
     longest = interleave({"ours": lambda: scroll(chromium, address)}, min(3, arguments.rounds))[
         "ours"
     ]
@@ -242,19 +234,18 @@ def first_visit(chromium: Any, address: str) -> tuple[float, int]:
         return seconds, int(sum(sizes))
 
 
-def new_rows(chromium: Any, side: str, address: str) -> float:
+def new_rows(chromium: Any, address: str) -> float:
     """Seconds from Enter in the filter box to other rows."""
     with page_of(chromium) as page:
-        page.goto(address + PAGE[side])
+        page.goto(address + PAGE["ours"])
         page.wait_for_function("window.painted")
         page.wait_for_timeout(SETTLE)
-        box = page.locator(FILTER_BOX[side]).first
+        box = page.locator(FILTER_BOX)
         box.click()
         page.evaluate(FILTER_SCRIPT)
         box.fill(FILTER)
         page.wait_for_timeout(500)  # completion and the like have their say
-        if side == "ours":
-            page.keyboard.press("Escape")  # no completion is chosen
+        page.keyboard.press("Escape")  # no completion is chosen
         page.keyboard.press("Enter")
         page.wait_for_function("window.changed")
         return float(page.evaluate("window.changed")) / 1000
