@@ -12,7 +12,7 @@ from ...tracking.entities import Run
 from ...tracking.store import TrackingStore
 from ...tracking.views import Axis, Curve
 from ..service import Service
-from .part import asked, asked_number, data_answer
+from .part import asked, asked_number, data_answer, listed
 from .run_frame import is_live, run_frame
 from .spreadsheets import Lines, harmless
 from .words import SYSTEM, address
@@ -158,8 +158,7 @@ def _sent(curve: Curve, began: int) -> dict[str, Any]:
 
 
 def _asked_ids() -> list[str]:
-    given = ",".join(request.args.getlist("runs")).split(",")
-    return list(dict.fromkeys(run_id.strip() for run_id in given if run_id.strip()))
+    return listed(",".join(request.args.getlist("runs")))
 
 
 def _asked_runs(service: Service) -> list[Run]:

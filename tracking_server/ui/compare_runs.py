@@ -8,7 +8,7 @@ from ...errors import InvalidInput
 from ...tracking.entities import LifecycleStage, Run
 from ...tracking.views import Keys
 from ..service import Service
-from .part import asked
+from .part import asked, listed
 
 MOST = 100
 
@@ -42,13 +42,13 @@ def chosen_runs(service: Service) -> Chosen:
         InvalidInput: they are too many, or the filter is wrong.
     """
     notes: list[str] = []
-    wanted = _listed(asked("runs"))
+    wanted = listed(asked("runs"))
     if len(wanted) > MOST:
         raise InvalidInput(
             f"{len(wanted)} runs are too many to compare: {MOST} at most. Leave some out of the "
             "address, or choose fewer in the table of runs."
         )
-    experiments = _listed(asked("experiments"))
+    experiments = listed(asked("experiments"))
     if not wanted and experiments:
         order = [asked("order_by")] if asked("order_by") else []
         found = service.store.run_table(
@@ -84,10 +84,6 @@ def _added(service: Service, added: str, wanted: list[str], notes: list[str]) ->
     many = "Several active runs have" if ids else "No active run has"
     notes.append(f"{many} {added[:80]!r} in the name or id: none was added. Choose from the list.")
     return []
-
-
-def _listed(text: str) -> list[str]:
-    return list(dict.fromkeys(part.strip() for part in text.split(",") if part.strip()))
 
 
 def _missing(wanted: list[str], runs: list[Run]) -> list[str]:

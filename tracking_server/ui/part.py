@@ -30,6 +30,11 @@ def asked(name: str, default: str = "") -> str:
     return request.args.get(name, default)
 
 
+def listed(text: str) -> list[str]:
+    """The parts of a list with commas, none twice."""
+    return list(dict.fromkeys(part.strip() for part in text.split(",") if part.strip()))
+
+
 def asked_number(name: str, default: int, low: int, high: int) -> int:
     """A whole number of the query.
 
