@@ -172,6 +172,8 @@ def look_at(request: pytest.FixtureRequest) -> Callable[..., None]:
             for label, size in (("desktop", DESKTOP), ("phone", PHONE)):
                 page.emulate_media(color_scheme=theme, reduced_motion="reduce")
                 page.set_viewport_size(size)
+                # scrolled anywhere else, the head of the page covers what happens to be there
+                page.evaluate("scrollTo(0, 0)")
                 page.evaluate(_DRAWN)
                 if SCREENSHOTS:
                     page.wait_for_timeout(300)
