@@ -83,6 +83,7 @@ def test_bulk_changes(own_story, watched, look_at):
     ask.get_by_label("Value").fill("yes")
     ask.get_by_role("button", name="Tag").click()
     page.get_by_text("2 runs tagged.").wait_for()
+    expect(bar.get_by_role("button", name="Tag", exact=True)).to_be_focused()
     page.goto(page.url + "?filter=tags.reviewed%3D'yes'")
     assert rows.count() == 2
     select(page, 1)
@@ -101,6 +102,7 @@ def test_bulk_changes(own_story, watched, look_at):
     ask.get_by_role("button", name="Delete 3 runs").click()
     page.get_by_text("3 runs deleted.").wait_for()
     expect(rows).to_have_count(before - 3)
+    expect(page.get_by_role("region", name="Table of runs")).to_be_focused()
     page.get_by_role("button", name="Undo").click()
     page.get_by_text("3 runs restored.").wait_for()
     expect(rows).to_have_count(before)

@@ -12,10 +12,10 @@ const BUTTONS = [["tag", "Tag"], ["restore", "Restore"], ["delete", "Delete"]];
  * Buttons for selected runs.
  *
  * @param options {bar: an element for the buttons, selected: tells the ids, done: called with the ids
- *   that changed and what was done}
+ *   that changed and what was done, table: has the focus when the buttons are gone with the selection}
  * @returns {at(stage)} to offer what suits runs that are "active" (or ""), "deleted", or "all" of these.
  */
-export function attach({ bar, selected, done }) {
+export function attach({ bar, selected, done, table }) {
   const buttons = BUTTONS.map(([what, text]) => make("button", { type: "button", class: "plain", "data-bulk": what }, text));
   bar.append(...buttons);
   bar.addEventListener("click", async (event) => {
@@ -29,6 +29,7 @@ export function attach({ bar, selected, done }) {
     button.disabled = true;
     await change(remove ? "untag" : button.dataset.bulk, ids, more, done);
     button.disabled = false;
+    if (document.activeElement === document.body) (button.checkVisibility() ? button : table).focus();
   });
   const [, restore, remove] = buttons;
   return {

@@ -155,6 +155,7 @@ const filter = attachFilter(input, { experiments: view.experiments, submit: () =
 const bulk = attachBulk({
   bar: document.getElementById("bulk"),
   selected: selection.selected,
+  table: box,
   done: (ids, what) => {
     if (what === "delete" || what === "restore") selection.clear();
     return show(view, { history: "" });

@@ -56,7 +56,9 @@ export function headMenus(box, { columns, choose, sort }) {
     const head = headOf(event);
     if (!head) return;
     event.preventDefault();
-    open(head);
+    // while a button is down: its release, which closes menus in Firefox, comes first
+    if (event.buttons) addEventListener("pointerup", () => setTimeout(open, 0, head), { once: true });
+    else open(head);
   });
   box.addEventListener("scroll", () => menu.matches(":popover-open") && menu.hidePopover());
   menu.addEventListener("keydown", (event) => {
