@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from mlpack.tests import leftovers
+
 if TYPE_CHECKING:
     from mlpack.builders.base import BuiltImage
 
@@ -24,6 +26,9 @@ sys.dont_write_bytecode = False
 # what tests lock is not kept for the user's own builds
 os.environ["MLPACK_LOCKS"] = tempfile.mkdtemp(prefix="mlpack-test-locks-")
 atexit.register(shutil.rmtree, os.environ["MLPACK_LOCKS"], ignore_errors=True)
+
+# killed tests leave no servers behind
+leftovers.watch()
 
 # servers of databases, and empty stores, for whoever asks
 pytest_plugins = ("mlpack.tests.databases", "mlpack.tests.stores")
