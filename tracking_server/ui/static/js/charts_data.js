@@ -1,9 +1,10 @@
 // Points of many charts by few requests, and again while runs go on.
+import { again } from "./again.js";
 import { getJSON } from "./server.js";
 
 const ENTRIES = 60_000; // of one answer; more come as several, so that the first are drawn early
 const ADDRESS = 6_000; // characters of a query that every server takes
-const PATIENCE = 4_000; // milliseconds between two looks at runs that go on
+const EVERY = 4_000; // milliseconds between two looks at runs that go on
 const LONGEST = 60_000;
 
 /** Ask for curves; what is asked within one moment goes together. */
@@ -58,41 +59,13 @@ function parts(group) {
   return found.filter((some) => some.length);
 }
 
-/**
- * Call `look()` again and again while it answers true, not while nobody sees the page, and less often when it takes
- * long or fails. `say(text, bad)` tells the user; `signal` ends it.
- */
+/** Call `look()` for as long as it answers true; `say(text, bad)` tells the user, `signal` ends it. */
 export function keepLooking(look, say, signal) {
-  let pause = PATIENCE;
-  let timer = 0;
-  let over = false;
-  const next = () => {
-    clearTimeout(timer);
-    timer = setTimeout(go, pause);
+  const lookAndSay = async () => {
+    const more = await look();
+    say(more ? "Live" : "");
+    return more;
   };
-  async function go() {
-    if (over || signal.aborted || document.hidden) return; // goes on when it is seen again
-    clearTimeout(timer);
-    const began = performance.now();
-    try {
-      const more = await look();
-      pause = Math.min(LONGEST, Math.max(PATIENCE, 10 * (performance.now() - began)));
-      over = !more;
-      say(more ? "Live" : "");
-      if (more) next();
-    } catch (error) {
-      pause = Math.min(LONGEST, pause * 1.5);
-      say(error.message, true);
-      next();
-    }
-  }
-  document.addEventListener(
-    "visibilitychange",
-    () => {
-      if (!document.hidden) go();
-    },
-    { signal },
-  );
   say("Live");
-  next();
+  again(lookAndSay, { every: EVERY, longest: LONGEST, failed: (error) => say(error.message, true), signal });
 }

@@ -1,4 +1,5 @@
 // Around every page of one run: its name and state, and what can be done with it.
+import { again } from "./again.js";
 import { ask, open } from "./dialogs.js";
 import { lineInPlace } from "./editing.js";
 import { given, settled } from "./elements.js";
@@ -89,20 +90,17 @@ document.getElementById("compare").addEventListener("submit", (event) => {
 // --- while it runs ---
 
 /** Each answer goes out as the event "runstate" of the window; pages show more of it. */
-async function follow(delay = EVERY) {
-  let next = EVERY;
-  if (!document.hidden) {
-    try {
-      const state = await getJSON(`${here}/state`);
-      show(state);
-      if (!state.live) return;
-    } catch (error) {
-      tell(error.status === 0 ? "not connected; trying again" : error.message);
-      if (error.status === 404) return; // removed for good meanwhile
-      next = Math.min(delay * 2, SELDOM);
-    }
-  }
-  setTimeout(follow, next, next);
+async function look(signal) {
+  const state = await getJSON(`${here}/state`, {}, { signal });
+  show(state);
+  return state.live;
+}
+
+const gone = new AbortController();
+
+function failed(error) {
+  tell(error.status === 0 ? "not connected; trying again" : error.message);
+  if (error.status === 404) gone.abort(); // removed for good meanwhile
 }
 
 function show(state) {
@@ -124,4 +122,4 @@ function tell(text) {
   place.classList.toggle("lost", text !== "" && text !== "live");
 }
 
-if (run.live) setTimeout(follow, EVERY);
+if (run.live) again(look, { every: EVERY, longest: SELDOM, failed, signal: gone.signal });

@@ -1,4 +1,5 @@
 // Runs that go on are asked for again and again; what changed is written where it stands.
+import { again } from "./again.js";
 import { make } from "./elements.js";
 import { sendJSON } from "./server.js";
 import { localTimes } from "./times.js";
@@ -18,13 +19,13 @@ const TOP = 400; // pixels from the top in which new runs are told of
 export function live(box, { message, usual, show }) {
   const sign = document.getElementById("live");
   const place = document.getElementById("new-runs");
-  let timer = 0;
-  let failures = 0;
+  let isLost = false;
 
-  const tell = (rows) => {
-    sign.hidden = !rows && !failures;
-    sign.className = `live ${failures ? "off" : "on"}`;
-    if (failures) sign.replaceChildren("not connected ", make("button", { type: "button", class: "plain", onclick: tick }, "Try again"));
+  const tell = () => {
+    const rows = rowsGoingOn().length;
+    sign.hidden = !rows && !isLost;
+    sign.className = `live ${isLost ? "off" : "on"}`;
+    if (isLost) sign.replaceChildren("not connected ", make("button", { type: "button", class: "plain", onclick: asking.now }, "Try again"));
     else if (sign.textContent !== `${rows} running`) sign.textContent = `${rows} running`;
   };
   const tellNew = (count, columns) => {
@@ -40,38 +41,33 @@ export function live(box, { message, usual, show }) {
   const since = () => Number(box.querySelector("[data-since]")?.dataset.since || 0);
   const rowsGoingOn = () => [...box.querySelectorAll("tr[data-live]")].slice(0, MOST);
 
-  async function tick() {
-    clearTimeout(timer);
+  async function look(signal) {
     const rows = rowsGoingOn();
     const asked = message();
-    if (!document.hidden && (rows.length || failures || box.scrollTop < TOP)) {
-      try {
-        const run_ids = rows.map((row) => row.dataset.run);
-        const question = { ...asked, run_ids, since: since(), usual: rows.length > 0 && usual() };
-        const { html, new: count, more_columns: columns } = await sendJSON("/ui/runs/live", question);
-        failures = 0;
-        if (JSON.stringify(asked) === JSON.stringify(message())) {
-          patch(box, html);
-          tellNew(count, columns);
-        }
-      } catch {
-        failures += 1;
-      }
-      tell(rowsGoingOn().length);
+    if (!rows.length && !isLost && box.scrollTop >= TOP) return true; // nobody would see it
+    const run_ids = rows.map((row) => row.dataset.run);
+    const question = { ...asked, run_ids, since: since(), usual: rows.length > 0 && usual() };
+    const { html, new: count, more_columns: columns } = await sendJSON("/ui/runs/live", question, { signal });
+    isLost = false;
+    if (JSON.stringify(asked) === JSON.stringify(message())) {
+      patch(box, html);
+      tellNew(count, columns);
     }
-    clearTimeout(timer);
-    timer = setTimeout(tick, Math.min(EVERY * 2 ** Math.min(failures, 3), LONGEST));
+    tell();
+    return true;
   }
-  document.addEventListener("visibilitychange", () => document.hidden || tick());
-  addEventListener("pageshow", (event) => event.persisted && tick()); // the browser kept the page as it was
-  tell(rowsGoingOn().length);
-  timer = setTimeout(tick, EVERY);
+  const failed = () => {
+    isLost = true;
+    tell();
+  };
+  const asking = again(look, { every: EVERY, longest: LONGEST, failed });
+  tell();
   return {
     /** A table was drawn, so the server is there. */
     drawn() {
       tellNew(0, false);
-      if (failures) tick();
-      else tell(rowsGoingOn().length);
+      if (isLost) asking.now();
+      else tell();
     },
   };
 }
