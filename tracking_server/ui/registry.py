@@ -77,13 +77,6 @@ class _Row:
         """The number of the newest version."""
         return max((version.version for version in self.model.latest_versions), default=None)
 
-    @property
-    def summary(self) -> str:
-        """The first line of the description that says something."""
-        text = self.model.description.replace("**", "").replace("`", "")
-        lines = (line.strip(" #>*-=\t") for line in text[:5000].splitlines())
-        return next((line for line in lines if line), "")[:200]
-
 
 def _search(service: Service, words: dict[str, str]) -> tuple[PagedList, str | None]:
     """One page of models; what is wrong with the search instead, if something is."""

@@ -16,6 +16,7 @@ from ...tracking.filters import quoted
 
 SYSTEM = "system/"  # how keys of metrics begin that the machine logged, not a person
 _DIGITS = re.compile(r"([0-9]{1,18})")
+_JOINTS = re.compile(r"(?<=[/_.:])(?=[^\W_])")
 _STEPS = ((60, "s"), (60, "min"), (24, "h"), (7, "d"), (52 / 12, "w"), (12, "mo"))
 
 
@@ -92,6 +93,18 @@ def cut(text: str, most: int) -> str:
     return text if len(text) <= most else f"{text[:most]}…"
 
 
+def gist(text: str) -> str:
+    """The first line of a text in Markdown that says something, without its marks."""
+    plain = text[:5000].replace("**", "").replace("`", "")
+    lines = (line.lstrip(" #>*-=\t").rstrip() for line in plain.splitlines())
+    return cut(next((line for line in lines if line), ""), 200)
+
+
+def breakable(name: str) -> Markup:
+    """A name that lines break at its joints, before they break it anywhere."""
+    return Markup("<wbr>").join(_JOINTS.split(name))
+
+
 def natural(text: str) -> list[tuple[int, str]]:
     """What sorts ``loss_2`` before ``loss_10``."""
     parts = _DIGITS.split(text)
@@ -135,7 +148,7 @@ def highlight(text: str, start: int, stop: int) -> Markup:
 
 def add_filters(app: Flask) -> None:
     """Make them known to templates."""
-    for made in (moment, ago, duration, figure, size, segment):
+    for made in (moment, ago, duration, figure, size, segment, gist, breakable):
         app.add_template_filter(made)
 
 

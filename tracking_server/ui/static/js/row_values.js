@@ -12,7 +12,7 @@ export function wholeValues(box) {
     const link = row.querySelector("th a");
     const parts = heads.slice(1).flatMap((head) => {
       const cell = row.cells[head.cellIndex];
-      const text = cell.title || cell.textContent.trim();
+      const text = cell.title || cell.querySelector("time")?.title || cell.textContent.trim();
       return text ? [make("dt", {}, head.querySelector("a, span").textContent), make("dd", {}, text)] : [];
     });
     const close = make("button", { type: "button", class: "plain", "data-closes": true }, "Close");

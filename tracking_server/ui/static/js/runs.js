@@ -138,7 +138,11 @@ function tellView() {
 
 function tellSelection(ids) {
   document.getElementById("selection").hidden = !ids.length;
-  document.getElementById("selected-count").textContent = `${ids.length.toLocaleString("en")} selected`;
+  const words = `${ids.length.toLocaleString("en")} selected`;
+  document.getElementById("selected-count").textContent = words;
+  // what just came to be seen is not read out, so a place that was there before tells it
+  const told = document.getElementById("selected-words");
+  if (ids.length || told.textContent) told.textContent = words;
   const few = ids.slice(0, MOST_COMPARED).join(",");
   const compare = document.getElementById("compare-selected");
   compare.href = `/compare?runs=${few}`;
