@@ -18,6 +18,7 @@ from collections.abc import Callable
 from typing import Any
 
 from flask import Flask, Response, request
+from werkzeug.routing import Rule
 
 from . import (
     artifacts,
@@ -72,6 +73,7 @@ def create_app(
         registry: the registered models.
     """
     app = Flask("mlpack.tracking_server", static_folder=None)
+    app.url_rule_class = _Rule
     app.url_map.merge_slashes = False  # a doubled slash in a path is refused, not repaired
     service = Service(store, places, settings, registry)
     if settings.expose_prometheus:
@@ -90,6 +92,21 @@ def create_app(
     add_ui(app, service)
     _add_downloads(app, service)
     return app
+
+
+class _Rule(Rule):
+    """A route for whose addresses no builder is compiled before somebody asks for one.
+
+    That is most of what adding a route takes, and there are hundreds; pages write addresses out.
+    """
+
+    def _compile_builder(self, append_unknown: bool = True) -> Callable[..., tuple[str, str]]:
+        compiled = super()._compile_builder
+
+        def build(rule: Rule, /, **values: Any) -> tuple[str, str]:
+            return compiled(append_unknown)(rule, **values)
+
+        return build
 
 
 def _view(service: Service, route: Route) -> Callable[..., Response]:
