@@ -82,7 +82,7 @@ def test_what_is_computed_in_the_browser(story, browser_page):
     found = page.evaluate(
         """async () => {
             const page = document.querySelector("script[src*=charts_page]").src;
-            const module = await import(page.replace("charts_page", "curve_series"));
+            const module = await import(new URL("curve_series.js", page));
             const { elapsedText, figure, nearest, smoothed } = module;
             const tens = [0, 10, 20];
             return {

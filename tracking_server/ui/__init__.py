@@ -10,6 +10,7 @@ What all parts stand on:
     app.py            puts the parts together: pages (HTML) and data (``/ui/…``, JSON) of each
     part.py           what a part is; what a query asks for, and what a script sent
     static_files.py   scripts, styles and libraries, kept for good by browsers
+    joined_scripts.py     the modules of a page as one file
     words.py          times, sizes, numbers, addresses: the templates' filters
     markdown.py       notes and descriptions as HTML that is safe
     editing.py        the same, edited where they stand

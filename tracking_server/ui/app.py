@@ -58,6 +58,8 @@ def add_ui(app: Flask, service: Service) -> None:
     app.add_template_filter(redacted)
     app.add_template_global(static_files.address, "static")
     app.add_template_global(static_files.has, "has_static")
+    for helper in (static_files.style_of, static_files.script_of, static_files.libraries_of):
+        app.add_template_global(helper)
     app.add_template_global(words.address, "address")
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     for register in PARTS:
