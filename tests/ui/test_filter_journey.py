@@ -3,6 +3,8 @@
 import pytest
 from playwright.sync_api import expect
 
+from mlpack.tracking_server.ui import static_files
+
 pytestmark = pytest.mark.server
 
 
@@ -49,15 +51,15 @@ PLACES = {
 
 def test_what_may_come_next(box, browser_page):
     found = browser_page.evaluate(
-        """async texts => {
-          const page = document.querySelector('script[src$="/runs.js"]').src;
-          const { expected } = await import(page.replace("runs.js", "filter_words.js"));
+        """async ([folder, texts]) => {
+          const { RUNS } = await import(`${folder}/filter_subjects.js`);
+          const { expected } = await import(`${folder}/filter_words.js`);
           return texts.map(text => {
-            const found = expected(text.replace("|", ""), text.indexOf("|"));
+            const found = expected(text.replace("|", ""), text.indexOf("|"), RUNS);
             return found && [found.want, found.typed, found.kind].filter(Boolean).join(" ");
           });
         }""",
-        list(PLACES),
+        [static_files.address("js"), list(PLACES)],
     )
     assert dict(zip(PLACES, found, strict=True)) == PLACES
 

@@ -1,61 +1,27 @@
 // The grammar of filters (tracking/filters.py), as far as it takes to know what may come next.
+import { isNumeric } from "./filter_subjects.js";
 
-export const KINDS = { metric: "metrics", param: "params", tag: "tags" };
-export const ATTRIBUTES = {
-  run_id: "text", run_name: "text", user_id: "text", status: "text", artifact_uri: "text",
-  start_time: "number", end_time: "number",
-};
-export const DATASET_KEYS = ["name", "digest", "context"];
-export const STATUSES = ["RUNNING", "SCHEDULED", "FINISHED", "FAILED", "KILLED"];
-const NUMBERS = [
-  [">", "greater"], [">=", "greater or equal"], ["<", "less"], ["<=", "less or equal"], ["=", "equal"], ["!=", "unequal"],
-];
-const TEXTS = [
-  ["=", "equal"], ["!=", "unequal"], ["LIKE", "like '%pattern_'"], ["ILIKE", "the same, in any case"],
-  ["IN", "one of ('a', 'b')"], ["NOT IN", "none of ('a', 'b')"],
-];
-const OPTIONAL = [...TEXTS, ["IS NULL", "not there"], ["IS NOT NULL", "there"]];
 const LONG = {
   metric: "metric", metrics: "metric", param: "param", params: "param", parameter: "param", parameters: "param",
   tag: "tag", tags: "tag", attribute: "attribute", attributes: "attribute", attr: "attribute", run: "attribute",
   dataset: "dataset", datasets: "dataset",
 };
-const OLD = { created: "start_time", "run name": "run_name" };
-
-/** A key of a kind as it stands in a filter; null for one that no filter can name. */
-export function fieldOf(kind, key) {
-  const before = `${KINDS[kind] || `${kind}s`}.`;
-  if (/^[A-Za-z0-9_./:-]+$/.test(key)) return before + key;
-  const quote = ["`", '"'].find((each) => !key.includes(each));
-  return quote ? before + quote + key + quote : null;
-}
-
-/** A text as a value; null for one with both kinds of quotes. */
-export function valueOf(text) {
-  const quote = ["'", '"'].find((each) => !text.includes(each));
-  return quote ? quote + text + quote : null;
-}
-
-/** The operators that a field can be compared with, each with what it means. */
-export function operatorsOf(field) {
-  if (field.kind === "metric" || ATTRIBUTES[field.key] === "number" && field.kind === "attribute") return NUMBERS;
-  return field.kind === "param" || field.kind === "tag" ? OPTIONAL : TEXTS;
-}
 
 /**
- * What may come at a place of a filter.
+ * What may come at a place of a filter of a subject.
  *
  * @returns {want, typed, start, stop, field, …} or null where nothing can be said. `want` is "field",
  *   "key", "operator", "value", "number", "list" or "and"; what is chosen replaces `start` to `stop`.
  */
-export function expected(text, caret) {
-  const reader = new Reader(text, caret);
+export function expected(text, caret, subject) {
+  const reader = new Reader(text, caret, subject);
   while (!reader.found && !reader.lost) reader.clause();
   return reader.found;
 }
 
 class Reader {
-  constructor(text, caret) {
+  constructor(text, caret, subject) {
+    this.subject = subject;
     this.text = text;
     this.before = text.slice(0, caret);
     this.at = 0;
@@ -112,7 +78,7 @@ class Reader {
     }
     if (!this.take(/^\./)) return this.attribute(word[0]);
     const kind = LONG[word[0]];
-    if (!kind) {
+    if (!Object.hasOwn(this.subject.kinds, kind ?? "")) {
       this.lost = true;
       return null;
     }
@@ -140,8 +106,8 @@ class Reader {
   }
 
   attribute(name) {
-    const key = OLD[name.toLowerCase()] || name;
-    if (Object.hasOwn(ATTRIBUTES, key)) return { kind: "attribute", key };
+    const key = this.subject.others[name.toLowerCase()] || name;
+    if (Object.hasOwn(this.subject.attributes, key)) return { kind: "attribute", key };
     this.lost = true;
     return null;
   }
@@ -159,7 +125,7 @@ class Reader {
 
   value(field, operator) {
     this.space();
-    if (operatorsOf(field) === NUMBERS) {
+    if (isNumeric(field, this.subject)) {
       const start = this.at;
       this.take(/^[^\s]*/);
       if (this.ended) this.want("number", start, { field });

@@ -4,6 +4,7 @@ import { openColumns } from "./columns.js";
 import { isPlainClick } from "./elements.js";
 import { openExport } from "./export.js";
 import { attach as attachFilter } from "./filter.js";
+import { RUNS } from "./filter_subjects.js";
 import { failedHere, notice } from "./notices.js";
 import { wholeValues } from "./row_values.js";
 import { foldable } from "./runs_children.js";
@@ -155,7 +156,12 @@ function formView() {
   return { ...view, page_token: "", filter: input.value.trim(), stage: form.elements.stage.value, group, density };
 }
 
-const filter = attachFilter(input, { experiments: view.experiments, submit: () => show(formView()), errorPlace: fault });
+const filter = attachFilter(input, {
+  subject: RUNS,
+  query: { experiments: view.experiments.join(",") },
+  submit: () => show(formView()),
+  errorPlace: fault,
+});
 const bulk = attachBulk({
   bar: document.getElementById("bulk"),
   selected: selection.selected,
