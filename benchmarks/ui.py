@@ -5,12 +5,14 @@
 Every measurement is a fresh browser profile, as at somebody's first visit. "Painted" is when the
 first row of runs has been drawn; "transfer" is what came over the wire until some seconds after.
 The filter is typed into a page that shows runs already, and "new rows" is when other rows have been
-drawn, on our side. "Curves" are of 100,000 points each, from the address to the last one drawn. The
+drawn, on our side. "Curves" are of 100,000 points each, from the address to the last one drawn; when
+their runs ended, buckets of them were kept, so the same is measured of runs that go on. The
 promises on 100,000 runs are measured on our side alone: the peer takes minutes.
 """
 
 from __future__ import annotations
 
+import json
 import socket
 import subprocess
 import sys
@@ -131,6 +133,9 @@ def measure(folder: Path, chromium: Any, arguments: Any) -> list[Row]:
         drawn = interleave({"ours": lambda: curves(chromium, ours)}, arguments.rounds)["ours"]
         what = f"{CURVES} curves of {POINTS:,} points drawn"
         found.append(Row(what, drawn, target=f"under {DRAWN * 1000:.0f} ms", met=drawn < DRAWN))
+        go_on(ours)
+        drawn = interleave({"ours": lambda: curves(chromium, ours)}, arguments.rounds)["ours"]
+        found.append(Row("  of runs that still go on", drawn))
     fill(pythons["ours"], "mlpack", folder / "many.db", arguments.many)
     with server(folder, "many", pythons["ours"]) as many:
         found += among_many(chromium, many, arguments)
@@ -259,6 +264,16 @@ def curves(chromium: Any, address: str) -> float:
         page.wait_for_function("performance.getEntriesByName('charts-drawn').length")
         script = "performance.getEntriesByName('charts-drawn').at(-1).startTime"
         return float(page.evaluate(script)) / 1000
+
+
+def go_on(address: str) -> None:
+    """Let the runs with curves go on, so that nothing is known of them that runs leave at the end."""
+    for number in range(1, CURVES + 1):
+        body = json.dumps({"run_id": curve_id(number), "status": "RUNNING"}).encode()
+        request = urllib.request.Request(
+            f"{address}/api/2.0/mlflow/runs/update", body, {"Content-Type": "application/json"}
+        )
+        urllib.request.urlopen(request, timeout=60).close()
 
 
 def scroll(chromium: Any, address: str) -> float:

@@ -3,7 +3,8 @@
 ui_worker.py PRODUCT FILE RUNS NAMES   makes a store with so many runs, so many names of metrics and
                                        params, and 20 more runs with 100,000 points of a loss each
 
-The runs are those of the comparison of searches, straight in the tables.
+The runs are those of the comparison of searches, straight in the tables; those with curves are
+ended by the client, as every run is.
 """
 
 from __future__ import annotations
@@ -37,7 +38,8 @@ def main(product: str, file: str, runs: int, names: int) -> None:
     tracker = importlib.import_module(product)
     uri = f"sqlite:///{Path(file).absolute()}"
     build(tracker, uri, file, runs)
-    experiment = int(_client(tracker, uri).create_experiment(CURVES_EXPERIMENT))
+    client = _client(tracker, uri)
+    experiment = int(client.create_experiment(CURVES_EXPERIMENT))
     ours = product == "mlpack"
     with opened(file) as database, Filling(database, "latest_metrics", "params", "runs") as fill:
         for number, run_id, values, _ in _made(runs):
@@ -53,6 +55,8 @@ def main(product: str, file: str, runs: int, names: int) -> None:
                 fill.add("params", "run_uuid, key, value", [row])
         for number in range(1, CURVES + 1):
             add_curve(fill, ours, experiment, runs + number, curve_id(number))
+    for number in range(1, CURVES + 1):
+        client.set_terminated(curve_id(number))
 
 
 def _metric_of_ours(run: int, key: str, value: float, experiment: int) -> tuple[str, list]:
@@ -70,14 +74,14 @@ def add_curve(fill: Filling, ours: bool, experiment: int, number: int, run_id: s
     if ours:
         run: int | str = number
         columns = "id, run_id, experiment, run_name, user_id, status, start_time, end_time"
-        row = (number, run_id, experiment, name, "u", "FINISHED", _BEGUN, _BEGUN + 9, "active")
+        row = (number, run_id, experiment, name, "u", "RUNNING", _BEGUN, None, "active")
         fill.add("runs", f"{columns}, lifecycle_stage", [row])
         fill.add("latest_metrics", *_metric_of_ours(number, LOSS, 0.1, experiment))
         history = "run, key, timestamp, step, value, special"
     else:
         run = run_id
         columns = "run_uuid, experiment_id, name, user_id, status, start_time, end_time"
-        row = (run_id, experiment, name, "u", "FINISHED", _BEGUN, _BEGUN + 9)
+        row = (run_id, experiment, name, "u", "RUNNING", _BEGUN, None)
         rest = ("active", "LOCAL", "mlruns/x")
         fill.add("runs", f"{columns}, lifecycle_stage, source_type, artifact_uri", [(*row, *rest)])
         fill.add("latest_metrics", *_metric_of_peers(run_id, LOSS, 0.1))

@@ -107,7 +107,7 @@ def test_the_fast_way_and_the_plain_one_agree(tmp_path_factory, points, most, en
     inside = [p for p in points if ends[0] <= p[0] <= ends[1]]
     fast = store.curves([run_id], ["m"], most, "step", *ends)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("mlpack.tracking.sql.view_curves.scan", lambda *_: None)
+        patch.setattr("mlpack.tracking.sql.curve_buckets.scan", lambda *_: None)
         plain = store.curves([run_id], ["m"], most, "step", *ends)
     assert len(fast) == len(plain) == bool(inside)
     for one_way, other in zip(fast, plain, strict=True):
@@ -125,7 +125,7 @@ def test_the_fast_way_takes_a_plain_loop(tmp_path, monkeypatch):
     found = []
     original = curve_scan.scan
     monkeypatch.setattr(
-        "mlpack.tracking.sql.view_curves.scan",
+        "mlpack.tracking.sql.curve_buckets.scan",
         lambda *asked: found.append(original(*asked)) or found[-1],
     )
     whole = one(store, run_id, 100)

@@ -215,12 +215,14 @@ def test_sqlite_is_copied_before(tmp_path):
     result = CliRunner().invoke(cli, ["db", "upgrade", uri], catch_exceptions=False)
     copied, changed = result.output.splitlines()
     backup = copied.removeprefix("Copied to ")
-    assert changed == f"{tmp_path}/some.db was version 1 and is now version 3."
+    assert (
+        changed == f"{tmp_path}/some.db was version 1 and is now version {tables.SCHEMA_VERSION}."
+    )
     assert current_version(open_database(f"sqlite:///{backup}")) == 1
     with closing(sqlite3.connect(backup)) as copy:
         assert copy.execute("SELECT count(*) FROM params").fetchone() == (1,)
     again = CliRunner().invoke(cli, ["db", "upgrade", uri], catch_exceptions=False)
-    assert again.output == f"{tmp_path}/some.db is up to date (version 3).\n"
+    assert again.output == f"{tmp_path}/some.db is up to date (version {tables.SCHEMA_VERSION}).\n"
     assert {p.name for p in tmp_path.iterdir() if "version" in p.name} == {
         upgrade_module.Path(backup).name
     }
@@ -236,7 +238,7 @@ def test_upgrades_at_once_are_one(uri):
         thread.start()
     for thread in threads:
         thread.join()
-    assert sorted(each.before for each in done) == [1, 3, 3, 3]
+    assert sorted(each.before for each in done) == [1, *[tables.SCHEMA_VERSION] * 3]
 
 
 def test_an_upgrade_that_fails_changes_nothing(tmp_path, monkeypatch):

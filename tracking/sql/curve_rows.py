@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,26 +10,32 @@ from ..views import Curve
 
 
 @dataclass(frozen=True, slots=True)
-class Bucket:
-    """Points that were joined.
+class Buckets:
+    """Points that were joined, as columns: an entry of each is of one bucket.
 
     Attributes:
-        step: the smallest.
-        time: the earliest.
-        count: of all points.
+        steps: the smallest.
+        times: the earliest, in milliseconds since 1970.
+        counts: of all points.
         finite: how many of them are neither NaN nor infinite; what follows is of these alone.
         low: the smallest value; None where all are NaN or infinite.
         high: the greatest.
-        total: of the values.
+        total: of the values; None as above.
     """
 
-    step: int
-    time: int
-    count: int
-    finite: int
-    low: float | None
-    high: float | None
-    total: float | None
+    steps: list[int]
+    times: list[int]
+    counts: list[int]
+    finite: list[int]
+    low: list[float | None]
+    high: list[float | None]
+    total: list[float | None]
+
+    @classmethod
+    def of_rows(cls, rows: Iterable[Sequence[Any]]) -> Buckets:
+        """From rows that have the attributes in their order."""
+        columns = list(map(list, zip(*rows, strict=True)))
+        return cls(*(columns or ([] for _ in cls.__slots__)))
 
 
 def curve_of_points(run_id: str, key: str, rows: Sequence[Any], by_time: bool) -> Curve:
@@ -58,26 +64,28 @@ def curve_of_points(run_id: str, key: str, rows: Sequence[Any], by_time: bool) -
     )
 
 
-def curve_of_buckets(run_id: str, key: str, buckets: Sequence[Bucket]) -> Curve:
+def curve_of_buckets(run_id: str, key: str, found: Buckets) -> Curve:
     """What is left of many points."""
-    count = sum(bucket.count for bucket in buckets)
+    count = sum(found.counts)
+    values = zip(found.low, found.high, found.total, found.finite, strict=True)
     return Curve(
         run_id=run_id,
         key=key,
-        steps=[bucket.step for bucket in buckets],
-        times=[bucket.time for bucket in buckets],
-        low=[bucket.low for bucket in buckets],
-        high=[bucket.high for bucket in buckets],
-        mean=[_mean(bucket) for bucket in buckets],
-        counts=[bucket.count for bucket in buckets],
+        steps=found.steps,
+        times=found.times,
+        low=found.low,
+        high=found.high,
+        mean=[_mean(*each) for each in values],
+        counts=found.counts,
         count=count,
         exact=False,
-        gaps=count - sum(bucket.finite for bucket in buckets),
+        gaps=count - sum(found.finite),
     )
 
 
-def _mean(bucket: Bucket) -> float | None:
+def _mean(low: float | None, high: float | None, total: float | None, of: int) -> float | None:
     """Sums are rounded, so that a mean may come to lie outside of its own values."""
-    if bucket.low is None or bucket.high is None or bucket.total is None:
+    if low is None or high is None or total is None:
         return None
-    return min(max(bucket.total / bucket.finite, bucket.low), bucket.high)
+    mean = total / of
+    return low if mean < low else high if mean > high else mean

@@ -13,7 +13,7 @@ import json
 import math
 import sqlite3
 
-from .curve_rows import Bucket
+from .curve_rows import Buckets
 
 # `grid` has the first step of each bucket and one beyond the last; `starts` the first point at or
 # after each, of which several may be the same. All comes as one row, because threads that fetch
@@ -57,7 +57,7 @@ _EXACT = 1e100  # SQLite's text of a number is the number up to here, and from i
 
 def scan(
     connection: sqlite3.Connection, run: int, key: str, first: int, last: int, width: int
-) -> list[Bucket] | None:
+) -> Buckets | None:
     """The buckets of a curve, as long as it is a plain one.
 
     Args:
@@ -82,9 +82,9 @@ def scan(
         low, high, total = map(float, values)
         if not (_is_ordinary(low) and _is_ordinary(high) and math.isfinite(total)):
             return None
-        found.append(Bucket(step, time, count, count, low, high, total))
+        found.append((step, time, count, count, low, high, total))
     (count,) = connection.execute(_COUNT, (run, key, first, last)).fetchone()
-    return found if sum(bucket.count for bucket in found) == count else None
+    return Buckets.of_rows(found) if sum(row[2] for row in found) == count else None
 
 
 def _is_ordinary(value: float) -> bool:

@@ -9,7 +9,8 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from ...errors import InvalidInput, NotFound
-from ..entities import Metric, Param, RunTag, Tags
+from ..entities import FINAL_STATUSES, Metric, Param, RunTag, Tags
+from .curve_summaries import forget
 from .engine import repeated
 from .engine_sqlite import SqliteDatabase
 from .model_metrics import write_model_metrics
@@ -18,15 +19,20 @@ from .tables import NAN, encode_value, latest_metrics, metrics, params, runs, ta
 from .upsert import insert_or_ignore, keep_later
 
 # The hot path, as text: a training loop runs these thousands of times a second. The first finds
-# the run and checks that it is active by itself. The latest value is that of the greatest step,
-# then time; the later call wins a tie (several calls fit in one millisecond).
+# the run and checks by itself that it is active and goes on. The latest value is that of the
+# greatest step, then time; the later call wins a tie (several calls fit in one millisecond).
 _COLUMNS = "key, timestamp, step, value, special, run"
 _LATEST = f"{_COLUMNS}, experiment"
 _APPEND_TO_RUN = f"""
 INSERT INTO metrics ({_COLUMNS})
-SELECT ?, ?, ?, ?, ?, id FROM runs WHERE run_id = ? AND lifecycle_stage = 'active'
+SELECT ?, ?, ?, ?, ?, id FROM runs
+WHERE run_id = ? AND lifecycle_stage = 'active' AND status IN ('RUNNING', 'SCHEDULED')
 ON CONFLICT DO NOTHING
 """  # noqa: S608 - the columns are ours
+_GOES_ON = """
+SELECT 1 FROM runs
+WHERE run_id = ? AND lifecycle_stage = 'active' AND status IN ('RUNNING', 'SCHEDULED')
+"""
 _IF_LATER = """
 ON CONFLICT (run, key) DO UPDATE SET
   timestamp = excluded.timestamp, step = excluded.step,
@@ -58,10 +64,11 @@ class Data(Runs):
         latest = (*row[:3], None, NAN, run_id) if special == NAN else row
         with database.fast_write() as cursor:
             cursor.execute(_APPEND_TO_RUN, row)
-            # 0 rows: the same point again, or no such active run; the latter must be told
-            if cursor.rowcount == 0:
-                self._check_active(cursor, run_id)
-            cursor.execute(_KEEP_LATEST_OF_RUN, latest)
+            # 0 rows: the same point again, or no such run, or one that does not go on
+            if cursor.rowcount or cursor.execute(_GOES_ON, (run_id,)).fetchone():
+                cursor.execute(_KEEP_LATEST_OF_RUN, latest)
+                return
+        self.log_batch(run_id, [metric])
 
     @repeated
     def log_batch(
@@ -79,6 +86,8 @@ class Data(Runs):
                 _write_run_tags(connection, run, tags)
             if metrics:
                 _write_metrics(connection, run, metrics)
+                if run.status in FINAL_STATUSES:
+                    forget(connection, run.id, {metric.key for metric in metrics})
                 write_model_metrics(connection, run.id, metrics)
 
     @repeated
@@ -88,14 +97,6 @@ class Data(Runs):
             gone = tags.delete().where(tags.c.run == run.id, tags.c.key == key)
             if not connection.execute(gone).rowcount:
                 raise NotFound(f"The run {run_id} has no tag {key!r}.")
-
-    def _check_active(self, cursor: Any, run_id: str) -> None:
-        query = "SELECT 1 FROM runs WHERE run_id = ? AND lifecycle_stage = 'active'"
-        if cursor.execute(query, (run_id,)).fetchone():
-            return
-        cursor.execute("ROLLBACK")
-        with self.database.read() as connection:
-            active_run(connection, run_id, self.place)
 
 
 def _write_params(connection: Connection, run: Any, run_id: str, given: Sequence[Param]) -> None:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from ...errors import InvalidInput, NotFound
+from ...errors import InvalidInput, MlpackError, NotFound
 from ..entities import (
     FINAL_STATUSES,
     LifecycleStage,
@@ -23,6 +24,7 @@ from ..entities import (
     Tags,
 )
 from ..views import Keys
+from .curve_summaries import forget, summarise
 from .engine import repeated
 from .experiments import active_experiment_row, experiment_row, stage_values
 from .input_rows import read_inputs, read_outputs
@@ -36,7 +38,7 @@ _SLICE = 5000
 RUN_COLUMNS = (runs, experiments.c.artifact_location)
 # who writes to a run keeps others from it until the end, where the database itself is not locked
 _FIND = (
-    sa.select(runs.c.id, runs.c.experiment, runs.c.lifecycle_stage)
+    sa.select(runs.c.id, runs.c.experiment, runs.c.status, runs.c.lifecycle_stage)
     .where(runs.c.run_id == sa.bindparam("run_id"))
     .with_for_update(key_share=True)
 )
@@ -83,13 +85,21 @@ class Runs(ExperimentSearch):
         with self.database.read() as connection:
             return self.load_runs(connection, [run_row(connection, run_id, self.place)])[0]
 
-    @repeated
     def update_run(
         self,
         run_id: str,
         status: str | None = None,
         end_time: int | None = None,
         name: str | None = None,
+    ) -> None:
+        self._change_run(run_id, status, end_time, name)
+        if status in FINAL_STATUSES:
+            with suppress(MlpackError):  # it has ended; a summary only makes charts quicker
+                summarise(self.database, run_id)
+
+    @repeated
+    def _change_run(
+        self, run_id: str, status: str | None, end_time: int | None, name: str | None
     ) -> None:
         values: dict[str, Any] = {}
         if status is not None:
@@ -101,6 +111,8 @@ class Runs(ExperimentSearch):
             run = active_run(connection, run_id, self.place)
             if values:
                 connection.execute(runs.update().where(runs.c.id == run.id).values(**values))
+            if status is not None and status not in FINAL_STATUSES:
+                forget(connection, run.id)
             if name is not None:
                 write_tags(connection, run.id, run.experiment, {Tags.RUN_NAME: name})
 
@@ -202,7 +214,7 @@ def run_row(connection: Connection, run_id: str, place: str) -> Any:
 
 
 def active_run(connection: Connection, run_id: str, place: str) -> Any:
-    """The inner key (``id``) and the experiment of a run that may be written to.
+    """The inner key (``id``), experiment and status of a run that may be written to.
 
     Raises:
         NotFound: there is none of that id.

@@ -20,6 +20,7 @@ from sqlalchemy import (
     ForeignKey,
     Index,
     Integer,
+    LargeBinary,
     MetaData,
     SmallInteger,
     String,
@@ -30,7 +31,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.ext.compiler import compiles
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 
 metadata = MetaData()
 
@@ -149,6 +150,20 @@ latest_metrics = Table(
     Column("experiment", BigInteger, nullable=False),
     Index("ix_latest_metrics_value", "experiment", "key", "value", "run"),
     sqlite_with_rowid=False,
+)
+
+# Long curves of runs that are over, in so few buckets as charts show: see `curve_summaries`.
+metric_summaries = Table(
+    "metric_summaries",
+    metadata,
+    Column("run", ForeignKey(runs.c.id), primary_key=True),
+    Column("key", KEY, primary_key=True),
+    Column("axis", String(10), nullable=False),
+    Column("first", BigInteger, nullable=False),
+    Column("last", BigInteger, nullable=False),
+    Column("width", BigInteger, nullable=False),
+    Column("points", BigInteger, nullable=False),
+    Column("buckets", LargeBinary(2**24 - 1), nullable=False),
 )
 
 logged_models = Table(

@@ -1,8 +1,7 @@
 """Metrics thinned out for drawing, so that no peak is lost.
 
-Few points are handed out as they are. Many are put into buckets of equal width, of which the
-database makes the smallest, the greatest and the mean value: one grouping for each curve, which
-all databases can do. For SQLite, `curve_scan` has a faster way for what most loops log.
+Few points are handed out as they are. Many are put into buckets of equal width: by the database
+(`curve_buckets`), unless that was done when their run ended (`curve_summaries`).
 """
 
 from __future__ import annotations
@@ -18,15 +17,13 @@ from sqlalchemy.engine import Connection
 
 from ...errors import InvalidInput
 from ..views import Axis, Curve
-from .curve_rows import Bucket, curve_of_buckets, curve_of_points
-from .curve_scan import scan
-from .engine_sqlite import SqliteDatabase
+from .curve_buckets import INT64, ends, joined, width_of
+from .curve_rows import Buckets, curve_of_buckets, curve_of_points
+from .curve_summaries import find, summarised
 from .search_runs import RunSearch
 from .tables import latest_metrics, metrics, runs
 
 _THREADS = min(4, os.cpu_count() or 1)  # the database reads several curves at once
-_INT64 = 2**63 - 1
-_SUMMED = 1e290  # a sum of values beyond it could be too great for a double
 _T = TypeVar("_T")
 
 
@@ -44,9 +41,9 @@ class _Wanted:
     @property
     def inside(self) -> list[Any]:
         same = [metrics.c.run == self.run, metrics.c.key == self.key]
-        if self.start > -_INT64:
+        if self.start > -INT64:
             same.append(self.axis >= self.start)
-        if self.end < _INT64:
+        if self.end < INT64:
             same.append(self.axis <= self.end)
         return same
 
@@ -69,14 +66,19 @@ class Curves(RunSearch):
         many = []
         with self.database.read() as connection:
             wanted = _wanted(connection, run_ids, keys, axis, start, end)
+            kept = summarised(connection, {each.run for each in wanted}, keys)
             for each in wanted:
+                place = each.run, each.key
+                buckets = _kept(connection, each, points) if place in kept else None
+                if buckets:
+                    found[place] = curve_of_buckets(each.run_id, each.key, buckets)
+                    continue
                 rows = _points(connection, each, points + 1)
                 if len(rows) > points:
                     many.append(each)
                 elif rows:
-                    found[each.run, each.key] = curve_of_points(
-                        each.run_id, each.key, rows, by_time=axis != "step"
-                    )
+                    by_time = axis != "step"
+                    found[place] = curve_of_points(each.run_id, each.key, rows, by_time)
         joined = _together(lambda each: self._joined(each, points), many)
         found.update(
             {(each.run, each.key): curve for each, curve in zip(many, joined, strict=True)}
@@ -85,18 +87,9 @@ class Curves(RunSearch):
 
     def _joined(self, wanted: _Wanted, points: int) -> Curve:
         with self.database.read() as connection:
-            axis = wanted.axis
-            first, last = _ends(connection, wanted, axis)
-            if axis is metrics.c.step and first == last:  # no steps were logged
-                axis = metrics.c.timestamp
-                first, last = _ends(connection, wanted, axis)
-            width = min((last - first) // (points - 1) + 1, _INT64)
-            found = None
-            if axis is metrics.c.step and isinstance(self.database, SqliteDatabase):
-                cursor: Any = connection.connection.dbapi_connection
-                found = scan(cursor, wanted.run, wanted.key, first, last, width)
-            if found is None:
-                found = _grouped(connection, wanted, axis, width)
+            axis, first, last = ends(connection, wanted.inside, wanted.axis)
+            width = width_of(first, last, points)
+            found = joined(connection, wanted.run, wanted.key, axis, first, last, width)
         return curve_of_buckets(wanted.run_id, wanted.key, found)
 
 
@@ -123,8 +116,8 @@ def _wanted(
     for run_id in dict.fromkeys(run_ids):
         run, began = inner.get(run_id, (0, 0))
         shift = began if axis == "elapsed" else 0
-        low = -_INT64 if start is None else _bounded(start + shift)
-        high = _INT64 if end is None else _bounded(end + shift)
+        low = -INT64 if start is None else _bounded(start + shift)
+        high = INT64 if end is None else _bounded(end + shift)
         found += [
             _Wanted(run, run_id, key, column, low, high)
             for key in dict.fromkeys(keys)
@@ -134,7 +127,15 @@ def _wanted(
 
 
 def _bounded(number: int) -> int:
-    return max(-_INT64, min(_INT64, number))
+    return max(-INT64, min(INT64, number))
+
+
+def _kept(connection: Connection, wanted: _Wanted, points: int) -> Buckets | None:
+    """What a summary says, if it can: not of a part of the curve, nor of more points."""
+    summary = find(connection, wanted.run, wanted.key)
+    if summary is None or not summary.covers(wanted.axis, wanted.start, wanted.end):
+        return None
+    return summary.buckets(points)
 
 
 def _points(connection: Connection, wanted: _Wanted, most: int) -> list[Any]:
@@ -142,37 +143,6 @@ def _points(connection: Connection, wanted: _Wanted, most: int) -> list[Any]:
     mine = metrics.c
     query = sa.select(mine.step, mine.timestamp, mine.id, mine.value, mine.special)
     return list(connection.execute(query.where(*wanted.inside).limit(most)))
-
-
-def _ends(connection: Connection, wanted: _Wanted, axis: Any) -> tuple[int, int]:
-    first, last = (
-        connection.execute(sa.select(axis).where(*wanted.inside).order_by(order).limit(1))
-        for order in (axis, axis.desc())
-    )
-    return first.scalar_one(), last.scalar_one()
-
-
-def _grouped(connection: Connection, wanted: _Wanted, axis: Any, width: int) -> list[Bucket]:
-    # whole multiples of the width: no difference of two steps, which may be too great for 64 bits
-    bucket = axis // sa.literal_column(str(width), sa.BigInteger)
-    mine, count = metrics.c, sa.func.count
-    value = sa.case((mine.special == 0, mine.value))
-    summed = sa.case(
-        (mine.special != 0, 0.0),
-        (mine.value > _SUMMED, _SUMMED),
-        (mine.value < -_SUMMED, -_SUMMED),
-        else_=mine.value,
-    )
-    query = (
-        sa.select(
-            *(sa.func.min(mine.step), sa.func.min(mine.timestamp), count(), count(value)),
-            *(sa.func.min(value), sa.func.max(value), sa.func.sum(summed)),
-        )
-        .where(*wanted.inside)
-        .group_by(bucket)
-        .order_by(sa.func.min(axis))
-    )
-    return [Bucket(*row) for row in connection.execute(query)]
 
 
 def _together(call: Callable[[_Wanted], _T], many: Sequence[_Wanted]) -> list[_T]:
