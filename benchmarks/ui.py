@@ -5,9 +5,8 @@
 Every measurement is a fresh browser profile, as at somebody's first visit. "Painted" is when the
 first row of runs has been drawn; "transfer" is what came over the wire until some seconds after.
 The filter is typed into a page that shows runs already, and "new rows" is when other rows have been
-drawn, on our side. "Curves" are of 100,000 points each, from the address to the last one drawn; when
-their runs ended, buckets of them were kept, so the same is measured of runs that go on. The
-promises on 100,000 runs are measured on our side alone: the peer takes minutes.
+drawn, on our side. "Curves" are of 100,000 points each, from the address to the last one drawn; buckets
+of them were kept when their runs ended, so the same is measured of runs that go on. The promises on 100,000 runs are measured on our side alone: the peer takes minutes.
 """
 
 from __future__ import annotations
@@ -267,7 +266,7 @@ def curves(chromium: Any, address: str) -> float:
 
 
 def go_on(address: str) -> None:
-    """Let the runs with curves go on, so that nothing is known of them that runs leave at the end."""
+    """Let the runs with curves go on, so that what is kept of ended ones is gone."""
     for number in range(1, CURVES + 1):
         body = json.dumps({"run_id": curve_id(number), "status": "RUNNING"}).encode()
         request = urllib.request.Request(
