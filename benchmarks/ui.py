@@ -5,8 +5,9 @@
 Every measurement is a fresh browser profile, as at somebody's first visit. "Painted" is when the
 first row of runs has been drawn; "transfer" is what came over the wire until some seconds after.
 The filter is typed into a page that shows runs already, and "new rows" is when other rows have been
-drawn, on our side. "Curves" are of 100,000 points each, from the address to the last one drawn; buckets
-of them were kept when their runs ended, so the same is measured of runs that go on. The promises on 100,000 runs are measured on our side alone: the peer takes minutes.
+drawn, on our side. "Curves" are of 100,000 points each, from the address to the last one drawn;
+buckets of them were kept when their runs ended, so the same is measured of runs that go on. The
+promises on 100,000 runs are measured on our side alone: the peer takes minutes.
 """
 
 from __future__ import annotations
