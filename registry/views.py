@@ -35,3 +35,13 @@ class RegistryViews(Protocol):
         logged models and of versions as ``most`` says: those of the newest. Models that were
         deleted and not yet purged are among them; what was deployed of them runs on.
         """
+
+    def model_names(self, words: str = "", limit: int = 50) -> list[str]:
+        """Names of models: those that begin with ``words`` first, then those that hold it (any
+        case), each sorted."""
+
+    def model_tag_keys(self, words: str = "", limit: int = 50) -> list[str]:
+        """Keys of the tags of models, in the same order."""
+
+    def model_tag_values(self, key: str, words: str = "", limit: int = 20) -> list[str]:
+        """Values of a tag of models, to complete what is typed."""

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import sqlalchemy as sa
 
 from ...tracking.entities import PagedList
+from ...tracking.sql.distinct import Distinct, best
 from ...tracking.sql.paging import (
     SortKey,
     check_max_results,
@@ -14,10 +16,17 @@ from ...tracking.sql.paging import (
     sorted_page,
     write_token,
 )
-from ...tracking.sql.registry_tables import model_versions, registered_models
+from ...tracking.sql.registry_tables import (
+    model_versions,
+    registered_model_tags,
+    registered_models,
+)
+from ...tracking.sql.tables import START
 from .. import names
 from .rows import load_versions, model_row
 from .search_versions import VersionSearch
+
+_MOST = 50_000  # so many that differ are looked at, to complete what is typed
 
 
 class Views(VersionSearch):
@@ -57,3 +66,22 @@ class Views(VersionSearch):
             for row in connection.execute(query):
                 found[of[row.model]][row.stage] = row.many
         return found
+
+    def model_names(self, words: str = "", limit: int = 50) -> list[str]:
+        return self._completed((registered_models.c.name,), (), words, limit)
+
+    def model_tag_keys(self, words: str = "", limit: int = 50) -> list[str]:
+        return self._completed((registered_model_tags.c.key,), (), words, limit)
+
+    def model_tag_values(self, key: str, words: str = "", limit: int = 20) -> list[str]:
+        table = registered_model_tags.c
+        found = self._completed((table.key, table.start), (table.key == key,), words, limit)
+        return [text for text in found if len(text) < START]  # others nobody types
+
+    def _completed(
+        self, index: Sequence[Any], where: Sequence[Any], words: str, limit: int
+    ) -> list[str]:
+        with self.database.read() as connection:
+            return best(
+                set(Distinct(connection, index, where).fitting(words, limit, _MOST)), words, limit
+            )

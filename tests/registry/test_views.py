@@ -49,3 +49,22 @@ def test_versions_in_a_stage_and_how_many(sql_registry):
         "none": {},
     }
     assert sql_registry.count_versions([]) == {}
+
+
+def test_what_completes_a_search(sql_registry):
+    for name, tags in [
+        ("churn-old", {"team": "blue"}),
+        ("Churn", {"team": "Grün", "ticket": "x" * 300}),
+        ("a churn", {}),
+    ]:
+        sql_registry.create_registered_model(name, tags, "", ME)
+    versions(sql_registry, NAME, 1)  # with a tag of the version
+    assert sql_registry.model_names("churn") == ["Churn", "churn-old", "a churn"]
+    assert sql_registry.model_names("churn", 1) == ["churn-old"]
+    assert sql_registry.model_names() == ["Churn", "a churn", NAME, "churn-old"]
+    assert sql_registry.model_tag_keys() == ["team", "ticket"]
+    assert sql_registry.model_tag_keys("ICK") == ["ticket"]
+    assert sql_registry.model_tag_values("team") == ["Grün", "blue"]
+    assert sql_registry.model_tag_values("team", "GRÜ") == ["Grün"]
+    assert sql_registry.model_tag_values("ticket") == []  # nobody types it
+    assert sql_registry.model_tag_values("none") == []

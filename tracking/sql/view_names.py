@@ -26,32 +26,31 @@ class KeyNames(RunSearch):
         limit: int = 50,
     ) -> list[str]:
         table = _table(kind, TABLES)
-        return self._completed(experiment_ids, table.c.key, (), words, limit, _MOST_NAMES)
+        index = (table.c.experiment, table.c.key)
+        return self._completed(experiment_ids, index, (), words, limit, _MOST_NAMES)
 
     def key_values(
         self, experiment_ids: Sequence[str], kind: str, key: str, words: str = "", limit: int = 20
     ) -> list[str]:
         table = _table(kind, {name: TABLES[name] for name in ("param", "tag")})
-        same = (table.c.key == key,)
-        found = self._completed(experiment_ids, table.c.start, same, words, limit, _MOST_VALUES)
+        index, same = (table.c.experiment, table.c.key, table.c.start), (table.c.key == key,)
+        found = self._completed(experiment_ids, index, same, words, limit, _MOST_VALUES)
         return [text for text in found if len(text) < START]  # others nobody types
 
     def _completed(
         self,
         experiment_ids: Sequence[str],
-        column: Any,
+        index: tuple[Any, ...],
         same: tuple[Any, ...],
         words: str,
         limit: int,
         most: int,
     ) -> list[str]:
-        """The best of what a column has; what comes after so many that differ is not looked at."""
+        """The best of an index's last column; only so many that differ are looked at."""
         found: set[str] = set()
-        table = column.table
-        index = (table.c.experiment, table.c.key, column)[: 2 if column is table.c.key else 3]
         with self.database.read() as connection:
             for experiment in _inner_keys(experiment_ids):
-                where = (table.c.experiment == experiment, *same)
+                where = (index[0] == experiment, *same)
                 found.update(Distinct(connection, index, where).fitting(words, limit, most))
         return best(found, words, limit)
 

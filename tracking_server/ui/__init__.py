@@ -39,10 +39,11 @@ Its pages:
                                                   compare_table.py, compare_views.py the charts from
                                                   compare_fields.py, compare_groups.py,
                                                   compare_importance.py and compare_forest.py
-    registry.py       /registry…                  registered models: registry_model.py,
-                                                  registry_version.py, registry_compare.py,
-                                                  registry_subject.py; their lineage drawn by
-                                                  lineage_nodes.py and lineage_graph.py
+    registry.py       /registry…                  registered models: registry_search.py,
+                                                  registry_model.py, registry_version.py,
+                                                  registry_compare.py, registry_subject.py; their
+                                                  lineage drawn by lineage_nodes.py and
+                                                  lineage_graph.py
     model.py          /models/<id>                one logged model: model_frame.py, model_folder.py
                                                   its files, model_example.py, model_commands.py
     scoring.py        /ui/score                   its form that asks endpoints: scoring_rule.py says

@@ -12,14 +12,14 @@ from ...errors import InvalidInput, InvalidQuery
 from ...tracking.entities import RunStatus
 from ...tracking.filters import Clause, parse_filter, parse_order
 from ..service import Service
-from .part import asked, asked_number, data_answer
+from .part import asked, asked_number, data_answer, listed
 
 KINDS = ("metric", "param", "tag")
 _MOST_EXPERIMENTS = 200
 _MOST_WORDS = 250  # no key is longer
 _MOST_TEXT = 20_000  # of a filter
 _MOST_HINTS = 5
-_NEAR = 5000  # so many names are compared with one that is not there
+NEAR = 5000  # so many names are compared with one that is not there
 
 
 def register(pages: Blueprint, data: Blueprint, service: Service) -> None:
@@ -28,7 +28,7 @@ def register(pages: Blueprint, data: Blueprint, service: Service) -> None:
     @data.get("/names")
     def key_names() -> Response:
         """Keys that runs have: ``{"names": {"metric": […], …}}``, of one kind or of each."""
-        experiments, words = asked_experiments(), _words()
+        experiments, words = asked_experiments(), asked_words()
         limit = asked_number("limit", 20, 1, 200)
         kind = asked("kind")
         found = {
@@ -42,7 +42,7 @@ def register(pages: Blueprint, data: Blueprint, service: Service) -> None:
         """Values of a param or tag, to complete: ``{"values": […]}``."""
         limit = asked_number("limit", 20, 1, 200)
         kind, key = asked("kind"), asked("key")
-        found = service.store.key_values(asked_experiments(), kind, key, _words(), limit)
+        found = service.store.key_values(asked_experiments(), kind, key, asked_words(), limit)
         return data_answer({"values": found})
 
     @data.get("/filter")
@@ -52,17 +52,15 @@ def register(pages: Blueprint, data: Blueprint, service: Service) -> None:
         ``{"ok": true, "hints": […]}``; or ``message``, the reason alone (``short``), and where the
         wrong word starts and stops, in characters as scripts count them.
         """
-        text = asked("text")
-        if len(text) > _MOST_TEXT:
-            raise InvalidInput(f"A filter of over {_MOST_TEXT} characters is not completed.")
+        text = asked_filter()
         try:
             clauses = parse_filter(text)
         except InvalidInput as error:
-            return data_answer(_where(error, text))
+            return data_answer(where(error, text))
         try:
             parse_order(request.args.getlist("order_by"))
         except InvalidInput as error:
-            return data_answer({**_where(error, ""), "in": "order_by"})
+            return data_answer({**where(error, ""), "in": "order_by"})
         experiments = asked_experiments() if asked("hints") else []
         return data_answer({"ok": True, "hints": _hints(service, experiments, clauses)})
 
@@ -73,18 +71,30 @@ def asked_experiments() -> list[str]:
     Raises:
         InvalidInput: there are too many.
     """
-    given = [each for text in request.args.getlist("experiments") for each in text.split(",")]
-    found = list(dict.fromkeys(each for each in given if each))
+    found = listed(",".join(request.args.getlist("experiments")))
     if len(found) > _MOST_EXPERIMENTS:
         raise InvalidInput(f"At most {_MOST_EXPERIMENTS} experiments at once, not {len(found)}.")
     return found
 
 
-def _words() -> str:
+def asked_words() -> str:
+    """What names or values are to hold."""
     return asked("words").replace("\0", "")[:_MOST_WORDS]
 
 
-def _where(error: InvalidInput, text: str) -> dict[str, Any]:
+def asked_filter() -> str:
+    """The filter that is to be checked.
+
+    Raises:
+        InvalidInput: it is too long.
+    """
+    text = asked("text")
+    if len(text) > _MOST_TEXT:
+        raise InvalidInput(f"A filter of over {_MOST_TEXT} characters is not completed.")
+    return text
+
+
+def where(error: InvalidInput, text: str) -> dict[str, Any]:
     """An error's place in UTF-16 units, which is how scripts count characters."""
     reason, start, stop = error.message, 0, len(text)
     if isinstance(error, InvalidQuery):
@@ -130,11 +140,11 @@ def _missing(service: Service, experiments: Sequence[str], kind: str, key: str) 
     for other in KINDS:
         if other != kind and _has(service, experiments, other, key):
             return f"{said}; there is a {other} of that name: {other}s.{key}."
-    near = _nearest(key, service.store.key_names(experiments, kind, "", _NEAR))
+    near = nearest(key, service.store.key_names(experiments, kind, "", NEAR))
     return f"{said}; did you mean {near!r}?" if near else f"{said}."
 
 
-def _nearest(key: str, names: Sequence[str]) -> str | None:
+def nearest(key: str, names: Sequence[str]) -> str | None:
     """The one that a slip of the finger would make of it."""
     plain = {name.casefold(): name for name in names if abs(len(name) - len(key)) <= 3}
     near = difflib.get_close_matches(key.casefold(), plain, n=1, cutoff=0.7)

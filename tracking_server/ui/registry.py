@@ -1,5 +1,6 @@
 """Registered models: names, versions, aliases, stages, lineage, differences.
 
+registry_search.py    /ui/registry/filter …         what the box above the list takes
 registry_model.py     /registry/<name>              one model, its versions, its history
 registry_version.py   /registry/<name>/<version>    one version, its lineage
 registry_compare.py   /registry/<name>/compare      two versions side by side
@@ -10,7 +11,6 @@ lineage_graph.py      where it is drawn
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,17 +19,14 @@ from markupsafe import Markup
 
 from ...errors import InvalidInput, InvalidQuery
 from ...registry.entities import RegisteredModel
-from ...registry.filters import REGISTERED_MODELS, parse_clauses
 from ...tracking.entities import PagedList
-from ...tracking.filters import quoted
 from ..service import Service
-from . import registry_compare, registry_model, registry_version
+from . import registry_compare, registry_model, registry_search, registry_version
 from .part import asked
+from .registry_search import filter_of
 from .words import address, highlight
 
 _PAGE = 50
-_GRAMMAR = re.compile(r"[=<>]|\bI?LIKE\b", re.IGNORECASE)
-_MOST_WORDS = 10
 _ORDERS = {"name": "name", "changed": "last_updated_timestamp", "created": "creation_timestamp"}
 
 
@@ -56,6 +53,7 @@ def register(pages: Blueprint, data: Blueprint, service: Service) -> None:
         )
         return page, 400 if error else 200
 
+    registry_search.register(pages, data, service)
     registry_model.register(pages, data, service)
     registry_version.register(pages, data, service)
     registry_compare.register(pages, data, service)
@@ -94,25 +92,6 @@ def _search(service: Service, words: dict[str, str]) -> tuple[PagedList, str | N
         return PagedList([], None), Markup("{}: {}").format(marked, error.reason)
     except InvalidInput as error:
         return PagedList([], None), error.message
-
-
-def filter_of(text: str) -> str:
-    """A filter of the registry from what was typed: a filter, or words of a name.
-
-    Raises:
-        InvalidInput: it is meant as a filter and does not parse, or has too many words.
-    """
-    try:
-        parse_clauses(text, REGISTERED_MODELS)
-    except InvalidInput:
-        if _GRAMMAR.search(text):
-            raise
-    else:
-        return text
-    words = text.split()
-    if len(words) > _MOST_WORDS:
-        raise InvalidInput(f"A search has at most {_MOST_WORDS} words.")
-    return " AND ".join(f"name ILIKE {quoted(f'%{word}%')}" for word in words)
 
 
 def _sorts(words: dict[str, str]) -> dict[str, Any]:
