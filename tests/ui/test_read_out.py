@@ -26,9 +26,9 @@ def test_the_table_of_runs(story, browser_page):
     expect(told).to_be_empty()
     page.keyboard.press("j")
     page.keyboard.press("x")
-    expect(told).to_have_text("1 selected")
+    expect(told).to_have_text("1 run selected")
     page.keyboard.press("Escape")
-    expect(told).to_have_text("0 selected")
+    expect(told).to_have_text("0 runs selected")
 
 
 def test_values_in_full_tell_when(story, browser_page):

@@ -47,18 +47,19 @@ export function makePlot(place, height, on) {
 
   const rescale = () => {
     const { x, y } = scalesOf(view);
-    plot.batch(() => {
-      plot.setScale("x", x);
-      plot.setScale("y", y);
-    });
+    plot.setScale("x", x);
+    plot.setScale("y", y);
     plot.redraw(false, true);
   };
 
   return {
     show(next) {
       view = next;
-      if (!plot || made !== kindOf(view)) make();
-      rescale();
+      if (plot && made === kindOf(view)) plot.batch(rescale);
+      else {
+        make();
+        rescale(); // a new plot draws itself at the end of this task, once
+      }
     },
     cursor(x) {
       if (!plot) return;
@@ -118,9 +119,9 @@ function optionsOf({ axis, log, logX }, width, height, { draw, setCursor, setSel
   else if (axis === "step" || logX) Object.assign(xAxis, { values: told(axis === "step" ? shortNumber : elapsedText) });
   if (axis === "step" && !logX)
     xAxis.incrs = [1, 2, 5].flatMap((each) => Array.from({ length: 19 }, (_, i) => each * 10 ** i)).sort((a, b) => a - b);
-  if (logX) xAxis.splits = logSplits;
+  if (logX) Object.assign(xAxis, { splits: logSplits, filter: withLabel });
   const yAxis = { ...line, grid, size: measured, gap: 5, space: 32, values: told((each) => figure(each, 6)) };
-  if (log) yAxis.splits = logSplits;
+  if (log) Object.assign(yAxis, { splits: logSplits, filter: withLabel });
   return {
     width,
     height,
@@ -160,7 +161,7 @@ function measured(self, values, axisIndex, cycle) {
 function logSplits(self, axisIndex, low, high) {
   const decades = Math.log10(high / low);
   const steps = decades > 8 ? [1] : decades > 2.5 ? [1] : decades > 0.8 ? [1, 2, 5] : null;
-  if (!steps) return [0, 1, 2, 3].map((i) => Number((low * (high / low) ** ((i + 0.5) / 4)).toPrecision(3)));
+  if (!steps) return roundSplits(low, high);
   const every = Math.max(1, Math.ceil(decades / 6));
   const found = [];
   for (let power = Math.floor(Math.log10(low)); power <= Math.ceil(Math.log10(high)); power++) {
@@ -170,6 +171,23 @@ function logSplits(self, axisIndex, low, high) {
       if (at >= low && at <= high) found.push(at);
     }
   }
+  return found;
+}
+
+/** Which of a logarithmic scale's values have a label: all if they fit, else powers of ten. */
+function withLabel(self, splits, axisIndex) {
+  const room = (axisIndex ? self.bbox.height / 18 : self.bbox.width / 45) / devicePixelRatio;
+  return splits.length <= room ? splits : splits.map((at) => at.toExponential().startsWith("1e") ? at : null);
+}
+
+/** Two to four round values, where a scale has hardly a decade. */
+function roundSplits(low, high) {
+  const wanted = (high - low) / 4;
+  if (!(wanted > 0)) return [low];
+  const power = 10 ** Math.floor(Math.log10(wanted));
+  const step = [1, 2, 5, 10].map((each) => each * power).find((each) => each >= wanted);
+  const found = [];
+  for (let at = Math.ceil(low / step); at * step <= high; at++) found.push(Number((at * step).toPrecision(12)));
   return found;
 }
 

@@ -139,11 +139,11 @@ function tellView() {
 
 function tellSelection(ids) {
   document.getElementById("selection").hidden = !ids.length;
-  const words = `${ids.length.toLocaleString("en")} selected`;
-  document.getElementById("selected-count").textContent = words;
+  const count = ids.length.toLocaleString("en");
+  document.getElementById("selected-count").textContent = `${count} selected`;
   // what just came to be seen is not read out, so a place that was there before tells it
   const told = document.getElementById("selected-words");
-  if (ids.length || told.textContent) told.textContent = words;
+  if (ids.length || told.textContent) told.textContent = `${count} run${ids.length === 1 ? "" : "s"} selected`;
   const few = ids.slice(0, MOST_COMPARED).join(",");
   const compare = document.getElementById("compare-selected");
   compare.href = `/compare?runs=${few}`;
