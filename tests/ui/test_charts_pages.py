@@ -9,6 +9,7 @@ import pytest
 import mlpack
 from mlpack.tests.ui.conftest import ui_server
 from mlpack.tracking.entities import Metric
+from mlpack.tracking_server.ui import static_files
 
 pytestmark = pytest.mark.server
 
@@ -80,9 +81,8 @@ def test_what_is_computed_in_the_browser(story, browser_page):
     page = browser_page
     open_charts(page, f"{story.address}/runs/{story.names['best']}/charts")
     found = page.evaluate(
-        """async () => {
-            const page = document.querySelector("script[src*=charts_page]").src;
-            const module = await import(new URL("curve_series.js", page));
+        """async (address) => {
+            const module = await import(address);
             const { elapsedText, figure, nearest, smoothed } = module;
             const tens = [0, 10, 20];
             return {
@@ -92,7 +92,8 @@ def test_what_is_computed_in_the_browser(story, browser_page):
                 figures: [null, 0, 123456.789, 1.5e-9, 0.1 + 0.2].map((each) => figure(each)),
                 times: [0, 1500, 61_000, -3_600_000, 90_000_000].map(elapsedText),
             };
-        }"""
+        }""",
+        static_files.address("js/curve_series.js"),
     )
     # the begin does not lean towards zero: the weights so far sum up to one
     assert found["flat"] == [2, None, pytest.approx(2), pytest.approx(2)]
@@ -201,6 +202,24 @@ def test_points_are_asked_for_before_scripts_are_read(story, browser_page, query
     assert len(asked) == 1 and times == ["link"]
 
 
+def test_an_early_answer_that_never_comes(story, watched):
+    """The script asks again, and tells what is wrong then."""
+    page = watched.page
+    watched.expected += ["ERR_FAILED", "status of 503", "preloaded using link preload"]
+    page.route("**/ui/curves?*", lambda route: route.abort())
+    ids = ",".join(story.names["runs"][:3])
+    page.goto(f"{story.address}/charts?runs={ids}&key=loss")
+    chart(page, "loss").get_by_text("The server does not answer").wait_for()
+    page.unroute("**/ui/curves?*")
+    chart(page, "loss").get_by_role("button", name="Try again").click()
+    chart(page, "loss").locator("canvas").wait_for()
+
+    answer = {"status": 503, "body": '{"message": "Too much at once."}'}
+    page.route("**/ui/curves?*", lambda route: route.fulfill(**answer))
+    page.reload()
+    chart(page, "loss").get_by_text("Too much at once.").wait_for()
+
+
 def test_names_that_attack(story, browser_page):
     names = story.names
     open_charts(browser_page, f"{story.address}/charts?runs={names['attack_run']},{names['best']}")
@@ -302,3 +321,25 @@ def test_points_that_no_line_leads_to(client, browser_page, tmp_path):
         }""")
         )
         assert coloured > 300  # thirty dots
+
+
+def test_how_far_values_go(story, browser_page):
+    """Of what is in the range, and has a place on the axes."""
+    page = browser_page
+    page.goto(f"{story.address}/")
+    found = page.evaluate(
+        """async (address) => {
+            const { extent } = await import(address);
+            const line = { x: [-1, 0, 1, 2], y: [-5, null, 3, 8], low: null, high: null };
+            const band = { x: [0, 1, 2], y: [1, 1, 1], low: [-2, null, 0], high: [4, null, 6] };
+            return [
+              extent([line]), extent([line, band]), extent([line], { from: 0, to: 1 }),
+              extent([line, band], { positive: true }), extent([line], { positiveX: true }),
+            ].map(({ left, right, low, high }) => [left, right, low, high]);
+        }""",
+        static_files.address("js/curve_series.js"),
+    )
+    assert found == [
+        *([-1, 2, -5, 8], [-1, 2, -5, 8], [0, 1, 3, 3]),
+        *([-1, 2, 3, 8], [1, 2, 3, 8]),
+    ]

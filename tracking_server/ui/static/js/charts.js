@@ -138,10 +138,10 @@ export function drawCharts(place, { runs, keys, points = { small: 300, large: 50
     cancelAnimationFrame(told);
     told = requestAnimationFrame(() => {
       const now = seen();
-      if (now.length && !now.some((chart) => chart.busy)) {
-        performance.mark("charts-drawn");
-        place.dataset.drawn = String(now.length);
-      }
+      const all = now.length && !now.some((chart) => chart.busy);
+      if (all) performance.mark("charts-drawn");
+      for (const chart of now) chart.tell();
+      if (all) place.dataset.drawn = String(now.length);
     });
   }
 

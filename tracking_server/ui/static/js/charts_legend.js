@@ -3,6 +3,7 @@ import { make } from "./elements.js";
 import { DASHES } from "./curve_draw.js";
 import { palette } from "./theme.js";
 
+const SVG = "http://www.w3.org/2000/svg";
 const SEARCHED = 12; // so many runs get a search box
 
 /**
@@ -30,15 +31,16 @@ export function makeLooks(runs, signal) {
 
 /** A sample of a line, as it is drawn. */
 export function swatch({ colour, dash }) {
-  const canvas = make("canvas", { class: "swatch", width: "44", height: "16", "aria-hidden": "true" });
-  const paint = canvas.getContext("2d");
-  paint.strokeStyle = colour;
-  paint.lineWidth = 4;
-  paint.setLineDash(dash.map((length) => length * 1.6));
-  paint.moveTo(0, 8);
-  paint.lineTo(44, 8);
-  paint.stroke();
-  return canvas;
+  const sample = document.createElementNS(SVG, "svg");
+  const line = document.createElementNS(SVG, "path");
+  sample.setAttribute("class", "swatch");
+  sample.setAttribute("aria-hidden", "true");
+  line.setAttribute("d", "M0 4h22");
+  line.setAttribute("stroke", colour);
+  line.setAttribute("stroke-width", "2");
+  line.setAttribute("stroke-dasharray", dash.map((length) => length * 0.8).join(" "));
+  sample.append(line);
+  return sample;
 }
 
 /** The list of runs. `onPoint(id | null)` when one is pointed at. */

@@ -26,6 +26,7 @@ export function makeChart({ key, label, system = false }, all) {
   let parts = null;
   let failed = false;
   let seen = false;
+  let untold = false; // what is shown is not in words yet
   let drawn = []; // series, as they are shown
   let at = [null]; // where the cursor is
 
@@ -166,7 +167,7 @@ export function makeChart({ key, label, system = false }, all) {
   function show() {
     const now = (drawn = series());
     const single = !zoom() && curves.size > 0 && [...curves.values()].every((curve) => curve.count === 1);
-    parts.words.textContent = wordsOf(now, single);
+    untold = true;
     parts.note.textContent = noteOf(now, single);
     element.classList.toggle("single", single);
     if (single) {
@@ -196,7 +197,8 @@ export function makeChart({ key, label, system = false }, all) {
     cursor(...at);
   }
 
-  function wordsOf(now, single) {
+  function wordsOf(now) {
+    const single = element.classList.contains("single");
     if (!now.length) return "Nothing is shown.";
     if (single)
       return now
@@ -279,6 +281,11 @@ export function makeChart({ key, label, system = false }, all) {
       }
     },
     draw,
+    /** The same in words, for those who do not see it; others need not wait for that. */
+    tell() {
+      if (untold) parts.words.textContent = wordsOf(drawn);
+      untold = false;
+    },
     /** What is shown, of some runs anew. */
     refresh: async (ids) => {
       if (seen && !asking && has) await ask(ids);

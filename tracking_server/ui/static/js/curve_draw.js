@@ -30,9 +30,9 @@ export function drawSeries(plot, series, look, { log, logX }) {
     ctx.globalAlpha = weak ? 0.15 : 1;
     ctx.strokeStyle = ctx.fillStyle = colour;
     ctx.setLineDash(plain ? [] : dash.map((length) => length * ratio));
-    strokeLine(ctx, each.x, each.y, toX, toY, (strong ? 2.6 : 1.5) * ratio);
+    const alone = strokeLine(ctx, each.x, each.y, toX, toY, (strong ? 2.6 : 1.5) * ratio);
     ctx.setLineDash([]);
-    dots(ctx, each, toX, toY, ratio);
+    dots(ctx, each, toX, toY, ratio, alone);
     crosses(ctx, each, toX, bbox.top + bbox.height - 5 * ratio, ratio);
   });
   ctx.restore();
@@ -47,21 +47,24 @@ function mapping(scale, origin, length, log) {
     : (value) => origin + (value - low) * factor;
 }
 
+/** @returns the indices of points that no line leads to or from, as a set. */
 function strokeLine(ctx, xs, ys, toX, toY, width) {
   ctx.lineWidth = width;
   ctx.beginPath();
-  let open = false;
+  const alone = [];
+  let joined = 0; // points of the stretch so far
   for (let i = 0; i < xs.length; i++) {
     const y = ys[i] === null ? NaN : toY(ys[i]);
     const x = toX(xs[i]);
-    if (Number.isNaN(y) || Number.isNaN(x)) open = false;
-    else if (open) ctx.lineTo(x, y);
-    else {
-      ctx.moveTo(x, y);
-      open = true;
-    }
+    if (y !== y || x !== x) {
+      if (joined === 1) alone.push(i - 1);
+      joined = 0;
+    } else if (joined++) ctx.lineTo(x, y);
+    else ctx.moveTo(x, y);
   }
+  if (joined === 1) alone.push(xs.length - 1);
   ctx.stroke();
+  return new Set(alone);
 }
 
 /** One piece for each stretch without gaps; what is not above zero on a log scale begins at the floor. */
@@ -108,14 +111,12 @@ function crosses(ctx, { x, y }, toX, foot, ratio) {
 }
 
 /** Of few points each; of many those that no line leads to. */
-function dots(ctx, { x, y }, toX, toY, ratio) {
-  const all = x.length <= MARKED;
-  const has = (i) => i >= 0 && i < x.length && y[i] !== null && !Number.isNaN(toY(y[i])); // a log scale has not all
-  for (let i = 0; i < x.length; i++) {
-    const alone = !has(i - 1) && !has(i + 1);
-    if (!has(i) || (!all && !alone)) continue;
+function dots(ctx, { x, y }, toX, toY, ratio, alone) {
+  for (const i of x.length <= MARKED ? x.keys() : alone) {
+    const height = y[i] === null ? NaN : toY(y[i]); // a log scale has not all
+    if (Number.isNaN(height)) continue;
     ctx.beginPath();
-    ctx.arc(toX(x[i]), toY(y[i]), (alone ? 3 : 2.2) * ratio, 0, 7);
+    ctx.arc(toX(x[i]), height, (alone.has(i) ? 3 : 2.2) * ratio, 0, 7);
     ctx.fill();
   }
 }

@@ -49,22 +49,24 @@ export function nearest(xs, x) {
 
 /** From where to where these series go, within a range of x if there is one. */
 export function extent(series, { from = -Infinity, to = Infinity, positive = false, positiveX = false } = {}) {
-  const found = { left: Infinity, right: -Infinity, low: Infinity, high: -Infinity };
+  let [left, right, lowest, highest] = [Infinity, -Infinity, Infinity, -Infinity];
+  const least = positive ? Number.MIN_VALUE : -Infinity;
+  const first = positiveX ? Math.max(from, Number.MIN_VALUE) : from;
   for (const { x, y, low, high } of series) {
+    const [bottoms, tops] = [low ?? y, high ?? y];
     for (let i = 0; i < x.length; i++) {
       const at = x[i];
-      if (at < from || at > to || (positiveX && at <= 0)) continue;
-      if (at < found.left) found.left = at;
-      if (at > found.right) found.right = at;
-      const bottom = low ? low[i] : y[i];
-      const top = high ? high[i] : y[i];
-      if (bottom === null || top === null) continue;
-      if (!(positive && bottom <= 0)) found.low = Math.min(found.low, bottom);
-      else if (top > 0) found.low = Math.min(found.low, top);
-      if (!(positive && top <= 0)) found.high = Math.max(found.high, top);
+      if (at < first || at > to) continue;
+      if (at < left) left = at;
+      if (at > right) right = at;
+      const top = tops[i];
+      if (top === null || bottoms[i] === null || top < least) continue;
+      const bottom = bottoms[i] < least ? top : bottoms[i];
+      if (bottom < lowest) lowest = bottom;
+      if (top > highest) highest = top;
     }
   }
-  return found;
+  return { left, right, low: lowest, high: highest };
 }
 
 /** A place on the axis, in words; times are local ones. */

@@ -1,4 +1,5 @@
-// Before anything is drawn: the chosen colours, and addresses that MLflow's clients print.
+// Before anything is drawn: the chosen colours, addresses that MLflow's clients print, and answers that the page
+// will ask for at once, which are read while styles and scripts are on their way.
 (function () {
   "use strict";
   try {
@@ -22,4 +23,13 @@
   }
   addEventListener("hashchange", follow);
   follow();
+
+  // server.js takes them; null where there is none, and it asks itself
+  window.early = new Map();
+  document.querySelectorAll("link[rel=preload][as=fetch]").forEach(function (link) {
+    var answer = fetch(link.href, { signal: AbortSignal.timeout(90000) }).then(function (response) {
+      return response.text().then(function (text) { return { response: response, text: text }; });
+    });
+    window.early.set(link.getAttribute("href"), answer.catch(function () { return null; }));
+  });
 })();

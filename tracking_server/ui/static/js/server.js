@@ -71,14 +71,22 @@ async function ask(path, { signal, ...options }) {
   const stop = signal ? AbortSignal.any([signal, limit]) : limit;
   let response, text;
   try {
-    response = await fetch(path, { credentials: "same-origin", ...options, signal: stop });
-    text = await response.text();
+    const early = await takeEarly(path);
+    response = early?.response ?? (await fetch(path, { credentials: "same-origin", ...options, signal: stop }));
+    text = early?.text ?? (await response.text());
   } catch (error) {
     if (error.name === "AbortError") throw error;
     throw new ServerError(limit.aborted ? SLOW : DOWN, 0);
   }
   if (response.ok) return text;
   throw new ServerError(told(text) || STATUS[response.status] || `The server answered ${response.status}.`, response.status);
+}
+
+/** What first.js asked for before there was a script to ask, once. */
+function takeEarly(path) {
+  const answer = window.early?.get(path);
+  window.early?.delete(path);
+  return answer;
 }
 
 function parsed(text) {

@@ -23,17 +23,21 @@ export function listen() {
   tell();
 }
 
+const known = new Map(); // asking makes the browser look through the page's styles
+addEventListener("themechange", () => known.clear()); // before those who draw again
+
 /** What the tokens of style.css are now, as `rgb(…)`: `colours(["text", "series-1"])`. Draw again on "themechange". */
 export function colours(names) {
-  const probe = document.createElement("span");
-  document.body.append(probe);
-  const found = {};
-  for (const name of names) {
+  const missing = names.filter((name) => !known.has(name));
+  const probes = missing.map((name) => {
+    const probe = document.createElement("span");
     probe.style.color = `var(--${name})`;
-    found[name] = getComputedStyle(probe).color;
-  }
-  probe.remove();
-  return found;
+    return probe;
+  });
+  document.body.append(...probes);
+  missing.forEach((name, i) => known.set(name, getComputedStyle(probes[i]).color));
+  for (const probe of probes) probe.remove();
+  return Object.fromEntries(names.map((name) => [name, known.get(name)]));
 }
 
 /** The ten colours of series. */
