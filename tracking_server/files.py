@@ -6,7 +6,6 @@ import mimetypes
 import posixpath
 from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
-from urllib.parse import quote
 
 from flask import Request, Response, request, send_file
 from werkzeug.exceptions import RequestedRangeNotSatisfiable
@@ -14,6 +13,7 @@ from werkzeug.exceptions import RequestedRangeNotSatisfiable
 from ..artifacts.base import ArtifactStore, Entry
 from ..artifacts.local import LocalArtifacts
 from ..errors import InvalidInput, NotFound
+from .dispositions import disposition
 from .requests import refuse_compressed, tell_worker
 
 T = TypeVar("T")
@@ -34,7 +34,7 @@ def send(store: ArtifactStore, path: str) -> Response:
     """
     name = posixpath.basename(path)
     response = _answer(store, path, _kind(name))
-    response.headers["Content-Disposition"] = _disposition("attachment", name)
+    response.headers["Content-Disposition"] = disposition("attachment", name)
     response.headers["Content-Security-Policy"] = _SANDBOX
     return response
 
@@ -53,7 +53,7 @@ def show(store: ArtifactStore, path: str, kind: str, policy: str) -> Response:
         RequestedRangeNotSatisfiable: it has no such range.
     """
     response = _answer(store, path, kind)
-    response.headers["Content-Disposition"] = _disposition("inline", posixpath.basename(path))
+    response.headers["Content-Disposition"] = disposition("inline", posixpath.basename(path))
     response.headers["Content-Security-Policy"] = f"{policy}; frame-ancestors 'self'"
     response.headers["X-Frame-Options"] = "SAMEORIGIN"
     # browsers refuse to open a sandboxed page that has this policy of ours
@@ -158,12 +158,3 @@ def _kind(name: str) -> str:
     """
     kind = mimetypes.guess_type(name)[0] or _BYTES
     return _BYTES if any(each in kind for each in _LOADED) else kind
-
-
-def _disposition(what: str, name: str) -> str:
-    """The header that makes a browser save a file, or show it, and how it is called (RFC 6266)."""
-    plain = "".join(c if c.isascii() and c.isprintable() and c not in '"\\' else "_" for c in name)
-    header = f'{what}; filename="{plain}"'
-    if plain != name:
-        header += f"; filename*=UTF-8''{quote(name, safe='', errors='replace')}"
-    return header

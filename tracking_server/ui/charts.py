@@ -11,6 +11,7 @@ from ...errors import InvalidInput, NotFound
 from ...tracking.entities import Run
 from ...tracking.store import TrackingStore
 from ...tracking.views import Axis, Curve
+from ..dispositions import disposition
 from ..service import Service
 from .part import asked, asked_number, data_answer, listed
 from .run_frame import is_live, run_frame
@@ -85,7 +86,7 @@ def register(pages: Blueprint, data: Blueprint, service: Service) -> None:
     def points_of_curves() -> Response:
         ids, keys = [run.info.run_id for run in _asked_runs(service)], _asked_keys()
         response = Response(_table(service.store, ids, keys), mimetype="text/csv")
-        response.headers["Content-Disposition"] = "attachment; filename=metrics.csv"
+        response.headers["Content-Disposition"] = disposition("attachment", "metrics.csv")
         response.headers["Cache-Control"] = "no-store"
         return response
 

@@ -14,6 +14,7 @@ from flask import Blueprint, Response, render_template
 
 from ...errors import InvalidInput, NotFound
 from ...tracking.entities import Run
+from ..dispositions import disposition
 from ..service import Service
 from .charts import charts_of
 from .compare_fields import DURATION, choices
@@ -79,7 +80,7 @@ def register(pages: Blueprint, data: Blueprint, service: Service) -> None:
         for line in csv_lines(chosen, found):
             lines.write(line)
         response = Response(lines.take(), mimetype="text/csv")
-        response.headers["Content-Disposition"] = 'attachment; filename="comparison.csv"'
+        response.headers["Content-Disposition"] = disposition("attachment", "comparison.csv")
         return response
 
     @data.get("/compare/value")

@@ -6,7 +6,6 @@ import datetime
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
-from urllib.parse import quote
 
 import orjson
 from flask import Blueprint, Response, request
@@ -15,8 +14,9 @@ from ...errors import InvalidInput
 from ...tracking.entities import PagedList, Run, ViewType
 from ...tracking.filters import parse_order
 from ...tracking.views import Keys
+from ..dispositions import disposition
 from ..service import Service
-from .part import asked, data_answer
+from .part import asked, data_answer, listed
 from .runs_columns import column, keys_of
 from .runs_view import View, from_address
 from .spreadsheets import Lines, harmless
@@ -65,7 +65,7 @@ def _asked_view() -> View:
     if (request.content_length or 0) > _MOST_BODY:
         raise InvalidInput(f"At most {_MOST_RUNS} runs can be selected for an export.")
     view = from_address(asked("experiments")).but(group="")
-    chosen = [each for each in request.values.get("runs", "").split(",") if each]
+    chosen = listed(request.values.get("runs", ""))
     if not chosen:
         return view
     if len(chosen) > _MOST_RUNS or not all(each.isalnum() for each in chosen):
@@ -118,7 +118,7 @@ def _answer(
     types = {"csv": "text/csv; charset=utf-8; header=present", "json": "application/json"}
     response = Response(_joined(write(runs())), content_type=types[kind])
     response.headers["Cache-Control"] = "no-store"
-    response.headers.set("Content-Disposition", "attachment", **_named(file_name(name, kind)))
+    response.headers["Content-Disposition"] = disposition("attachment", file_name(name, kind))
     return response
 
 
@@ -126,13 +126,6 @@ def file_name(experiment: str, kind: str) -> str:
     """A name that every system takes for a file."""
     plain = re.sub(r"[^\w.-]+", "-", experiment).strip("-.")[:80]
     return f"{plain}-runs.{kind}" if plain else f"runs.{kind}"
-
-
-def _named(name: str) -> dict[str, str]:
-    """How a header says a file's name (RFC 6266): headers are ASCII."""
-    if name.isascii():
-        return {"filename": name}
-    return {"filename": "runs." + name.rpartition(".")[2], "filename*": f"UTF-8''{quote(name)}"}
 
 
 def _pages(service: Service, view: View, keys: Keys | None) -> Iterator[PagedList]:
