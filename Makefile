@@ -20,7 +20,7 @@ test: $(VENV)/.dev $(PEER)/.done $(PEER1)/.done $(PEER2)/.done $(CLOUDS)/.done .
 	MLPACK_PEER_PYTHON="$(CURDIR)/$(PEER)/bin/python" \
 	MLPACK_PEER1_PYTHON="$(CURDIR)/$(PEER1)/bin/python" \
 	MLPACK_PEER2_PYTHON="$(CURDIR)/$(PEER2)/bin/python" \
-	MLPACK_CLOUDS_PYTHON="$(CURDIR)/$(CLOUDS)/bin/python" $(BIN)/python -m pytest -n auto --dist loadfile $(ARGS)
+	MLPACK_CLOUDS_PYTHON="$(CURDIR)/$(CLOUDS)/bin/python" $(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder $(ARGS)
 
 test-fast: $(VENV)/.dev  ## the unit tests alone, which need no engine and no server
 	$(BIN)/python -m pytest -n auto -m "not docker and not peer and not server and not fresh_env and not db and not cloud" $(ARGS)

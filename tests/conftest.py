@@ -30,8 +30,8 @@ atexit.register(shutil.rmtree, os.environ["MLPACK_LOCKS"], ignore_errors=True)
 # killed tests leave no servers behind
 leftovers.watch()
 
-# servers of databases, and empty stores, for whoever asks
-pytest_plugins = ("mlpack.tests.databases", "mlpack.tests.stores")
+# servers of databases, and empty stores, for whoever asks; how workers share the tests
+pytest_plugins = ("mlpack.tests.databases", "mlpack.tests.stores", "mlpack.tests.workers")
 
 
 @pytest.fixture(scope="session")

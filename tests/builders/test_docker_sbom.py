@@ -9,8 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from cyclonedx.schema import SchemaVersion
-from cyclonedx.validation.json import JsonStrictValidator
 
 import mlpack.builders.docker_sbom as docker_sbom
 from mlpack.builders import install
@@ -56,6 +54,10 @@ def test_it_is_inside_and_valid(docker_engine: Any, built: BuiltImage) -> None:
     assert read_engine_sbom(built.name, Platform("linux", "s390x")) is None
     assert read_engine_sbom("layout:nothing", None) is None
     assert read_engine_sbom("mlpack-test-sbom:nothing", None) is None
+    # seconds of its grammars, which other tests need not wait for
+    from cyclonedx.schema import SchemaVersion
+    from cyclonedx.validation.json import JsonStrictValidator
+
     assert JsonStrictValidator(SchemaVersion.V1_6).validate_str(bill.decode()) is None
     assert [(each.part, each.content) for each in built.layers[-2:]] == [
         ("model", "the model"),

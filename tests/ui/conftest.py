@@ -29,6 +29,7 @@ import mlpack
 
 # clients of an application without a network: `client`, `api`, `make_app`
 from mlpack.tests.tracking_server.conftest import api, client, make_app  # noqa: F401
+from mlpack.tests.workers import made_once
 
 ROOT = Path(mlpack.__file__).parent
 AXE = ROOT / ".cache" / "axe.min.js"
@@ -79,10 +80,12 @@ class Story:
 @pytest.fixture(scope="session")
 def told_story(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Told once; stories are copies of it."""
-    folder = tmp_path_factory.mktemp("told")
     script = Path(__file__).with_name("story.py")
-    subprocess.run([sys.executable, str(script), str(folder)], check=True, cwd=folder)
-    return folder
+
+    def tell(folder: Path) -> None:
+        subprocess.run([sys.executable, str(script), str(folder)], check=True, cwd=folder)
+
+    return made_once("told", tell, tmp_path_factory)
 
 
 def copy_story(told: Path, folder: Path) -> dict[str, Any]:

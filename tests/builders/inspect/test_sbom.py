@@ -4,8 +4,6 @@ import json
 from importlib import metadata
 
 import pytest
-from cyclonedx.schema import SchemaVersion
-from cyclonedx.validation.json import JsonStrictValidator
 from packageurl import PackageURL
 
 from mlpack.builders.inspect.contents import Base, Package, System
@@ -58,6 +56,10 @@ def make(**changes):
 
 
 def read(content):
+    # seconds of its grammars, which other tests need not wait for
+    from cyclonedx.schema import SchemaVersion
+    from cyclonedx.validation.json import JsonStrictValidator
+
     problem = JsonStrictValidator(SchemaVersion.V1_6).validate_str(content.decode())
     assert problem is None, problem
     found = json.loads(content)
