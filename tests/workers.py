@@ -1,4 +1,4 @@
-"""Workers of pytest-xdist share the tests: in which order, and what is made once for all of them."""
+"""Several workers share the tests: in which order, and what is made once for all of them."""
 
 from __future__ import annotations
 
