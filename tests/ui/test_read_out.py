@@ -39,3 +39,20 @@ def test_values_in_full_tell_when(story, browser_page):
     values = page.get_by_role("dialog")
     started = values.locator("dt", has_text="Started").locator("+ dd")
     expect(started).not_to_contain_text("ago")
+
+
+def test_high_contrast(story, browser_page):
+    """Where browsers take backgrounds and shadows away, one sees what is chosen all the same."""
+    page = browser_page
+    page.emulate_media(forced_colors="active")
+    page.goto(f"{story.address}/experiments/{story.names['experiment']}")
+    page.keyboard.press("j")
+    row = page.locator("tr[data-run]").first
+    expect(row).to_be_focused()
+    expect(row).to_have_css("outline-style", "solid")
+    runs = ",".join(story.names["runs"][:2])
+    page.goto(f"{story.address}/charts?runs={runs}")
+    bars = page.locator(".bar-fill")
+    expect(bars).to_have_count(2)
+    colours = bars.evaluate_all("all => all.map(bar => getComputedStyle(bar).backgroundColor)")
+    assert len(set(colours)) == 2

@@ -32,6 +32,7 @@ export function colours(names) {
   const probes = missing.map((name) => {
     const probe = document.createElement("span");
     probe.style.color = `var(--${name})`;
+    probe.style.forcedColorAdjust = "none"; // curves are told apart in high contrast, too
     return probe;
   });
   document.body.append(...probes);
