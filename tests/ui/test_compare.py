@@ -251,3 +251,18 @@ def test_hostile_and_odd_values(api):
             drawn(api, view, runs)
             drawn(api, view, runs, x="params.q", y="metrics.m", by="params.q", contour="1")
             drawn(api, view, runs, axis=["params.p", "params.q", "metrics.m"], log="params.q")
+
+
+def test_keys_are_counted_and_come_in_pages(api):
+    keys = [f"loss_{i}" for i in range(40)]
+    runs = [logged(api, [(key, i) for key in keys]) for i in range(99)]
+
+    def shown(**query):
+        text = page(api, "/ui/compare/table.csv", runs=",".join(runs), **query)
+        return [row[1] for row in csv.reader(io.StringIO(text)) if row and row[0] == "metric"]
+
+    assert shown() == keys
+    first = page(api, runs=",".join(runs))
+    second = page(api, runs=",".join(runs), metrics="30")
+    found = [re.findall(r'name="flip" value="(\w+)"', text) for text in (first, second)]
+    assert found == [keys[:30], keys[30:]]

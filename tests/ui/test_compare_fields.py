@@ -5,7 +5,8 @@ import random
 
 import pytest
 
-from mlpack.tracking_server.ui.compare_fields import column
+from mlpack.tracking.views import ComparedKey
+from mlpack.tracking_server.ui.compare_fields import column, preferred_metric
 from mlpack.tracking_server.ui.compare_forest import forest
 from mlpack.tracking_server.ui.compare_groups import box, boxes, groups, quantile_groups, surface
 from mlpack.tracking_server.ui.compare_importance import (
@@ -14,6 +15,7 @@ from mlpack.tracking_server.ui.compare_importance import (
     importances,
     spearman,
 )
+from mlpack.tracking_server.ui.compare_keys import counted
 from mlpack.tracking_server.ui.compare_table import (
     difference,
     lower_is_better,
@@ -217,3 +219,25 @@ def test_the_forest_agrees_with_a_simple_rule():
     target = [float(i % 2) for i in range(40)]
     grown = forest([feature(True, values), feature(False, ["x"] * 40)], target)
     assert grown.importances[0] > 1 and grown.importances[1] == 0 and grown.explained > 0.99
+
+
+def test_keys_in_the_order_in_which_people_count():
+    wanted = ["", "2", "10", "Loss", "loss", "loss_2", "Loss_10", "loss_010", "loss_10", "m²", "é١"]
+    mixed = wanted[1::2] + wanted[::2]
+    assert sorted(mixed, key=counted) == wanted
+
+
+@pytest.mark.parametrize(
+    ("metrics", "preferred"),
+    [
+        ([("epochs", 3, False), ("loss", 3, True), ("auc", 3, True)], "loss"),
+        ([("partly", 2, True), ("loss", 3, True)], "loss"),
+        ([("epochs", 3, False), ("partly", 2, True)], "partly"),
+        ([("epochs", 3, False), ("once", 1, True)], "epochs"),  # of one run nothing is compared
+        ([("system/cpu", 3, True), ("epochs", 3, False)], "epochs"),
+        ([("system/cpu", 3, True)], "system/cpu"),
+        ([], ""),
+    ],
+)
+def test_a_metric_that_differs_is_preferred(metrics, preferred):
+    assert preferred_metric([ComparedKey(*each) for each in metrics], 3) == preferred

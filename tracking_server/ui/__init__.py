@@ -38,7 +38,8 @@ Its pages:
     compare.py        /compare                    runs side by side: compare_runs.py which,
                                                   compare_table.py, compare_views.py the charts from
                                                   compare_fields.py, compare_groups.py,
-                                                  compare_importance.py and compare_forest.py
+                                                  compare_importance.py and compare_forest.py; which
+                                                  keys and in which order: compare_keys.py
     registry.py       /registry…                  registered models: registry_search.py,
                                                   registry_model.py, registry_version.py,
                                                   registry_compare.py, registry_subject.py; their

@@ -12,7 +12,9 @@ from typing import Any
 
 from ...errors import InvalidInput
 from ...tracking.entities import Run
+from ...tracking.views import ComparedKey
 from ..service import Service
+from .compare_keys import keys
 from .compare_runs import Chosen
 from .words import SYSTEM, cut
 
@@ -53,29 +55,44 @@ class Column:
 
 @dataclass(frozen=True)
 class Choices:
-    """The fields to choose from, and whether there are more."""
+    """The fields to choose from.
+
+    Attributes:
+        params: in which the runs differ, those of most runs first.
+        metrics: those of most runs first.
+        more: there are more than these.
+        metric: the one to begin with; empty where there is none.
+    """
 
     params: list[str]
     metrics: list[str]
     more: bool
-
-    def preferred_metric(self) -> str:
-        """The one to begin with: what was measured on the machine comes last."""
-        own = [name for name in self.metrics if not name.startswith(f"metrics.{SYSTEM}")]
-        return next(iter(own or self.metrics), "")
+    metric: str
 
 
 def choices(service: Service, chosen: Chosen, words: str = "") -> Choices:
-    """Params in which the runs differ, and their metrics, those of most runs first."""
-    found = {}
-    for group, kind in _KINDS.items():
-        keys = service.store.compared_keys(
-            chosen.ids, kind, words, differing=kind == "param", limit=MOST + 1
-        )
-        keys.sort(key=lambda each: -each.count)
-        found[group] = [f"{group}.{each.key}" for each in keys]
-    more = any(len(names) > MOST for names in found.values())
-    return Choices(found["params"][:MOST], found["metrics"][:MOST], more)
+    """What a comparison of these runs can be drawn from, of names that hold words."""
+    params = keys(service, chosen, "param", words, differing=True)
+    metrics = keys(service, chosen, "metric", words)
+    for found in (params, metrics):
+        found.sort(key=lambda each: -each.count)
+    preferred = preferred_metric(metrics, len(chosen.ids))
+    return Choices(
+        [f"params.{each.key}" for each in params[:MOST]],
+        [f"metrics.{each.key}" for each in metrics[:MOST]],
+        max(len(params), len(metrics)) > MOST,
+        f"metrics.{preferred}" if preferred else "",
+    )
+
+
+def preferred_metric(metrics: Sequence[ComparedKey], runs: int) -> str:
+    """The metric to begin with: one that tells the runs apart, and no measure of the machine."""
+
+    def last(metric: ComparedKey) -> tuple[bool, bool, bool]:
+        is_alike = not metric.differs or metric.count == 1
+        return metric.key.startswith(SYSTEM), is_alike, metric.count < runs
+
+    return min(metrics, key=last).key if metrics else ""
 
 
 def columns(service: Service, chosen: Chosen, names: Sequence[str]) -> list[Column]:
@@ -84,19 +101,19 @@ def columns(service: Service, chosen: Chosen, names: Sequence[str]) -> list[Colu
     Raises:
         InvalidInput: a name is not one of a field.
     """
-    keys: dict[str, list[str]] = {group: [] for group in _KINDS}
+    wanted: dict[str, list[str]] = {group: [] for group in _KINDS}
     for name in names:
         group, _, key = name.partition(".")
         if name != DURATION:
-            if group not in keys or not key:
+            if group not in wanted or not key:
                 raise InvalidInput(
                     f"{name[:80]!r} is no field of runs: params.NAME and metrics.NAME are, "
                     f"and {DURATION}."
                 )
-            keys[group].append(key)
+            wanted[group].append(key)
     known = {
-        group: service.store.compared_values(chosen.ids, _KINDS[group], wanted) if wanted else {}
-        for group, wanted in keys.items()
+        group: service.store.compared_values(chosen.ids, _KINDS[group], some) if some else {}
+        for group, some in wanted.items()
     }
     found = []
     for name in names:

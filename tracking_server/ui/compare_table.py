@@ -12,6 +12,7 @@ from flask import request
 
 from ...tracking.entities import Run, Tags
 from ..service import Service
+from .compare_keys import page
 from .compare_runs import Chosen
 from .part import asked, asked_number
 from .spreadsheets import harmless
@@ -131,13 +132,10 @@ def sections(
     size = most_rows or min(_MOST_ROWS, max(20, _CELLS // max(1, len(chosen.runs))))
     for name, kind in _KINDS.items():
         start = 0 if most_rows else asked_number(name, 0, 0, 10**9)
-        keys = service.store.compared_keys(
-            chosen.ids, kind, given.words, given.differing, size + 1, start
-        )
-        shown = [each.key for each in keys[:size]]
-        values = service.store.compared_values(chosen.ids, kind, shown)
+        keys, more = page(service, chosen, kind, given.words, given.differing, start, size)
+        values = service.store.compared_values(chosen.ids, kind, [each.key for each in keys])
         rows = []
-        for each in keys[:size]:
+        for each in keys:
             own = [values[each.key].get(run_id) for run_id in chosen.ids]
             field = f"{name}.{each.key}"
             if kind == "metric":
@@ -147,7 +145,7 @@ def sections(
                 rows.append(Row(each.key, each.differs, metric_cells(own, base, lower), lower))
             else:
                 rows.append(Row(each.key, each.differs, text_cells(own, base), None, field))
-        after = start + size if len(keys) > size else None
+        after = start + size if more else None
         found.append(Section(name, rows, max(0, start - size) if start else None, after))
     found.insert(2, Section("facts", facts))
     return [section for section in found if section.rows or section.before is not None]

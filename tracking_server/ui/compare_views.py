@@ -33,7 +33,7 @@ def parallel_asked(service: Service, chosen: Chosen, given: Choices) -> dict[str
     axes = list(dict.fromkeys(request.args.getlist("axis")))
     if len(axes) > MOST_AXES:
         raise InvalidInput(f"{len(axes)} axes are too many: {MOST_AXES} at most.")
-    metric = given.preferred_metric()
+    metric = given.metric
     if not axes:
         axes = given.params[:_FIRST_AXES] + ([metric] if metric else [])
     return {
@@ -63,7 +63,7 @@ def parallel_drawn(service: Service, chosen: Chosen, given: dict[str, Any]) -> d
 
 def scatter_asked(service: Service, chosen: Chosen, given: Choices) -> dict[str, Any]:
     """``x=…&y=…&colour=…&size=…&log=…&contour=1``"""
-    metric = given.preferred_metric()
+    metric = given.metric
     numeric = [each.name for each in columns(service, chosen, given.params[:20]) if each.numeric]
     x = asked("x") or next(iter(numeric or given.params), DURATION)
     contour = asked("contour") == "1"
@@ -140,7 +140,7 @@ def _contour(x: dict[str, Any], y: dict[str, Any], z: Column | None) -> dict[str
 def box_asked(service: Service, chosen: Chosen, given: Choices) -> dict[str, Any]:
     """``metric=…&by=…``"""
     return {
-        "metric": asked("metric") or given.preferred_metric(),
+        "metric": asked("metric") or given.metric,
         "by": asked("by") or next(iter(given.params), ""),
         "log": request.args.getlist("log"),
     }
@@ -177,7 +177,7 @@ def box_drawn(service: Service, chosen: Chosen, given: dict[str, Any]) -> dict[s
 
 def importance_asked(service: Service, chosen: Chosen, given: Choices) -> dict[str, Any]:
     """``metric=…``"""
-    return {"metric": asked("metric") or given.preferred_metric()}
+    return {"metric": asked("metric") or given.metric}
 
 
 def importance_drawn(service: Service, chosen: Chosen, given: dict[str, Any]) -> dict[str, Any]:
