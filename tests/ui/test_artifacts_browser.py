@@ -1,6 +1,7 @@
 """The files' browser in a browser: the tree by keyboard, previews, and what attacks come to."""
 
 import json
+import wave
 from urllib.parse import quote
 
 import numpy as np
@@ -238,6 +239,23 @@ def test_a_long_text(site, watched):
     assert page.url.endswith("#L7001")
     page.get_by_label("Wrap long lines").uncheck()
     assert page.locator(".lines.wrapped").count() == 0
+
+
+def test_a_sound_is_sought_in(site, watched):
+    file = site.folder / "tone.wav"
+    with wave.open(str(file), "wb") as sound:
+        sound.setparams((1, 2, 8000, 0, "NONE", ""))
+        sound.writeframes(bytes(range(256)) * 1250)  # 20 s
+    site.client.log_artifact(site.run, str(file))
+    page = watched.page
+    page.goto(f"{site.files}/tone.wav")
+    player = page.get_by_label("tone.wav")
+    seek = """async player => {
+        player.currentTime = 15;
+        await new Promise((done, failed) => { player.onseeked = done; player.onerror = failed; });
+        return [player.duration, player.currentTime, player.seekable.end(0)];
+    }"""
+    assert player.evaluate(seek) == [20, 15, 20]
 
 
 def test_a_server_that_is_gone_in_the_middle(open_file, watched):
