@@ -1,6 +1,7 @@
 // The numbers behind a chart: as a table, as files, as a picture.
-import { make } from "./elements.js";
 import { figure, utcText } from "./curve_series.js";
+import { make } from "./elements.js";
+import { madeTable, scrolled } from "./made_table.js";
 import { saveFile } from "./save_file.js";
 import { withQuery } from "./server.js";
 import { colours } from "./theme.js";
@@ -19,6 +20,9 @@ export function showData(chart, runs) {
     joined ? "Mean" : "Value",
     ...(joined ? ["Least", "Greatest", "Points"] : []),
   ].filter(Boolean);
+  const headOf = (head) => make("th", { scope: "col", class: head === "Run" ? "" : "number" }, head);
+  const cellOf = (cell, at) => make("td", { class: at || runs.length === 1 ? "number" : "" }, cell);
+  const lines = rows.slice(0, ROWS).map(({ each, i }) => cellsOf(each, i, joined, runs.length > 1).map(cellOf));
   const dialog = make("dialog", { class: "chart-data", "aria-label": `Data of ${chart.key}` });
   const everything = withQuery("/ui/curves.csv", { runs: runs.map((run) => run.id).join(","), keys: chart.key });
   dialog.append(
@@ -28,37 +32,7 @@ export function showData(chart, runs) {
       { class: "hint" },
       `${rows.length.toLocaleString("en")} entries are drawn${joined ? ", some of them joined from several points" : ""}${rows.length > ROWS ? `; the first ${ROWS} are listed` : ""}.`,
     ),
-    make(
-      "div",
-      { class: "scroll", tabindex: "0", role: "region", "aria-label": "Values" },
-      make(
-        "table",
-        { class: "list" },
-        make("caption", { class: "unseen" }, `Values of ${chart.key}`),
-        make(
-          "thead",
-          {},
-          make(
-            "tr",
-            {},
-            heads.map((head) => make("th", { scope: "col", class: head === "Run" ? "" : "number" }, head)),
-          ),
-        ),
-        make(
-          "tbody",
-          {},
-          rows.slice(0, ROWS).map(({ each, i }) =>
-            make(
-              "tr",
-              {},
-              cellsOf(each, i, joined, runs.length > 1).map((cell, at) =>
-                make("td", { class: at || runs.length === 1 ? "number" : "" }, cell),
-              ),
-            ),
-          ),
-        ),
-      ),
-    ),
+    scrolled("Values", madeTable(`Values of ${chart.key}`, heads.map(headOf), lines)),
     make(
       "div",
       { class: "buttons" },

@@ -1,6 +1,7 @@
 // Beside a chart: its data as a table, and which of its runs are chosen.
 import { make } from "./elements.js";
 import { figure } from "./compare_scale.js";
+import { madeTable, scrolled } from "./made_table.js";
 
 /** The runs that are chosen in a chart or its table: a line that says so, with a way to compare them alone. */
 export function chosenRuns(runs) {
@@ -42,19 +43,12 @@ export function chosenRuns(runs) {
 
 /** `{head, rows, places}` as a table to unfold; `places` are those of the rows' runs, if rows are runs. */
 export function dataTable({ head, rows, places }, runs, picked) {
-  const cells = (row) => row.map((value) => (
-    typeof value === "number" ? make("td", { class: "number" }, figure(value)) : make("td", {}, value ?? "–")
-  ));
-  const first = (i) => places && [
+  const cell = (value) => (typeof value === "number" ? make("td", { class: "number" }, figure(value)) : value ?? "–");
+  const first = (i) => [
     make("td", {}, picked.boxOf(places[i])),
     make("th", { scope: "row" }, make("a", { href: `/runs/${encodeURIComponent(runs[places[i]].id)}` }, runs[places[i]].name)),
   ];
-  const heads = places ? ["Choose", "Run", ...head] : head;
-  const table = make(
-    "table", { class: "list" }, make("caption", { class: "unseen" }, "What the chart shows"),
-    make("thead", {}, make("tr", {}, heads.map((name) => make("th", { scope: "col" }, name)))),
-    make("tbody", {}, rows.map((row, i) => make("tr", {}, first(i), cells(row)))),
-  );
-  const place = make("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": "Data" }, table);
-  return make("details", {}, make("summary", {}, "The same as a table"), place);
+  const lines = rows.map((row, i) => [...(places ? first(i) : []), ...row.map(cell)]);
+  const table = madeTable("What the chart shows", places ? ["Choose", "Run", ...head] : head, lines);
+  return make("details", {}, make("summary", {}, "The same as a table"), scrolled("Data", table));
 }

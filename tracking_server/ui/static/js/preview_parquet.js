@@ -1,6 +1,7 @@
 // Parquet files as tables, a page of rows at a time. The browser reads the ranges that it needs.
 import { compressors, parquetMetadataAsync, parquetReadObjects, parquetSchema } from "../lib/parquet.js";
 import { make } from "./elements.js";
+import { madeTable, scrolled } from "./made_table.js";
 import { failedHere } from "./notices.js";
 import { ServerError } from "./server.js";
 
@@ -93,13 +94,12 @@ function summary({ columns, count }, shown) {
 
 function sheet(names, kinds, rows, start) {
   const classes = kinds.map((kind) => (kind.isNumber ? "number" : null));
-  const titles = names.map((name, i) => make("th", { scope: "col", class: classes[i] }, name));
-  const head = make("tr", {}, make("td", { class: "row-number" }), titles);
-  const body = rows.map((row, i) => make("tr", {},
-    make("td", { class: "row-number" }, figure(start + i + 1)),
-    names.map((name, j) => cell(row[name], classes[j]))));
-  const table = make("table", {}, make("caption", { class: "unseen" }, "Rows"), make("thead", {}, head), make("tbody", {}, body));
-  return make("div", { class: "scroll sheet", tabindex: "0", role: "region", "aria-label": "Rows of the table" }, table);
+  const heads = names.map((name, i) => make("th", { scope: "col", class: classes[i] }, name));
+  const lines = rows.map((row, i) => [
+    make("td", { class: "row-number" }, figure(start + i + 1)), ...names.map((name, j) => cell(row[name], classes[j])),
+  ]);
+  const table = madeTable("Rows", [make("td", { class: "row-number" }), ...heads], lines, null);
+  return scrolled("Rows of the table", table, "scroll sheet");
 }
 
 function cell(value, kind) {
@@ -140,13 +140,12 @@ function pager(start, end, count, go) {
 }
 
 function schemaOf(columns) {
-  const rows = columns.slice(0, COLUMNS * 10).map((column) => make("tr", {},
+  const rows = columns.slice(0, COLUMNS * 10).map((column) => [
     make("th", { scope: "row" }, column.element.name),
     make("td", {}, make("code", {}, kindOf(column).name)),
-    make("td", {}, column.element.repetition_type === "REQUIRED" ? "yes" : "no")));
-  const head = make("tr", {}, ["Column", "Type", "Required"].map((name) => make("th", { scope: "col" }, name)));
-  const caption = make("caption", { class: "unseen" }, "Schema");
-  const table = make("table", { class: "list" }, caption, make("thead", {}, head), make("tbody", {}, rows));
+    column.element.repetition_type === "REQUIRED" ? "yes" : "no",
+  ]);
+  const table = madeTable("Schema", ["Column", "Type", "Required"], rows);
   return make("details", { class: "schema" }, make("summary", {}, "Schema"), make("div", { class: "scroll" }, table));
 }
 

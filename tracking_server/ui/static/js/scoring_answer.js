@@ -1,5 +1,6 @@
 // An endpoint's answer as elements: status, time, predictions in rows, and all of it as JSON.
 import { make } from "./elements.js";
+import { madeTable, scrolled } from "./made_table.js";
 
 const MOST_ROWS = 50;
 const MOST_COLUMNS = 20;
@@ -41,11 +42,11 @@ function predictions(value) {
 function table(rows) {
   const names = [...new Set(rows.slice(0, MOST_ROWS).flatMap((row) => Object.keys(row)))].slice(0, MOST_COLUMNS);
   const cell = (value) => make("td", { class: typeof value === "number" ? "number" : null }, shown(value));
-  const lines = rows.slice(0, MOST_ROWS).map((row, i) => make("tr", {},
-    make("th", { scope: "row", class: "number" }, String(i + 1)), names.map((name) => cell(row[name]))));
-  const head = make("tr", {}, make("th", { scope: "col", class: "number" }, "Row"), names.map((name) => make("th", { scope: "col" }, name)));
-  const whole = make("div", { class: "scroll", tabindex: 0, role: "group", "aria-label": "Predictions" },
-    make("table", { class: "list grid" }, make("caption", { class: "unseen" }, "Predictions"), make("thead", {}, head), make("tbody", {}, lines)));
+  const lines = rows.slice(0, MOST_ROWS).map((row, i) => [
+    make("th", { scope: "row", class: "number" }, String(i + 1)), ...names.map((name) => cell(row[name])),
+  ]);
+  const heads = [make("th", { scope: "col", class: "number" }, "Row"), ...names];
+  const whole = scrolled("Predictions", madeTable("Predictions", heads, lines, "list grid"));
   if (rows.length <= MOST_ROWS) return whole;
   return make("div", {}, whole, make("p", { class: "hint" }, `${rows.length - MOST_ROWS} more rows are in the JSON.`));
 }
