@@ -9,6 +9,7 @@ from ....errors import MlpackError
 from ....flavors import yaml_text
 from ....flavors.descriptor import MLMODEL, Model
 from ....flavors.schema import ColSpec, ParamSchema, Schema
+from ..json_text import readable
 from ..words import cut
 from .file import File
 from .kind import Kind
@@ -125,7 +126,7 @@ def _requirements(file: File) -> str:
 
 
 def _short(value: object) -> str:
-    return cut(value if isinstance(value, str) else repr(value), _LONGEST)
+    return cut(value if isinstance(value, str) else readable(value), _LONGEST)
 
 
 KIND = Kind(
