@@ -213,6 +213,17 @@ NOTEBOOK = {
                     "metadata": {},
                     "data": {"text/plain": ["2"], "text/html": "<b onclick=alert(4)>2</b>"},
                 },
+                {
+                    "output_type": "execute_result",
+                    "execution_count": 1,
+                    "metadata": {},
+                    "data": {
+                        "text/plain": ["   petal  class\n0   1.40 setosa"],
+                        "text/html": "<table><thead><tr><th></th><th>petal</th><th>class</th></tr>"
+                        "</thead><tbody><tr><th>0</th><td>1.40</td><td>setosa</td></tr><tr><th>1"
+                        "</th><td>12.25</td><td>virginica</td></tr></tbody></table>",
+                    },
+                },
                 {"output_type": "stream", "name": "stdout", "text": ["printed\n"]},
                 {
                     "output_type": "error",

@@ -248,6 +248,27 @@ def test_a_hostile_notebook(shown):
     assert shown.files.data("preview", "c.ipynb").text.count("<img") == 1
 
 
+def test_tables_of_a_notebook(shown):
+    frame = """<style>td {color: red}</style><table border="1" onclick="alert(1)"><thead>
+    <tr style="x"><th></th><th colspan=2>length <i>(cm)</i></th></tr></thead><tbody>
+    <tr><th rowspan='3'>a&amp;b</th><td>1.50</td><td>&lt;b&gt;x<br>y<script>alert(2)</script></td>
+    </tr><tr><td><table><tr><td>in</td></tr></table></td></tr></tbody></table><p>2 rows</p>"""
+    outputs = [
+        {"output_type": "execute_result", "data": {"text/html": [frame], "text/plain": "as words"}},
+        {"output_type": "display_data", "data": {"text/html": "<table>", "text/plain": "empty"}},
+        {"output_type": "display_data", "data": {"text/html": "<table><tr>" + "<td>1" * 20_000}},
+    ]
+    book = {"cells": [{"cell_type": "code", "source": "x", "outputs": outputs}]}
+    page = shown("a.ipynb", json.dumps(book))
+    assert '<th colspan="2">length (cm)</th>' in page
+    assert '<th rowspan="3">a&amp;b</th>' in shown.raw
+    assert '<td class="number">1.50</td>' in page and "<td>&lt;b&gt;x y</td>" in shown.raw
+    assert "<td>in</td>" in page and "as words" not in page and "empty" in page
+    assert "alert" not in shown.raw and "color: red" not in shown.raw
+    assert "Only the beginning of the table is shown." in page
+    assert shown.raw.count('<td class="number">1</td>') < 10_000
+
+
 def test_a_model(shown):
     text = """
 flavors: {python_function: {python_version: 3.11.7}, sklearn: {a: "<b>"}}

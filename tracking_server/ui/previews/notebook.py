@@ -1,4 +1,4 @@
-"""Notebooks: cells and their outputs, without the HTML of others."""
+"""Notebooks: cells and their outputs, without the HTML of others but for the texts of tables."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 
 from ..json_text import parse
 from .file import File
+from .html_table import Table, first_table
 from .kind import Kind, by_suffix
 from .text import readable, whole
 
@@ -16,16 +17,18 @@ _MOST_CELLS = 300
 _MOST_OUTPUTS = 30  # of a cell
 _LONGEST = 20_000  # characters of a source or an output
 _MOST_PICTURES = 8 << 20  # characters, all pictures together
+_MOST_TABLE_CELLS = 10_000  # of all tables together
 _BASE64 = re.compile(r"[A-Za-z0-9+/\s]+={0,2}\s*")
 _PICTURES = ("image/png", "image/jpeg", "image/gif", "image/webp")
 
 
 @dataclass
 class Output:
-    """What a cell has put out: a text or the address of a picture."""
+    """What a cell has put out: a text, the address of a picture, or a table."""
 
-    kind: str  # "text", "error", "image", "hidden"
+    kind: str  # "text", "error", "image", "hidden", "table"
     content: str
+    table: Table | None = None
 
 
 @dataclass
@@ -53,6 +56,7 @@ def prepare(file: File) -> dict[str, Any] | None:
 class _Reading:
     def __init__(self) -> None:
         self.left = _MOST_PICTURES
+        self.cells_left = _MOST_TABLE_CELLS
 
     def cell(self, given: dict[str, Any]) -> Cell:
         kind = given.get("cell_type")
@@ -81,14 +85,17 @@ class _Reading:
         for name in _PICTURES:
             if (content := data.get(name)) and (picture := self._picture(name, content)):
                 return picture
+        if table := first_table(_joined(data.get("text/html")), self.cells_left):
+            self.cells_left -= table.size
+            return Output("table", "", table)
         if "text/plain" in data:
             return Output("text", _text(data["text/plain"]))
         names = ", ".join(str(name)[:60] for name in list(data)[:5])
         return Output("hidden", names or "nothing")
 
     def _picture(self, name: str, content: Any) -> Output | None:
-        text = "".join(content) if _are_texts(content) else content
-        if not isinstance(text, str) or not _BASE64.fullmatch(text):
+        text = _joined(content)
+        if not _BASE64.fullmatch(text):
             return None
         self.left -= len(text)
         if self.left < 0:
@@ -97,13 +104,15 @@ class _Reading:
 
 
 def _text(given: Any, between: str = "") -> str:
-    text = between.join(given) if _are_texts(given) else given
-    text = readable(text) if isinstance(text, str) else ""
+    text = readable(_joined(given, between))
     return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}\n…"
 
 
-def _are_texts(given: Any) -> bool:
-    return isinstance(given, list) and all(isinstance(each, str) for each in given)
+def _joined(given: Any, between: str = "") -> str:
+    """Notebooks hold texts whole or as lists of lines; empty for what is neither."""
+    if isinstance(given, list) and all(isinstance(each, str) for each in given):
+        return between.join(given)
+    return given if isinstance(given, str) else ""
 
 
 KIND = Kind("notebook", by_suffix(".ipynb"), prepare, is_text=True)
