@@ -13,12 +13,13 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
+# Texts have a line break put before them: a pattern that begins with one is found quickly.
 _IMPORT = re.compile(
-    r'^import (?:(\w+)|\* as (\w+)|\{([^}]*)\}) from "(\.\.?)/((?:\w+/)*\w+)\.js";', re.MULTILINE
+    r'\nimport (?:(\w+)|\* as (\w+)|\{([^}]*)\}) from "(\.\.?)/((?:\w+/)*\w+)\.js";'
 )
-_EXPORT = re.compile(r"^export (?=(?:async )?(?:function\*?|const|class) (\w+))", re.MULTILINE)
-_OTHERS = re.compile(r"^(?:import\b(?!\()|export\b|await\b)", re.MULTILINE)
-_LATER = re.compile(r'\bimport\("\./(\w+\.js)"\)')
+_EXPORT = re.compile(r"\nexport (?=(?:async )?(?:function\*?|const|class) (\w+))")
+_OTHERS = re.compile(r"\n(?:import\b(?!\()|export\b|await\b)")
+_LATER = re.compile(r'import\("\./(\w+\.js)"\)')
 _DIGITS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
 
 
@@ -76,7 +77,7 @@ def join(entries: Sequence[str], read: Callable[[str], str]) -> Joined:
             before = f"let {made}; try {{ {made} = (() => {{\n"
             after = f"{after[:-1]} }} catch (error) {{ reportError(error); }}\n"
         joined.text += before
-        joined.lines[name] = joined.text.count("\n"), text.count("\n")
+        joined.lines[name] = joined.text.count("\n"), text.count("\n") - 1
         joined.text += _body(name, text) + after
     if len(entries) == 1 and offered:
         joined.text += f"export const {{ {offered} }} = {made};\n"
@@ -91,11 +92,11 @@ def _in_order(entries: Sequence[str], read: Callable[[str], str]) -> dict[str, s
         if name in above:
             raise ValueError(f"Modules import each other in a circle: {', '.join(above)}.")
         if name not in found:
-            text = read(name)
+            text = "\n" + read(name).removesuffix("\n") + "\n"
             for *_, up, path in _IMPORT.findall(text):
                 if up == ".":
                     add(f"{path}.js", (*above, name))
-            found[name] = text if text.endswith("\n") else text + "\n"
+            found[name] = text
 
     for entry in entries:
         add(entry, ())
@@ -108,15 +109,15 @@ def _body(name: str, text: str) -> str:
     def taken(match: re.Match[str]) -> str:
         default, whole, names, up, path = match.groups()
         if default:
-            return f"const {default} = {_variable(up, path)}.default;"
+            return f"\nconst {default} = {_variable(up, path)}.default;"
         given = whole or "{" + names.replace(" as ", ": ") + "}"
-        return f"const {given} = {_variable(up, path)};"
+        return f"\nconst {given} = {_variable(up, path)};"
 
-    body = _LATER.sub(r'import("./+\1")', _EXPORT.sub("", _IMPORT.sub(taken, text)))
+    body = _LATER.sub(r'import("./+\1")', _EXPORT.sub("\n", _IMPORT.sub(taken, text)))
     if other := _OTHERS.search(body):
-        line = body.count("\n", 0, other.start()) + 1
+        line = body.count("\n", 0, other.end())
         raise ValueError(f"{name}:{line} imports or exports in a way that cannot be joined.")
-    return body
+    return body[1:]
 
 
 def _variable(up: str, path: str) -> str:

@@ -35,7 +35,8 @@ class _File:
     @cached_property
     def compressed(self) -> bytes | None:
         """Once, by the first who asks for it."""
-        return gzip.compress(self.content, mtime=0) if self.kind.startswith(_COMPRESSED) else None
+        is_text = self.kind.startswith(_COMPRESSED)
+        return gzip.compress(self.content, 6, mtime=0) if is_text else None
 
 
 @cache
