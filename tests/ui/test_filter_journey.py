@@ -132,6 +132,29 @@ def test_the_mouse_and_escape(box, browser_page):
     assert box.input_value().removeprefix("start_time > ").strip().isdecimal()
 
 
+def test_keys_of_a_combobox(box, browser_page):
+    page, said = browser_page, browser_page.locator(".filter-box").get_by_role("status")
+    options = page.get_by_role("listbox", name="How the filter can go on").get_by_role("option")
+    box.type("status = ")
+    expect(said).to_contain_text("5 to choose from")  # which is read out
+    expect(box).to_have_attribute("aria-expanded", "true")
+    assert box.get_attribute("aria-activedescendant") is None  # Enter searches
+    press(page, "ArrowUp")
+    expect(options.last).to_have_attribute("aria-selected", "true")
+    press(page, "ArrowDown")
+    chosen = options.first.get_attribute("id")
+    expect(box).to_have_attribute("aria-activedescendant", chosen)
+    press(page, "Alt+ArrowUp")
+    expect(box).to_have_attribute("aria-expanded", "false")
+    expect(said).to_be_empty()
+    assert box.get_attribute("aria-activedescendant") is None
+    press(page, "ArrowDown")
+    expect(options).to_have_count(5)
+    press(page, "Tab")  # nothing is chosen, so it leads on
+    expect(box).not_to_be_focused()
+    expect(box).to_have_attribute("aria-expanded", "false")
+
+
 def test_the_wrong_word_is_marked(box, browser_page, look_at):
     page, mark = browser_page, browser_page.locator(".filter-mirror mark")
     box.fill("metrcs.accuracy > 0.5 AND params.depth = '8'")
