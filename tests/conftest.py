@@ -116,12 +116,15 @@ def mlruns(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 @pytest.fixture(scope="session")
 def chromium() -> Iterator[Any]:
-    """Debian's Chromium, without a window; a worker can have but one, so all tests share it."""
+    """Debian's Chromium, without a window; a worker can have but one, so all tests share it.
+
+    MLPACK_TEST_BROWSER names another: with chromium-headless-shell, which draws no frame around
+    pages, a new page costs an eighth.
+    """
     from playwright.sync_api import sync_playwright
 
-    program = shutil.which("chromium") or pytest.fail(
-        "Chromium is missing: apt-get install chromium"
-    )
+    name = os.environ.get("MLPACK_TEST_BROWSER", "chromium")
+    program = shutil.which(name) or pytest.fail(f"No browser: apt-get install {name}")
     with sync_playwright() as playwright:
         options = ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"]
         browser = playwright.chromium.launch(executable_path=program, args=options)
