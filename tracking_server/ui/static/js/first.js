@@ -1,5 +1,5 @@
-// Before anything is drawn: the chosen colours, addresses that MLflow's clients print, and answers that the page
-// will ask for at once, which are read while styles and scripts are on their way.
+// Before anything is drawn: the chosen colours, addresses that MLflow's clients print, answers that the page will ask
+// for at once, which are read while styles and scripts are on their way; and modules that run when all is there.
 (function () {
   "use strict";
   try {
@@ -23,6 +23,16 @@
   }
   addEventListener("hashchange", follow);
   follow();
+
+  // while the page is read, running them would hold up its first frame
+  addEventListener("DOMContentLoaded", function () {
+    document.querySelectorAll("link[data-module]").forEach(function (link) {
+      var script = document.createElement("script");
+      script.type = "module";
+      script.src = link.getAttribute("href");
+      document.head.append(script);
+    });
+  });
 
   // server.js takes them; null where there is none, and it asks itself
   window.early = new Map();
