@@ -38,9 +38,9 @@ def test_what_is_shown_of_an_address(address, shown):
 
 @pytest.mark.parametrize("text", ["://a:", "http://", "?token=", "://:@", "http://a"])
 def test_long_texts_are_read_once(text):
-    started = time.monotonic()
+    started = time.thread_time()
     redacted(text * 100_000)
-    assert time.monotonic() - started < 2
+    assert time.thread_time() - started < 2
 
 
 def test_no_page_shows_the_password_of_an_address(api):
