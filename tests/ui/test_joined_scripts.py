@@ -122,3 +122,16 @@ def test_as_browsers_run_modules(browser_page, story):
         *("base runs once", "two base", "base"),
         *("ReferenceError", "other base"),
     ]
+
+
+def test_what_scripts_draw_alone_waits_for_them(browser_page, story):
+    """Other pages are painted first; and both run them before they are loaded."""
+    best = story.names["best"]
+    for path, at_once in (("/", False), (f"/runs/{best}", False), (f"/runs/{best}/charts", True)):
+        page = browser_page.request.get(story.address + path).text()
+        assert ('<script type="module"' in page) is at_once
+        assert page.count("data-module") == (not at_once)
+        browser_page.goto(story.address + path)
+        assert browser_page.locator("script[type=module]").count() == 1
+        browser_page.keyboard.press("?")
+        browser_page.get_by_role("dialog", name="Keyboard").wait_for()
