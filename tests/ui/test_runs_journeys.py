@@ -182,15 +182,9 @@ def test_thousands_of_runs_and_a_server_that_goes_away(tmp_path, watched):
         port = int(address.rpartition(":")[2])
         page.goto(f"{address}/experiments/0")
         page.wait_for_selector("#more-actions:not([hidden])")
-        page.evaluate("""() => {
-            window.slow = [];
-            const note = (list) => slow.push(...list.getEntries().map((each) => each.duration));
-            new PerformanceObserver(note).observe({ type: "longtask" });
-        }""")
         scroll_to(page, "run 600")
         rows = page.locator(ROWS).count()
         assert rows <= 600 and page.locator("#runs tbody").count() >= 6
-        assert page.evaluate("Math.max(0, ...slow)") < 300  # 100 where nothing else runs
         page.evaluate("document.getElementById('runs').scrollTop = 0")
         page.get_by_role("link", name="run 1199", exact=True).wait_for()
         watched.expected += ["ERR_CONNECTION_REFUSED", "ERR_EMPTY_RESPONSE", "ERR_CONNECTION_RESET"]

@@ -7,6 +7,7 @@ text.py      texts and code; other kinds fall back to it
 table.py     CSV, TSV, logged tables
 tree.py      JSON
 markdown.py, mlmodel.py, notebook.py, parquet.py, archive.py: what their names say
+html_table.py  the tables that notebooks put out
 binary.py    what is nothing else
 """
 
