@@ -119,7 +119,9 @@ def test_pages_tell_the_last_values_without_scripts(api, client, run):
     assert client.get("/charts?runs=nobody").status_code == 404
     rest = client.get(f"/charts?runs={run},nobody").text
     assert "1 of the runs that were asked for is gone" in rest and '<td class="number">0.02' in rest
-    assert client.get("/charts").status_code == 400
+    assert client.get("/ui/curves").status_code == 400
+    without = client.get("/charts", follow_redirects=True)
+    assert without.status_code == 200 and "No runs to compare" in without.text
 
 
 def test_a_run_without_metrics_says_how_to_log_one(api, client):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any, cast, get_args
 
-from flask import Blueprint, Response, render_template, request
+from flask import Blueprint, Response, redirect, render_template, request
 
 from ...errors import InvalidInput, NotFound
 from ...tracking.entities import Run
@@ -40,7 +40,9 @@ def register(pages: Blueprint, data: Blueprint, service: Service) -> None:
         return render_template("charts_run.html", **frame, **shown)
 
     @pages.get("/charts")
-    def charts_of_runs() -> str:
+    def charts_of_runs() -> Any:
+        if not _asked_ids():
+            return redirect(address("/compare", view="curves"))  # where runs are chosen
         runs = _asked_runs(service)
         experiments = dict.fromkeys(run.info.experiment_id for run in runs)
         return render_template(
