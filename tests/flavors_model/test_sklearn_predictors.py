@@ -144,7 +144,8 @@ def test_same_answers_and_no_warning(tmp_path: Path, name: str) -> None:
         one = loaded.predict(data[:1])
     expected = expected_of(model, data)
     np.testing.assert_array_equal(answer, expected)
-    np.testing.assert_array_equal(one, expected[:1])
+    # asked of the model anew: the last digit of a sum may depend on how many rows there are
+    np.testing.assert_array_equal(one, expected_of(model, data[:1]))
     # the object itself still knows its columns
     np.testing.assert_array_equal(loaded.native.predict(data), expected)
 
