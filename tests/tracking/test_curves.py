@@ -135,6 +135,22 @@ def test_the_fast_way_takes_a_plain_loop(tmp_path, monkeypatch):
     assert (part.count, part.steps[0], part.steps[-1] <= 1700) == (1200, 501, True)
 
 
+@pytest.mark.parametrize(
+    "time", [lambda i: 0, lambda i: i // 500, lambda i: -i], ids=["one", "few", "back"]
+)
+def test_points_of_one_time_are_not_read_for_each_bucket(tmp_path, time):
+    store = SqlStore(tmp_path / "store")
+    run_id = logged(store, *((i, time(i), math.sin(i)) for i in range(4000)))
+    with store.database.read() as connection:
+        raw = connection.connection.dbapi_connection
+        steps = []
+        raw.set_progress_handler(lambda: steps.append(1000), 1000)
+        found = curve_scan.scan(raw, 1, "m", 0, 3999, 20)
+        raw.set_progress_handler(None, 0)
+    assert found is None and sum(steps) < 4000 * 20
+    check(one(store, run_id, 200), [(i, time(i), math.sin(i)) for i in range(4000)], 200)
+
+
 def test_steps_that_were_logged_again_are_grouped(sql_store):
     """A run that was resumed from an older checkpoint: time goes on, steps go back."""
     points = [(i, i, 1.0) for i in range(500)] + [(i, 1000 + i, 5.0) for i in range(250, 750)]

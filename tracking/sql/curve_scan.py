@@ -4,7 +4,9 @@ Most loops log with steps that go up as time does. Then a bucket of steps is one
 index over (run, key, timestamp, step, value), which is found by two seeks and read once. Whether
 that is so is not believed but counted: only plain values with the bucket's own steps are taken
 from a stretch, and where all stretches together have fewer points than the range has, some lie
-elsewhere; the whole is given up then, and the caller groups instead.
+elsewhere; the whole is given up then, and the caller groups instead. It is given up before anything
+is read where two stretches begin at the same time or not in their order: points that all have one
+time would be read again for each of them.
 """
 
 from __future__ import annotations
@@ -33,7 +35,7 @@ starts AS MATERIALIZED (
     ORDER BY step, timestamp LIMIT 1
   )
 ),
-spans AS (
+spans AS MATERIALIZED (
   SELECT step, timestamp,
     lead(timestamp, 1, 9223372036854775807) OVER (ORDER BY step) AS next_time,
     lead(step, 1, 9223372036854775807) OVER (ORDER BY step) AS next_step
@@ -47,7 +49,8 @@ SELECT json_group_array((
   FROM metrics
   WHERE run = :run AND key = :key AND timestamp BETWEEN spans.timestamp AND spans.next_time
     AND step >= spans.step AND step < spans.next_step AND special = 0
-)) FROM spans WHERE spans.step <= :last ORDER BY spans.step
+)) FROM spans WHERE spans.step <= :last
+  AND NOT EXISTS (SELECT 1 FROM spans AS any WHERE any.next_time <= any.timestamp)
 """
 _COUNT = """
 SELECT count(*) FROM metrics WHERE run = ? AND key = ? AND step >= ? AND step <= ?
@@ -84,7 +87,7 @@ def scan(
             return None
         found.append((step, time, count, count, low, high, total))
     (count,) = connection.execute(_COUNT, (run, key, first, last)).fetchone()
-    return Buckets.of_rows(found) if sum(row[2] for row in found) == count else None
+    return Buckets.of_rows(found) if found and sum(row[2] for row in found) == count else None
 
 
 def _is_ordinary(value: float) -> bool:
