@@ -1,6 +1,7 @@
 """Summaries of long curves: made when runs end, true for as long as they are kept."""
 
 import math
+import random
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -9,7 +10,7 @@ from hypothesis import strategies as st
 from mlpack.errors import StorageFailed
 from mlpack.tests.tracking.test_curves import START, check, logged, one, sql_store
 from mlpack.tracking.entities import Metric
-from mlpack.tracking.sql import curve_buckets, curve_summaries, runs
+from mlpack.tracking.sql import curve_buckets, curve_summaries, curve_summary, data, runs
 from mlpack.tracking.sql.purge import find_garbage, remove_garbage
 
 __all__ = ["sql_store"]
@@ -19,7 +20,8 @@ MANY = [(i, i * 10, math.sin(i / 50) + (9 if i == 777 else 0)) for i in range(15
 @pytest.fixture(autouse=True)
 def short_ones_too(monkeypatch):
     monkeypatch.setattr(curve_summaries, "LONG", 20)
-    monkeypatch.setattr(curve_summaries, "_ENTRIES", 300)
+    monkeypatch.setattr(curve_summary, "ENTRIES", 300)
+    monkeypatch.setattr(curve_summaries, "ENTRIES", 300)
 
 
 @pytest.fixture
@@ -30,6 +32,7 @@ def not_read(monkeypatch):
         raise AssertionError("points were read")
 
     def forbid():
+        monkeypatch.setattr(curve_summaries, "LONG", 10_000)
         monkeypatch.setattr("mlpack.tracking.sql.view_curves.joined", refuse)
         monkeypatch.setattr("mlpack.tracking.sql.view_curves._points", refuse)
 
@@ -43,12 +46,16 @@ def ended(store, *points, key="m"):
 
 
 def kept(store, run_id):
-    """The metrics of a run that have a summary."""
+    """The metrics of a run that have a summary of all points."""
     keys = store.get_run(run_id).data.metrics
+    found = {key: summary_of(store, run_id, key) for key in keys}
+    return {key for key, summary in found.items() if summary and summary.is_all}
+
+
+def summary_of(store, run_id, key="m"):
     with store.database.read() as connection:
         inner = connection.exec_driver_sql(f"SELECT id FROM runs WHERE run_id = '{run_id}'")
-        found = curve_summaries.summarised(connection, [inner.scalar_one()], keys)
-    return {key for _, key in found}
+        return curve_summaries.find(connection, inner.scalar_one(), key)
 
 
 def test_an_ended_run_is_drawn_without_its_points(sql_store, not_read):
@@ -66,11 +73,11 @@ def test_an_ended_run_is_drawn_without_its_points(sql_store, not_read):
     assert whole[0].steps == whole[1].steps and whole[0].times == whole[1].times
     assert whole[0].low == whole[1].low and whole[0].counts == whole[1].counts
     assert whole[0].mean == pytest.approx(whole[1].mean)
-    assert one(sql_store, run_id, 50, "step", 0, 1499).count == 1500  # all of it by its ends
 
 
 def test_parts_and_more_points_are_read(sql_store):
     run_id = ended(sql_store, *MANY)
+    assert one(sql_store, run_id, 50, "step", 0, 1499).count == 1500  # all of it by its ends
     assert one(sql_store, run_id, 50, "step", 100).count == 1400
     assert one(sql_store, run_id, 50, "time", START + 100).count == 1490
     assert len(one(sql_store, run_id, 1000).steps) > 700
@@ -112,7 +119,7 @@ def test_curves_without_steps(sql_store, not_read):
 )
 def test_no_peak_is_lost_in_a_summary(sql_store, points, most):
     points = list({(s, t, repr(v)): (s, t, v) for s, t, v in points}.values())
-    curve_summaries._ENTRIES = 12
+    curve_summaries.ENTRIES = curve_summary.ENTRIES = 12
     run_id = ended(sql_store, *points)
     curve = one(sql_store, run_id, most)
     check(curve, points, most)
@@ -164,9 +171,10 @@ def test_what_comes_while_a_summary_is_made(sql_store, monkeypatch, change):
     def only_read(database, run_id):
         with database.read() as connection:
             inner = connection.exec_driver_sql(f"SELECT id FROM runs WHERE run_id = '{run_id}'")
-            rows.append(curve_summaries._summary(connection, inner.scalar_one(), "m"))
+            run = inner.scalar_one()
+            made.append((run, curve_summaries._whole(connection, run, "m")))
 
-    rows = []
+    made = []
     run_id = logged(sql_store, *MANY)
     monkeypatch.setattr(runs, "summarise", only_read)
     sql_store.update_run(run_id, "FINISHED", START)
@@ -174,15 +182,101 @@ def test_what_comes_while_a_summary_is_made(sql_store, monkeypatch, change):
         sql_store.log_metric(run_id, Metric("m", 99.0, START + 10**6, 5000))
     else:
         sql_store.update_run(run_id, "RUNNING")
+    ((run, summary),) = made
     with sql_store.database.write() as connection:
-        assert not curve_summaries._is_true(connection, rows[0])
+        over = curve_summaries._is_over(connection, run)
+        assert not (over and curve_summaries._has_all(connection, run, "m", summary))
+
+
+def live(store, points):
+    """A run that goes on, its points one by one or in small batches."""
+    run_id = store.create_run("0", "live", "me", START, []).info.run_id
+    for start in range(0, len(points), 7):
+        some = [Metric("m", value, START + time, step) for step, time, value in points[start:][:7]]
+        if start % 2:
+            store.log_batch(run_id, some)
+        else:
+            for each in some:
+                store.log_metric(run_id, each)
+    return run_id
+
+
+def test_a_run_that_goes_on_is_drawn_from_what_was_kept_and_what_came_later(sql_store, monkeypatch):
+    monkeypatch.setattr(data, "EVERY", 100)
+    run_id = live(sql_store, MANY)
+    summary = summary_of(sql_store, run_id)
+    assert not summary.is_all and 1300 < summary.points < 1500 and not kept(sql_store, run_id)
+    before = one(sql_store, run_id, 50)
+    check(before, MANY, 50)
+
+    def refuse(*_):
+        raise AssertionError("all points were read")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("mlpack.tracking.sql.view_curves.joined", refuse)
+        patch.setattr("mlpack.tracking.sql.curve_summaries._begun", refuse)
+        assert one(sql_store, run_id, 50) == before
+        more = [(i, i * 10, 2.0) for i in range(1500, 1550)]
+        sql_store.log_batch(run_id, [Metric("m", v, START + t, s) for s, t, v in more])
+        check(one(sql_store, run_id, 50), MANY + more, 50)
+    sql_store.update_run(run_id, "FINISHED", START)
+    assert kept(sql_store, run_id) == {"m"} and summary_of(sql_store, run_id).is_all
+    check(one(sql_store, run_id, 50), MANY + more, 50)
+
+
+def test_a_point_that_comes_late(sql_store, monkeypatch):
+    monkeypatch.setattr(data, "EVERY", 100)
+    run_id = live(sql_store, MANY)
+    sql_store.log_metric(run_id, Metric("m", -50.0, START + 55, 5))
+    late = [*MANY, (5, 55, -50.0)]
+    check(one(sql_store, run_id, 50), late, 50)
+    sql_store.log_metric(run_id, Metric("m", 0.0, START + 15_000, 1500))  # the next time it is kept
+    assert summary_of(sql_store, run_id).points > 1400
+    check(one(sql_store, run_id, 50), [*late, (1500, 15_000, 0.0)], 50)
+
+
+def test_steps_that_begin_late(sql_store, monkeypatch):
+    monkeypatch.setattr(data, "EVERY", 100)
+    points = [(100, i * 10, float(i)) for i in range(400)]
+    run_id = live(sql_store, points)
+    assert summary_of(sql_store, run_id).axis.name == "timestamp"
+    check(one(sql_store, run_id, 30), points, 30)
+    sql_store.log_metric(run_id, Metric("m", 1.0, START + 4000, 101))
+    check(one(sql_store, run_id, 30), [*points, (101, 4000, 1.0)], 30)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_whatever_happens_no_point_is_lost(sql_store, monkeypatch, seed):
+    """Points in and out of order, ends, new beginnings, looks."""
+    chance = random.Random(seed)
+    monkeypatch.setattr(data, "EVERY", 5)
+    monkeypatch.setattr(curve_summaries, "ENTRIES", 16)
+    monkeypatch.setattr(curve_summary, "ENTRIES", 16)
+    monkeypatch.setattr(curve_summaries, "_LATE", 10)
+    run_id = sql_store.create_run("0", "r", "me", START, []).info.run_id
+    points, drawn_from = {}, set()
+    wild = chance.random() < 0.3
+    for moment in range(250):
+        step = moment if chance.random() < 0.9 else chance.randrange(-50 if wild else 0, 300)
+        time = moment * 3 if chance.random() < 0.97 else chance.randrange(800)
+        value = chance.choice([chance.uniform(-1, 1), math.nan, math.inf, 0.5])
+        sql_store.log_metric(run_id, Metric("m", value, START + time, step))
+        points[step, time, repr(value)] = (step, time, value)
+        if chance.random() < 0.02:
+            sql_store.update_run(run_id, chance.choice(["FINISHED", "RUNNING"]), START)
+        if chance.random() < 0.15:
+            summary = summary_of(sql_store, run_id)
+            drawn_from.add(summary and summary.is_all)
+            most = chance.randrange(2, 20)
+            check(one(sql_store, run_id, most), list(points.values()), most)
+    assert False in drawn_from or wild
 
 
 def test_a_summary_that_fails_does_not_keep_a_run_from_ending(sql_store, monkeypatch):
     def fail(*_):
         raise StorageFailed("The disk is full.")
 
-    monkeypatch.setattr(curve_buckets, "_grouped", fail)
+    monkeypatch.setattr(curve_buckets, "grouped", fail)
     monkeypatch.setattr(curve_buckets, "scan", fail)
     run_id = ended(sql_store, *MANY)
     assert sql_store.get_run(run_id).info.status == "FINISHED"

@@ -28,10 +28,10 @@ def ends(connection: Connection, inside: list[Any], axis: Any) -> tuple[Any, int
         inside: the conditions of which points; there is one at least.
         axis: the column that is wanted. Where no steps were logged it is the time instead.
     """
-    first, last = _ends(connection, inside, axis)
+    first, last = ends_on(connection, inside, axis)
     if axis is metrics.c.step and first == last:
         axis = metrics.c.timestamp
-        first, last = _ends(connection, inside, axis)
+        first, last = ends_on(connection, inside, axis)
     return axis, first, last
 
 
@@ -67,20 +67,12 @@ def joined(
     if axis is metrics.c.step and connection.dialect.name == "sqlite":
         raw: Any = connection.connection.dbapi_connection
         found = scan(raw, run, key, first, last, width)
-    return found or _grouped(connection, run, key, axis, first, last, width)
+    inside = [metrics.c.run == run, metrics.c.key == key, axis >= first, axis <= last]
+    return found or grouped(connection, inside, axis, width)
 
 
-def _ends(connection: Connection, inside: list[Any], axis: Any) -> tuple[int, int]:
-    first, last = (
-        connection.execute(sa.select(axis).where(*inside).order_by(order).limit(1))
-        for order in (axis, axis.desc())
-    )
-    return first.scalar_one(), last.scalar_one()
-
-
-def _grouped(
-    connection: Connection, run: int, key: str, axis: Any, first: int, last: int, width: int
-) -> Buckets:
+def grouped(connection: Connection, inside: list[Any], axis: Any, width: int) -> Buckets:
+    """As `joined`, of points for which some conditions hold."""
     divided_by = "/" if connection.dialect.name in ("sqlite", "postgresql") else "DIV"
     bucket = axis.op(divided_by)(sa.literal_column(str(width), sa.BigInteger))
     mine, count = metrics.c, sa.func.count
@@ -96,8 +88,17 @@ def _grouped(
             *(sa.func.min(mine.step), sa.func.min(mine.timestamp), count(), count(value)),
             *(sa.func.min(value), sa.func.max(value), sa.func.sum(summed)),
         )
-        .where(mine.run == run, mine.key == key, axis >= first, axis <= last)
+        .where(*inside)
         .group_by(bucket)
         .order_by(sa.func.min(axis))
     )
     return Buckets.of_rows(connection.execute(query))
+
+
+def ends_on(connection: Connection, inside: list[Any], axis: Any) -> tuple[int, int]:
+    """The first and last place of points along one axis."""
+    first, last = (
+        connection.execute(sa.select(axis).where(*inside).order_by(order).limit(1))
+        for order in (axis, axis.desc())
+    )
+    return first.scalar_one(), last.scalar_one()

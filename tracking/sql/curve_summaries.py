@@ -1,79 +1,31 @@
-"""Long curves of runs that have ended, thinned out once and kept, so that charts need not read
-every point again.
+"""Summaries of long curves, kept so that charts need not read every point again.
 
-The rule that makes them true: there is a summary only while its run is over and as long as no point
-has come after it. `forget` is called wherever a run goes on, or gets points after its end.
+A summary is of a metric's points up to a time, made now and then while they come and when the run
+ends. As points are never changed, it is true as long as there are so many points up to that time as
+it has; what came later is read and added.
+
+Of a run that is over, it is said to be of all points, and not even that is looked at: `reopen` is
+called wherever a run goes on, or gets points after its end.
 """
 
 from __future__ import annotations
 
-import sys
-from array import array
-from collections.abc import Callable, Collection, Iterable
-from dataclasses import dataclass
-from itertools import chain, compress, repeat
-from math import inf
+from collections.abc import Collection
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from ..entities import FINAL_STATUSES
-from .curve_buckets import INT64, bucket_of, ends, joined, width_of
-from .curve_rows import Buckets
+from .curve_buckets import ends, ends_on, grouped, joined, width_of
+from .curve_summary import ENTRIES, Summary, unpacked
 from .engine import Database
 from .tables import latest_metrics, metric_summaries, metrics, runs
+from .upsert import upsert
 
 LONG = 10_000  # points; fewer are read as quickly as they are
-_ENTRIES = 2000  # buckets of a summary; charts show at most half as many
-_EMPTY = (INT64, INT64, 0, 0, inf, -inf, 0.0)  # a bucket without a point
-_KINDS = "qqqqddd"  # of its columns, as in the module array
-_JOIN: tuple[Callable[[Iterable[Any]], Any], ...] = (min, min, sum, sum, min, max, sum)
-
-
-@dataclass(frozen=True, slots=True)
-class Summary:
-    """A curve in buckets of equal width, all that there can be from its first to its last.
-
-    Attributes:
-        axis: the column along which it is drawn.
-        first: the smallest place on the axis that was logged.
-        last: the greatest.
-        width: of a bucket on the axis.
-        columns: as those of `Buckets`; buckets without points have those of `_EMPTY`.
-    """
-
-    axis: Any
-    first: int
-    last: int
-    width: int
-    columns: list[array[Any]]
-
-    def covers(self, axis: Any, start: int, end: int) -> bool:
-        """Whether a range is all of it."""
-        everything = start <= -INT64 and end >= INT64
-        if axis is not self.axis:  # no steps were logged
-            return everything and axis is metrics.c.step
-        return everything or (start <= self.first and end >= self.last)
-
-    def buckets(self, most: int) -> Buckets | None:
-        """As many as ``most`` at most; None where it has not so many itself."""
-        wanted = width_of(self.first, self.last, most)
-        if wanted < self.width:
-            return None
-        each = -(-wanted // self.width)  # so many make one
-        before = bucket_of(self.first, self.width) % each
-        columns = [
-            _in_groups(column, each, before, empty, join)
-            for column, empty, join in zip(self.columns, _EMPTY, _JOIN, strict=True)
-        ]
-        if 0 in columns[2]:
-            columns = [list(compress(column, columns[2])) for column in columns]
-        if 0 in columns[3]:
-            for i in (4, 5, 6):
-                pairs = zip(columns[i], columns[3], strict=True)
-                columns[i] = [value if finite else None for value, finite in pairs]
-        return Buckets(*columns)
+EVERY = 8192  # steps between two summaries of a run that goes on
+_LATE = 1000  # milliseconds in which points may still come out of their order
 
 
 def summarise(database: Database, run_id: str) -> None:
@@ -84,19 +36,40 @@ def summarise(database: Database, run_id: str) -> None:
     """
     with database.read() as connection:
         run = connection.execute(sa.select(runs.c.id).where(runs.c.run_id == run_id)).scalar_one()
-        rows = [_summary(connection, run, key) for key in _long(connection, run)]
-    for row in rows:
+        found = {key: _whole(connection, run, key) for key in _long(connection, run)}
+    for key, summary in found.items():
         with database.write() as connection:
-            if _is_true(connection, row):
-                connection.execute(metric_summaries.insert(), row)
+            if _is_over(connection, run) and _has_all(connection, run, key, summary):
+                _keep(connection, run, key, summary)
 
 
-def forget(connection: Connection, run: int, keys: Collection[str] | None = None) -> None:
-    """A run goes on, or points came after its end: of these metrics, or of any."""
-    gone = metric_summaries.delete().where(metric_summaries.c.run == run)
+def keep_up(database: Database, run_id: str, keys: Collection[str]) -> None:
+    """Keep summaries of what a run that goes on has logged of some metrics by now.
+
+    Raises:
+        StorageFailed, StorageUnavailable: as the database.
+    """
+    query = sa.select(runs.c.id, runs.c.status).where(runs.c.run_id == run_id)
+    for key in keys:
+        with database.read() as connection:
+            row = connection.execute(query).first()
+            if row is None or row.status in FINAL_STATUSES:
+                return
+            run = row.id
+            found = _beginning(connection, run, key, find(connection, run, key))
+        if found:
+            with database.write() as connection:
+                if not _is_over(connection, run):
+                    _keep(connection, run, key, found)
+
+
+def reopen(connection: Connection, run: int, keys: Collection[str] | None = None) -> None:
+    """A run goes on, or points come after its end: of these metrics, or of any."""
+    mine = metric_summaries.c
+    change = metric_summaries.update().where(mine.run == run, mine.is_all)
     if keys is not None:
-        gone = gone.where(metric_summaries.c.key.in_(keys))
-    connection.execute(gone)
+        change = change.where(mine.key.in_(keys))
+    connection.execute(change.values(is_all=False))
 
 
 def summarised(
@@ -109,7 +82,7 @@ def summarised(
 
 
 def find(connection: Connection, run: int, key: str) -> Summary | None:
-    """The summary of a metric, if there is one now."""
+    """The summary of a metric, if there is one; of a run that goes on it may be out of date."""
     mine = metric_summaries.c
     row = connection.execute(
         sa.select(metric_summaries).where(mine.run == run, mine.key == key)
@@ -117,94 +90,123 @@ def find(connection: Connection, run: int, key: str) -> Summary | None:
     if row is None:
         return None
     axis = metrics.c[row.axis]
-    return Summary(axis, row.first, row.last, row.width, _unpacked(row.buckets))
+    return Summary(
+        axis, row.first, row.last, row.width, row.until, row.is_all, unpacked(row.buckets)
+    )
+
+
+def up_to_date(connection: Connection, run: int, key: str, known: Summary) -> Summary | None:
+    """A summary with what came later; None where it is not true any more."""
+    if known.is_all:
+        return known
+    is_true = _has_all(connection, run, key, known, metrics.c.timestamp <= known.until)
+    return _with_later(connection, run, key, known) if is_true else None
+
+
+def _with_later(
+    connection: Connection, run: int, key: str, known: Summary, until: int | None = None
+) -> Summary | None:
+    """With what came later, up to a time if one is given; None where it is of another kind."""
+    mine, axis = metrics.c, known.axis
+    later = [mine.run == run, mine.key == key, mine.timestamp > known.until]
+    if until is not None:
+        later.append(mine.timestamp <= until)
+    query = sa.select(
+        *(sa.func.min(mine.step), sa.func.max(mine.step)),
+        *(sa.func.min(mine.timestamp), sa.func.max(mine.timestamp)),
+    ).where(*later)
+    low, high, earliest, latest = connection.execute(query).one()
+    if low is None:
+        return known
+    if axis is mine.timestamp:
+        if {low, high} - {min(known.columns[0])}:  # there are steps now
+            return None
+        low, high = earliest, latest
+    first, last = min(known.first, low), max(known.last, high)
+    if first < 0:
+        return None
+    later += [axis >= low, axis <= high]  # others may log meanwhile
+    found = grouped(connection, later, axis, known.width_with(first, last))
+    return known.extended(found, first, last, latest if until is None else until)
 
 
 def _long(connection: Connection, run: int) -> list[str]:
     """The metrics of which a summary is worth while and not there."""
-    mine, kept = metrics.c, metric_summaries.c
-    key = latest_metrics.c.key
-    beyond = sa.select(mine.id).where(mine.run == run, mine.key == key).limit(1).offset(LONG)
-    there = sa.select(kept.key).where(kept.run == run, kept.key == key)
-    query = sa.select(key).where(
-        latest_metrics.c.run == run, beyond.scalar_subquery().is_not(None), ~there.exists()
-    )
+    kept, key = metric_summaries.c, latest_metrics.c.key
+    there = sa.select(kept.key).where(kept.run == run, kept.key == key, kept.is_all)
+    query = sa.select(key).where(latest_metrics.c.run == run, _is_long(run, key), ~there.exists())
     return list(connection.execute(query).scalars())
 
 
-def _summary(connection: Connection, run: int, key: str) -> dict[str, Any]:
-    """A row of the table."""
+def _is_long(run: int, key: Any, *where: Any) -> Any:
+    mine = metrics.c
+    beyond = sa.select(mine.id).where(mine.run == run, mine.key == key, *where)
+    return beyond.limit(1).offset(LONG).scalar_subquery().is_not(None)
+
+
+def _whole(connection: Connection, run: int, key: str) -> Summary:
     inside = [metrics.c.run == run, metrics.c.key == key]
     axis, first, last = ends(connection, inside, metrics.c.step)
-    width = width_of(first, last, _ENTRIES)
+    _, latest = ends_on(connection, inside, metrics.c.timestamp)
+    width = width_of(first, last, ENTRIES)
     found = joined(connection, run, key, axis, first, last, width)
-    places = found.steps if axis is metrics.c.step else found.times
-    begun = bucket_of(first, width)
-    return {
+    return Summary.of(found, axis, first, last, width, latest, is_all=True)
+
+
+def _beginning(connection: Connection, run: int, key: str, known: Summary | None) -> Summary | None:
+    """Of the points but the latest; None where they are few, or of a kind that is not kept."""
+    mine = metrics.c
+    same = [mine.run == run, mine.key == key]
+    earliest, latest = ends_on(connection, same, mine.timestamp)
+    until = latest - min(_LATE, (latest - earliest) // 16 + 1)
+    if known:
+        more = _with_later(connection, run, key, known, max(until, known.until))
+        # whether it is true is looked at whenever it has doubled: that costs little for each point
+        has_doubled = more and more.points.bit_length() > known.points.bit_length()
+        if more and (
+            not has_doubled or _has_all(connection, run, key, known, mine.timestamp <= known.until)
+        ):
+            return more
+    return _begun(connection, run, key, until)
+
+
+def _begun(connection: Connection, run: int, key: str, until: int) -> Summary | None:
+    """Made from all points up to a time."""
+    mine = metrics.c
+    if not connection.execute(sa.select(_is_long(run, key, mine.timestamp <= until))).scalar():
+        return None
+    inside = [mine.run == run, mine.key == key, mine.timestamp <= until]
+    axis, first, last = ends(connection, inside, mine.step)
+    if first < 0:
+        return None
+    width = width_of(first, last, ENTRIES)
+    found = grouped(connection, [*inside, axis >= first, axis <= last], axis, width)
+    return Summary.of(found, axis, first, last, width, until, is_all=False)
+
+
+def _has_all(connection: Connection, run: int, key: str, summary: Summary, *where: Any) -> bool:
+    """Whether there are so many points."""
+    mine = metrics.c
+    count = sa.select(sa.func.count()).where(mine.run == run, mine.key == key, *where)
+    return bool(connection.execute(count).scalar() == summary.points)
+
+
+def _is_over(connection: Connection, run: int) -> bool:
+    """Whether a run is; that does not change before this transaction ends."""
+    status = sa.select(runs.c.status).where(runs.c.id == run).with_for_update(key_share=True)
+    return connection.execute(status).scalar() in FINAL_STATUSES
+
+
+def _keep(connection: Connection, run: int, key: str, summary: Summary) -> None:
+    row = {
         "run": run,
         "key": key,
-        "axis": axis.name,
-        "first": first,
-        "last": last,
-        "width": width,
-        "points": sum(found.counts),
-        "buckets": _packed(found, [bucket_of(place, width) - begun for place in places]),
+        "axis": summary.axis.name,
+        "first": summary.first,
+        "last": summary.last,
+        "width": summary.width,
+        "until": summary.until,
+        "is_all": summary.is_all,
+        "buckets": summary.packed(),
     }
-
-
-def _is_true(connection: Connection, row: dict[str, Any]) -> bool:
-    """Whether the run is still over, without a point more; nobody changes that meanwhile."""
-    run = connection.execute(
-        sa.select(runs.c.status).where(runs.c.id == row["run"]).with_for_update(key_share=True)
-    ).scalar()
-    if run not in FINAL_STATUSES or summarised(connection, [row["run"]], [row["key"]]):
-        return False
-    mine = metrics.c
-    count = sa.select(sa.func.count()).where(mine.run == row["run"], mine.key == row["key"])
-    return bool(connection.execute(count).scalar() == row["points"])
-
-
-def _in_groups(
-    column: array[Any],
-    size: int,
-    before: int,
-    empty: Any,
-    join: Callable[[Iterable[Any]], Any],
-) -> list[Any]:
-    """Neighbours joined, so many at a time; of the first group so many are missing."""
-    if size == 1:
-        return column.tolist()
-    padded = chain(repeat(empty, before), column, repeat(empty, -(before + len(column)) % size))
-    return list(map(join, zip(*[padded] * size, strict=True)))
-
-
-def _packed(found: Buckets, numbers: list[int]) -> bytes:
-    """Columns one after the other, 8 bytes an entry, little-endian."""
-    packed = bytearray()
-    for column, kind, empty in zip(_columns(found), _KINDS, _EMPTY, strict=True):
-        values = array(kind, [empty]) * (numbers[-1] + 1)
-        for number, value in zip(numbers, column, strict=True):
-            if value is not None:
-                values[number] = value
-        packed += _little_endian(values).tobytes()
-    return bytes(packed)
-
-
-def _columns(found: Buckets) -> tuple[list[Any], ...]:
-    return tuple(getattr(found, name) for name in Buckets.__slots__)
-
-
-def _unpacked(packed: bytes) -> list[array[Any]]:
-    length = len(packed) // len(_KINDS)
-    columns = []
-    for number, kind in enumerate(_KINDS):
-        column = array(kind)
-        column.frombytes(packed[number * length : (number + 1) * length])
-        columns.append(_little_endian(column))
-    return columns
-
-
-def _little_endian(values: array[Any]) -> array[Any]:
-    if sys.byteorder == "big":
-        values.byteswap()
-    return values
+    connection.execute(upsert(metric_summaries, connection.dialect.name), row)

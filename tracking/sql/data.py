@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from ...errors import InvalidInput, NotFound
+from ...errors import InvalidInput, MlpackError, NotFound
 from ..entities import FINAL_STATUSES, Metric, Param, RunTag, Tags
-from .curve_summaries import forget
+from .curve_summaries import EVERY, keep_up, reopen
 from .engine import repeated
 from .engine_sqlite import SqliteDatabase
 from .model_metrics import write_model_metrics
@@ -65,18 +66,36 @@ class Data(Runs):
         with database.fast_write() as cursor:
             cursor.execute(_APPEND_TO_RUN, row)
             # 0 rows: the same point again, or no such run, or one that does not go on
-            if cursor.rowcount or cursor.execute(_GOES_ON, (run_id,)).fetchone():
+            goes_on = cursor.rowcount or cursor.execute(_GOES_ON, (run_id,)).fetchone()
+            if goes_on:
                 cursor.execute(_KEEP_LATEST_OF_RUN, latest)
-                return
-        self.log_batch(run_id, [metric])
+        if not goes_on:
+            self.log_batch(run_id, [metric])
+        elif metric.step and not metric.step % EVERY:
+            self._keep_up(run_id, [metric])
 
-    @repeated
     def log_batch(
         self,
         run_id: str,
         metrics: Sequence[Metric] = (),
         params: Sequence[Param] = (),
         tags: Sequence[RunTag] = (),
+    ) -> None:
+        self._log(run_id, metrics, params, tags)
+        self._keep_up(run_id, [each for each in metrics if each.step and not each.step % EVERY])
+
+    def _keep_up(self, run_id: str, metrics: Sequence[Metric]) -> None:
+        if metrics:
+            with suppress(MlpackError):  # it is logged; a summary only makes charts quicker
+                keep_up(self.database, run_id, {metric.key for metric in metrics})
+
+    @repeated
+    def _log(
+        self,
+        run_id: str,
+        metrics: Sequence[Metric],
+        params: Sequence[Param],
+        tags: Sequence[RunTag],
     ) -> None:
         with self.database.write() as connection:
             run = active_run(connection, run_id, self.place)
@@ -85,9 +104,9 @@ class Data(Runs):
             if tags:
                 _write_run_tags(connection, run, tags)
             if metrics:
-                _write_metrics(connection, run, metrics)
                 if run.status in FINAL_STATUSES:
-                    forget(connection, run.id, {metric.key for metric in metrics})
+                    reopen(connection, run.id, {metric.key for metric in metrics})
+                _write_metrics(connection, run, metrics)
                 write_model_metrics(connection, run.id, metrics)
 
     @repeated

@@ -24,7 +24,7 @@ from ..entities import (
     Tags,
 )
 from ..views import Keys
-from .curve_summaries import forget, summarise
+from .curve_summaries import reopen, summarise
 from .engine import repeated
 from .experiments import active_experiment_row, experiment_row, stage_values
 from .input_rows import read_inputs, read_outputs
@@ -112,7 +112,7 @@ class Runs(ExperimentSearch):
             if values:
                 connection.execute(runs.update().where(runs.c.id == run.id).values(**values))
             if status is not None and status not in FINAL_STATUSES:
-                forget(connection, run.id)
+                reopen(connection, run.id)
             if name is not None:
                 write_tags(connection, run.id, run.experiment, {Tags.RUN_NAME: name})
 

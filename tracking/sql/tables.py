@@ -15,6 +15,7 @@ from typing import Any
 
 from sqlalchemy import (
     BigInteger,
+    Boolean,
     Column,
     Double,
     ForeignKey,
@@ -152,7 +153,7 @@ latest_metrics = Table(
     sqlite_with_rowid=False,
 )
 
-# Long curves of runs that are over, in so few buckets as charts show: see `curve_summaries`.
+# Long curves in so few buckets as charts show: see `curve_summaries`.
 metric_summaries = Table(
     "metric_summaries",
     metadata,
@@ -162,7 +163,8 @@ metric_summaries = Table(
     Column("first", BigInteger, nullable=False),
     Column("last", BigInteger, nullable=False),
     Column("width", BigInteger, nullable=False),
-    Column("points", BigInteger, nullable=False),
+    Column("until", BigInteger, nullable=False),
+    Column("is_all", Boolean, nullable=False),
     Column("buckets", LargeBinary(2**24 - 1), nullable=False),
 )
 

@@ -1,7 +1,7 @@
 """Metrics thinned out for drawing, so that no peak is lost.
 
 Few points are handed out as they are. Many are put into buckets of equal width: by the database
-(`curve_buckets`), unless that was done when their run ended (`curve_summaries`).
+(`curve_buckets`), unless that was done before (`curve_summaries`).
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from sqlalchemy.engine import Connection
 
 from ...errors import InvalidInput
 from ..views import Axis, Curve
+from . import curve_summaries
 from .curve_buckets import INT64, ends, joined, width_of
 from .curve_rows import Buckets, curve_of_buckets, curve_of_points
-from .curve_summaries import find, summarised
 from .search_runs import RunSearch
 from .tables import latest_metrics, metrics, runs
 
@@ -37,6 +37,10 @@ class _Wanted:
     axis: Any
     start: int
     end: int
+
+    @property
+    def is_whole(self) -> bool:
+        return self.start <= -INT64 and self.end >= INT64
 
     @property
     def inside(self) -> list[Any]:
@@ -66,12 +70,11 @@ class Curves(RunSearch):
         many = []
         with self.database.read() as connection:
             wanted = _wanted(connection, run_ids, keys, axis, start, end)
-            kept = summarised(connection, {each.run for each in wanted}, keys)
+            kept = curve_summaries.summarised(connection, {each.run for each in wanted}, keys)
             for each in wanted:
                 place = each.run, each.key
-                buckets = _kept(connection, each, points) if place in kept else None
-                if buckets:
-                    found[place] = curve_of_buckets(each.run_id, each.key, buckets)
+                if place in kept and each.is_whole and points < curve_summaries.LONG:
+                    many.append(each)
                     continue
                 rows = _points(connection, each, points + 1)
                 if len(rows) > points:
@@ -87,6 +90,9 @@ class Curves(RunSearch):
 
     def _joined(self, wanted: _Wanted, points: int) -> Curve:
         with self.database.read() as connection:
+            kept = _kept(connection, wanted, points)
+            if kept:
+                return curve_of_buckets(wanted.run_id, wanted.key, kept)
             axis, first, last = ends(connection, wanted.inside, wanted.axis)
             width = width_of(first, last, points)
             found = joined(connection, wanted.run, wanted.key, axis, first, last, width)
@@ -132,7 +138,9 @@ def _bounded(number: int) -> int:
 
 def _kept(connection: Connection, wanted: _Wanted, points: int) -> Buckets | None:
     """What a summary says, if it can: not of a part of the curve, nor of more points."""
-    summary = find(connection, wanted.run, wanted.key)
+    summary = curve_summaries.find(connection, wanted.run, wanted.key)
+    if summary:
+        summary = curve_summaries.up_to_date(connection, wanted.run, wanted.key, summary)
     if summary is None or not summary.covers(wanted.axis, wanted.start, wanted.end):
         return None
     return summary.buckets(points)

@@ -1,4 +1,4 @@
-"""Summaries of long curves, which are made when runs end."""
+"""Summaries of long curves, so that charts need not read every point."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -17,6 +17,7 @@ def upgrade() -> None:
         sa.Column("first", sa.BigInteger, nullable=False),
         sa.Column("last", sa.BigInteger, nullable=False),
         sa.Column("width", sa.BigInteger, nullable=False),
-        sa.Column("points", sa.BigInteger, nullable=False),
+        sa.Column("until", sa.BigInteger, nullable=False),
+        sa.Column("is_all", sa.Boolean, nullable=False),
         sa.Column("buckets", sa.LargeBinary(2**24 - 1), nullable=False),
     )
