@@ -219,7 +219,9 @@ def test_a_run_that_goes_on_is_drawn_from_what_was_kept_and_what_came_later(sql_
         more = [(i, i * 10, 2.0) for i in range(1500, 1550)]
         sql_store.log_batch(run_id, [Metric("m", v, START + t, s) for s, t, v in more])
         check(one(sql_store, run_id, 50), MANY + more, 50)
-    sql_store.update_run(run_id, "FINISHED", START)
+    with monkeypatch.context() as patch:
+        patch.setattr(curve_summaries, "joined", refuse)
+        sql_store.update_run(run_id, "FINISHED", START)
     assert kept(sql_store, run_id) == {"m"} and summary_of(sql_store, run_id).is_all
     check(one(sql_store, run_id, 50), MANY + more, 50)
 
@@ -281,6 +283,15 @@ def test_a_summary_that_fails_does_not_keep_a_run_from_ending(sql_store, monkeyp
     run_id = ended(sql_store, *MANY)
     assert sql_store.get_run(run_id).info.status == "FINISHED"
     assert kept(sql_store, run_id) == set()
+
+
+def test_who_ends_a_run_does_not_wait_for_long(sql_store, monkeypatch):
+    monkeypatch.setattr(curve_summaries, "_PATIENCE", 0)
+    run_id = logged(sql_store, *MANY)
+    sql_store.log_batch(run_id, [Metric("z", v, START + t, s) for s, t, v in MANY[:900]])
+    sql_store.update_run(run_id, "FINISHED", START)
+    assert len(kept(sql_store, run_id)) == 1
+    check(sql_store.curves([run_id], ["z"], 50)[0], MANY[:900], 50)
 
 
 def test_a_purged_run_takes_its_summaries_along(sql_store):

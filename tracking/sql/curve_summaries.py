@@ -10,7 +10,9 @@ called wherever a run goes on, or gets points after its end.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Collection
+from dataclasses import replace
 from typing import Any
 
 import sqlalchemy as sa
@@ -25,22 +27,30 @@ from .upsert import upsert
 
 LONG = 10_000  # points; fewer are read as quickly as they are
 EVERY = 8192  # steps between two summaries of a run that goes on
+_PATIENCE = 2.0  # seconds that somebody waits who ends a run
 _LATE = 1000  # milliseconds in which points may still come out of their order
 
 
 def summarise(database: Database, run_id: str) -> None:
-    """Keep summaries of the long curves of a run that is over; those that it has are left alone.
+    """Keep summaries of the long curves of a run that is over, as many as a short time allows.
+
+    Those that it has are left alone.
 
     Raises:
         StorageFailed, StorageUnavailable: as the database.
     """
     with database.read() as connection:
         run = connection.execute(sa.select(runs.c.id).where(runs.c.run_id == run_id)).scalar_one()
-        found = {key: _whole(connection, run, key) for key in _long(connection, run)}
-    for key, summary in found.items():
+        keys = _long(connection, run)
+    end = time.monotonic() + _PATIENCE
+    for key in keys:
+        with database.read() as connection:
+            found = _whole(connection, run, key)
         with database.write() as connection:
-            if _is_over(connection, run) and _has_all(connection, run, key, summary):
-                _keep(connection, run, key, summary)
+            if _is_over(connection, run) and _has_all(connection, run, key, found):
+                _keep(connection, run, key, found)
+        if time.monotonic() > end:
+            break
 
 
 def keep_up(database: Database, run_id: str, keys: Collection[str]) -> None:
@@ -145,6 +155,10 @@ def _is_long(run: int, key: Any, *where: Any) -> Any:
 
 
 def _whole(connection: Connection, run: int, key: str) -> Summary:
+    known = find(connection, run, key)
+    more = _with_later(connection, run, key, known) if known else None
+    if more and _has_all(connection, run, key, more):
+        return replace(more, is_all=True)
     inside = [metrics.c.run == run, metrics.c.key == key]
     axis, first, last = ends(connection, inside, metrics.c.step)
     _, latest = ends_on(connection, inside, metrics.c.timestamp)
