@@ -4,13 +4,13 @@ import math
 import random
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from mlpack.errors import StorageFailed
-from mlpack.tests.tracking.test_curves import START, check, logged, one, sql_store
+from mlpack.tests.tracking.test_curves import START, check, logged, on_a_store, one, sql_store
 from mlpack.tracking.entities import Metric
-from mlpack.tracking.sql import curve_buckets, curve_summaries, curve_summary, data, runs
+from mlpack.tracking.sql import curve_buckets, curve_summaries, curve_summary, runs
 from mlpack.tracking.sql.purge import find_garbage, remove_garbage
 
 __all__ = ["sql_store"]
@@ -99,11 +99,7 @@ def test_curves_without_steps(sql_store, not_read):
         assert curve.times == sorted(curve.times) and len(curve.times) > 20
 
 
-@settings(
-    max_examples=20,
-    deadline=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
-)
+@on_a_store(20)
 @given(
     points=st.lists(
         st.tuples(
@@ -202,7 +198,7 @@ def live(store, points):
 
 
 def test_a_run_that_goes_on_is_drawn_from_what_was_kept_and_what_came_later(sql_store, monkeypatch):
-    monkeypatch.setattr(data, "EVERY", 100)
+    monkeypatch.setattr(curve_summaries, "_EVERY", 100)
     run_id = live(sql_store, MANY)
     summary = summary_of(sql_store, run_id)
     assert not summary.is_all and 1300 < summary.points < 1500 and not kept(sql_store, run_id)
@@ -227,7 +223,7 @@ def test_a_run_that_goes_on_is_drawn_from_what_was_kept_and_what_came_later(sql_
 
 
 def test_a_point_that_comes_late(sql_store, monkeypatch):
-    monkeypatch.setattr(data, "EVERY", 100)
+    monkeypatch.setattr(curve_summaries, "_EVERY", 100)
     run_id = live(sql_store, MANY)
     sql_store.log_metric(run_id, Metric("m", -50.0, START + 55, 5))
     late = [*MANY, (5, 55, -50.0)]
@@ -238,7 +234,7 @@ def test_a_point_that_comes_late(sql_store, monkeypatch):
 
 
 def test_steps_that_begin_late(sql_store, monkeypatch):
-    monkeypatch.setattr(data, "EVERY", 100)
+    monkeypatch.setattr(curve_summaries, "_EVERY", 100)
     points = [(100, i * 10, float(i)) for i in range(400)]
     run_id = live(sql_store, points)
     assert summary_of(sql_store, run_id).axis.name == "timestamp"
@@ -251,7 +247,7 @@ def test_steps_that_begin_late(sql_store, monkeypatch):
 def test_whatever_happens_no_point_is_lost(sql_store, monkeypatch, seed):
     """Points in and out of order, ends, new beginnings, looks."""
     chance = random.Random(seed)
-    monkeypatch.setattr(data, "EVERY", 5)
+    monkeypatch.setattr(curve_summaries, "_EVERY", 5)
     monkeypatch.setattr(curve_summaries, "ENTRIES", 16)
     monkeypatch.setattr(curve_summary, "ENTRIES", 16)
     monkeypatch.setattr(curve_summaries, "_LATE", 10)

@@ -37,6 +37,15 @@ def one(store, run_id, *args, **options):
     return curve
 
 
+def on_a_store(examples):
+    """Settings for so many examples, all on one store."""
+    return settings(
+        max_examples=examples,
+        deadline=None,
+        suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+    )
+
+
 def check(curve, points, most):
     """What must hold of any curve of these (step, time, value)."""
     finite = [value for _, _, value in points if math.isfinite(value)]
@@ -68,11 +77,7 @@ in_order = st.lists(values, min_size=1, max_size=80).map(
 )
 
 
-@settings(
-    max_examples=40,
-    deadline=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
-)
+@on_a_store(40)
 @given(points=histories | in_order, most=st.integers(2, 12), axis=st.sampled_from(["step", "time"]))
 def test_no_peak_is_lost(sql_store, points, most, axis):
     points = list({(s, t, repr(v)): (s, t, v) for s, t, v in points}.values())
@@ -84,11 +89,7 @@ def test_no_peak_is_lost(sql_store, points, most, axis):
         assert curve.times == sorted(curve.times)
 
 
-@settings(
-    max_examples=40,
-    deadline=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
-)
+@on_a_store(40)
 @given(
     points=st.lists(
         st.tuples(st.integers(0, 60), st.integers(0, 3), st.floats(-10, 10)),

@@ -26,7 +26,7 @@ from .tables import latest_metrics, metric_summaries, metrics, runs
 from .upsert import upsert
 
 LONG = 10_000  # points; fewer are read as quickly as they are
-EVERY = 8192  # steps between two summaries of a run that goes on
+_EVERY = 8192  # steps between two summaries of a run that goes on
 _PATIENCE = 2.0  # seconds that somebody waits who ends a run
 _LATE = 1000  # milliseconds in which points may still come out of their order
 
@@ -51,6 +51,11 @@ def summarise(database: Database, run_id: str) -> None:
                 _keep(connection, run, key, found)
         if time.monotonic() > end:
             break
+
+
+def is_due(step: int) -> bool:
+    """Whether it is time for `keep_up`, when a point of this step has come."""
+    return step != 0 and step % _EVERY == 0
 
 
 def keep_up(database: Database, run_id: str, keys: Collection[str]) -> None:
@@ -118,7 +123,7 @@ def _with_later(
 ) -> Summary | None:
     """With what came later, up to a time if one is given; None where it is of another kind."""
     mine, axis = metrics.c, known.axis
-    later = [mine.run == run, mine.key == key, mine.timestamp > known.until]
+    later = [*_of(run, key), mine.timestamp > known.until]
     if until is not None:
         later.append(mine.timestamp <= until)
     query = sa.select(
@@ -140,6 +145,11 @@ def _with_later(
     return known.extended(found, first, last, latest if until is None else until)
 
 
+def _of(run: int, key: Any) -> list[Any]:
+    """The conditions of a metric's points."""
+    return [metrics.c.run == run, metrics.c.key == key]
+
+
 def _long(connection: Connection, run: int) -> list[str]:
     """The metrics of which a summary is worth while and not there."""
     kept, key = metric_summaries.c, latest_metrics.c.key
@@ -149,8 +159,7 @@ def _long(connection: Connection, run: int) -> list[str]:
 
 
 def _is_long(run: int, key: Any, *where: Any) -> Any:
-    mine = metrics.c
-    beyond = sa.select(mine.id).where(mine.run == run, mine.key == key, *where)
+    beyond = sa.select(metrics.c.id).where(*_of(run, key), *where)
     return beyond.limit(1).offset(LONG).scalar_subquery().is_not(None)
 
 
@@ -159,7 +168,7 @@ def _whole(connection: Connection, run: int, key: str) -> Summary:
     more = _with_later(connection, run, key, known) if known else None
     if more and _has_all(connection, run, key, more):
         return replace(more, is_all=True)
-    inside = [metrics.c.run == run, metrics.c.key == key]
+    inside = _of(run, key)
     axis, first, last = ends(connection, inside, metrics.c.step)
     _, latest = ends_on(connection, inside, metrics.c.timestamp)
     width = width_of(first, last, ENTRIES)
@@ -170,8 +179,7 @@ def _whole(connection: Connection, run: int, key: str) -> Summary:
 def _beginning(connection: Connection, run: int, key: str, known: Summary | None) -> Summary | None:
     """Of the points but the latest; None where they are few, or of a kind that is not kept."""
     mine = metrics.c
-    same = [mine.run == run, mine.key == key]
-    earliest, latest = ends_on(connection, same, mine.timestamp)
+    earliest, latest = ends_on(connection, _of(run, key), mine.timestamp)
     until = latest - min(_LATE, (latest - earliest) // 16 + 1)
     if known:
         more = _with_later(connection, run, key, known, max(until, known.until))
@@ -189,7 +197,7 @@ def _begun(connection: Connection, run: int, key: str, until: int) -> Summary | 
     mine = metrics.c
     if not connection.execute(sa.select(_is_long(run, key, mine.timestamp <= until))).scalar():
         return None
-    inside = [mine.run == run, mine.key == key, mine.timestamp <= until]
+    inside = [*_of(run, key), mine.timestamp <= until]
     axis, first, last = ends(connection, inside, mine.step)
     if first < 0:
         return None
@@ -200,8 +208,7 @@ def _begun(connection: Connection, run: int, key: str, until: int) -> Summary | 
 
 def _has_all(connection: Connection, run: int, key: str, summary: Summary, *where: Any) -> bool:
     """Whether there are so many points."""
-    mine = metrics.c
-    count = sa.select(sa.func.count()).where(mine.run == run, mine.key == key, *where)
+    count = sa.select(sa.func.count()).select_from(metrics).where(*_of(run, key), *where)
     return bool(connection.execute(count).scalar() == summary.points)
 
 

@@ -57,12 +57,9 @@ class Summary:
         """How many there are in it."""
         return sum(self.columns[2])
 
-    def covers(self, axis: Any, start: int, end: int) -> bool:
-        """Whether a range is all of it."""
-        everything = start <= -INT64 and end >= INT64
-        if axis is not self.axis:  # no steps were logged
-            return everything and axis is metrics.c.step
-        return everything or (start <= self.first and end >= self.last)
+    def is_along(self, axis: Any) -> bool:
+        """Whether it is what a curve along an axis is drawn from: over time without steps."""
+        return axis is self.axis or axis is metrics.c.step
 
     def buckets(self, most: int) -> Buckets | None:
         """As many as ``most`` at most; None where it has not so many itself."""

@@ -11,7 +11,7 @@ from sqlalchemy.engine import Connection
 
 from ...errors import InvalidInput, MlpackError, NotFound
 from ..entities import FINAL_STATUSES, Metric, Param, RunTag, Tags
-from .curve_summaries import EVERY, keep_up, reopen
+from .curve_summaries import is_due, keep_up, reopen
 from .engine import repeated
 from .engine_sqlite import SqliteDatabase
 from .model_metrics import write_model_metrics
@@ -24,15 +24,13 @@ from .upsert import insert_or_ignore, keep_later
 # greatest step, then time; the later call wins a tie (several calls fit in one millisecond).
 _COLUMNS = "key, timestamp, step, value, special, run"
 _LATEST = f"{_COLUMNS}, experiment"
+_THAT_GOES_ON = """
+FROM runs
+WHERE run_id = ? AND lifecycle_stage = 'active' AND status IN ('RUNNING', 'SCHEDULED')
+"""
+_GOES_ON = f"SELECT 1 {_THAT_GOES_ON}"
 _APPEND_TO_RUN = f"""
-INSERT INTO metrics ({_COLUMNS})
-SELECT ?, ?, ?, ?, ?, id FROM runs
-WHERE run_id = ? AND lifecycle_stage = 'active' AND status IN ('RUNNING', 'SCHEDULED')
-ON CONFLICT DO NOTHING
-"""  # noqa: S608 - the columns are ours
-_GOES_ON = """
-SELECT 1 FROM runs
-WHERE run_id = ? AND lifecycle_stage = 'active' AND status IN ('RUNNING', 'SCHEDULED')
+INSERT INTO metrics ({_COLUMNS}) SELECT ?, ?, ?, ?, ?, id {_THAT_GOES_ON} ON CONFLICT DO NOTHING
 """
 _IF_LATER = """
 ON CONFLICT (run, key) DO UPDATE SET
@@ -71,7 +69,7 @@ class Data(Runs):
                 cursor.execute(_KEEP_LATEST_OF_RUN, latest)
         if not goes_on:
             self.log_batch(run_id, [metric])
-        elif metric.step and not metric.step % EVERY:
+        elif is_due(metric.step):
             self._keep_up(run_id, [metric])
 
     def log_batch(
@@ -82,7 +80,7 @@ class Data(Runs):
         tags: Sequence[RunTag] = (),
     ) -> None:
         self._log(run_id, metrics, params, tags)
-        self._keep_up(run_id, [each for each in metrics if each.step and not each.step % EVERY])
+        self._keep_up(run_id, [each for each in metrics if is_due(each.step)])
 
     def _keep_up(self, run_id: str, metrics: Sequence[Metric]) -> None:
         if metrics:

@@ -82,15 +82,15 @@ class Curves(RunSearch):
                 elif rows:
                     by_time = axis != "step"
                     found[place] = curve_of_points(each.run_id, each.key, rows, by_time)
-        joined = _together(lambda each: self._joined(each, points), many)
+        curves = _together(lambda each: self._joined(each, points), many)
         found.update(
-            {(each.run, each.key): curve for each, curve in zip(many, joined, strict=True)}
+            {(each.run, each.key): curve for each, curve in zip(many, curves, strict=True)}
         )
         return [found[each.run, each.key] for each in wanted if (each.run, each.key) in found]
 
     def _joined(self, wanted: _Wanted, points: int) -> Curve:
         with self.database.read() as connection:
-            kept = _kept(connection, wanted, points)
+            kept = _kept(connection, wanted, points) if wanted.is_whole else None
             if kept:
                 return curve_of_buckets(wanted.run_id, wanted.key, kept)
             axis, first, last = ends(connection, wanted.inside, wanted.axis)
@@ -137,13 +137,12 @@ def _bounded(number: int) -> int:
 
 
 def _kept(connection: Connection, wanted: _Wanted, points: int) -> Buckets | None:
-    """What a summary says, if it can: not of a part of the curve, nor of more points."""
+    """What a summary says, if it can: not along another axis, nor of more points."""
     summary = curve_summaries.find(connection, wanted.run, wanted.key)
-    if summary:
-        summary = curve_summaries.up_to_date(connection, wanted.run, wanted.key, summary)
-    if summary is None or not summary.covers(wanted.axis, wanted.start, wanted.end):
+    if summary is None or not summary.is_along(wanted.axis):
         return None
-    return summary.buckets(points)
+    summary = curve_summaries.up_to_date(connection, wanted.run, wanted.key, summary)
+    return summary.buckets(points) if summary else None
 
 
 def _points(connection: Connection, wanted: _Wanted, most: int) -> list[Any]:
