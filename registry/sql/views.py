@@ -8,7 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from ...tracking.entities import PagedList
-from ...tracking.sql.distinct import Distinct, best
+from ...tracking.sql.distinct import completed
 from ...tracking.sql.paging import (
     SortKey,
     check_max_results,
@@ -82,6 +82,4 @@ class Views(VersionSearch):
         self, index: Sequence[Any], where: Sequence[Any], words: str, limit: int
     ) -> list[str]:
         with self.database.read() as connection:
-            return best(
-                set(Distinct(connection, index, where).fitting(words, limit, _MOST)), words, limit
-            )
+            return completed(connection, index, [where], words, limit, _MOST)

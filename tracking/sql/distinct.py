@@ -15,7 +15,31 @@ from sqlalchemy.engine import Connection
 from .conditions import LAST
 
 
-def best(found: Iterable[str], words: str, limit: int) -> list[str]:
+def completed(
+    connection: Connection,
+    index: Sequence[Any],
+    places: Iterable[Sequence[Any]],
+    words: str,
+    limit: int,
+    most: int,
+) -> list[str]:
+    """The best values of an index's last column that hold words.
+
+    Args:
+        connection: to ask.
+        index: columns of an index from its beginning.
+        places: conditions, each of which makes the other columns constant.
+        words: that the values hold.
+        limit: so many are wanted.
+        most: so many that differ are looked at, in each place.
+    """
+    found: set[str] = set()
+    for where in places:
+        found.update(Distinct(connection, index, where).fitting(words, limit, most))
+    return _best(found, words, limit)
+
+
+def _best(found: Iterable[str], words: str, limit: int) -> list[str]:
     """Those that fit: first the very one, then those that begin so, then those that hold it."""
     wanted = words.casefold()
     ranked = []

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ...errors import InvalidInput
-from .distinct import Distinct, best
+from .distinct import completed
 from .run_filters import TABLES
 from .search_runs import RunSearch
 from .tables import START
@@ -47,12 +47,9 @@ class KeyNames(RunSearch):
         most: int,
     ) -> list[str]:
         """The best of an index's last column; only so many that differ are looked at."""
-        found: set[str] = set()
+        places = [(index[0] == each, *same) for each in _inner_keys(experiment_ids)]
         with self.database.read() as connection:
-            for experiment in _inner_keys(experiment_ids):
-                where = (index[0] == experiment, *same)
-                found.update(Distinct(connection, index, where).fitting(words, limit, most))
-        return best(found, words, limit)
+            return completed(connection, index, places, words, limit, most)
 
 
 def _table(kind: str, known: dict[str, Any]) -> Any:

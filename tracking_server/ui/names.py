@@ -140,11 +140,16 @@ def _missing(service: Service, experiments: Sequence[str], kind: str, key: str) 
     for other in KINDS:
         if other != kind and _has(service, experiments, other, key):
             return f"{said}; there is a {other} of that name: {other}s.{key}."
-    near = nearest(key, service.store.key_names(experiments, kind, "", NEAR))
+    return with_nearest(said, key, service.store.key_names(experiments, kind, "", NEAR))
+
+
+def with_nearest(said: str, key: str, names: Sequence[str]) -> str:
+    """What was said of a key that is not there, as a sentence, with what may have been meant."""
+    near = _nearest(key, names)
     return f"{said}; did you mean {near!r}?" if near else f"{said}."
 
 
-def nearest(key: str, names: Sequence[str]) -> str | None:
+def _nearest(key: str, names: Sequence[str]) -> str | None:
     """The one that a slip of the finger would make of it."""
     plain = {name.casefold(): name for name in names if abs(len(name) - len(key)) <= 3}
     near = difflib.get_close_matches(key.casefold(), plain, n=1, cutoff=0.7)

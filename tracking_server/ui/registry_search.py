@@ -11,7 +11,7 @@ from ...errors import InvalidInput
 from ...registry.filters import REGISTERED_MODELS, excludes_prompts, parse_clauses
 from ...tracking.filters import Clause, quoted
 from ..service import Service
-from .names import NEAR, asked_filter, asked_words, nearest, where
+from .names import NEAR, asked_filter, asked_words, where, with_nearest
 from .part import asked, asked_number, data_answer
 
 _GRAMMAR = re.compile(r"[=<>]|\bI?LIKE\b|\bIN\s*\(", re.IGNORECASE)
@@ -92,7 +92,4 @@ def _missing(said: str, wanted: str, find: Callable[[str, int], list[str]]) -> s
     """What to say of a name that there is not; nothing of one that there is."""
     if find(wanted, 1) == [wanted]:
         return ""
-    near = nearest(wanted, find("", NEAR))
-    return (
-        f"{said} {wanted[:200]!r}; did you mean {near!r}?" if near else f"{said} {wanted[:200]!r}."
-    )
+    return with_nearest(f"{said} {wanted[:200]!r}", wanted, find("", NEAR))
