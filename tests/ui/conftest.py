@@ -38,6 +38,10 @@ COLOURS = ["color-contrast", "link-in-text-block"]
 DESKTOP, PHONE = {"width": 1440, "height": 900}, {"width": 390, "height": 844}
 # where screenshots are kept for people to look at; nowhere by default
 SCREENSHOTS = os.environ.get("MLPACK_TEST_SCREENSHOTS")
+# milliseconds by which every answer is late, and how many times slower scripts are: both find
+# tests that do not wait for what they look at
+LATENCY = float(os.environ.get("MLPACK_TEST_LATENCY", 0))
+SLOWNESS = float(os.environ.get("MLPACK_TEST_SLOWNESS", 1))
 
 
 @contextmanager
@@ -155,9 +159,18 @@ def watched(chromium: Any) -> Iterator[Watched]:
     context = chromium.new_context(viewport=DESKTOP)
     context.set_default_timeout(15_000)
     found = Watched(context.new_page())
+    if LATENCY or SLOWNESS > 1:
+        _slow_down(context.new_cdp_session(found.page))
     yield found
     context.close()
     found.check()
+
+
+def _slow_down(session: Any) -> None:
+    late = {"offline": False, "latency": LATENCY, "downloadThroughput": -1, "uploadThroughput": -1}
+    session.send("Network.enable")
+    session.send("Network.emulateNetworkConditions", late)
+    session.send("Emulation.setCPUThrottlingRate", {"rate": SLOWNESS})
 
 
 @pytest.fixture

@@ -117,6 +117,8 @@ def test_zoom_by_mouse_and_keyboard(story, browser_page):
     assert fields(page)["zoom"].startswith("step:")
     page.get_by_role("button", name="Show all instead of step").click()
     assert fields(page) == {}
+    # keys go along the points that are there, and all of them have yet to come
+    page.wait_for_selector("#charts:not(:has([aria-busy]))")
 
     plot = page.get_by_role("group", name="Chart of loss")
     plot.focus()
