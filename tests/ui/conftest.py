@@ -24,6 +24,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
+from playwright.sync_api import expect
 
 import mlpack
 
@@ -38,6 +39,7 @@ COLOURS = ["color-contrast", "link-in-text-block"]
 DESKTOP, PHONE = {"width": 1440, "height": 900}, {"width": 390, "height": 844}
 # where screenshots are kept for people to look at; nowhere by default
 SCREENSHOTS = os.environ.get("MLPACK_TEST_SCREENSHOTS")
+_TIMEOUT = 15_000  # milliseconds
 # milliseconds by which every answer is late, and how many times slower scripts are: both find
 # tests that do not wait for what they look at
 LATENCY = float(os.environ.get("MLPACK_TEST_LATENCY", 0))
@@ -157,20 +159,23 @@ class Watched:
 def watched(chromium: Any) -> Iterator[Watched]:
     """A fresh browser profile with one page; see `Watched`."""
     context = chromium.new_context(viewport=DESKTOP)
-    context.set_default_timeout(15_000)
+    context.set_default_timeout(_TIMEOUT)
+    expect.set_options(timeout=_TIMEOUT)
     found = Watched(context.new_page())
     if LATENCY or SLOWNESS > 1:
-        _slow_down(context.new_cdp_session(found.page))
+        slow_down(found.page, LATENCY, SLOWNESS)
     yield found
     context.close()
     found.check()
 
 
-def _slow_down(session: Any) -> None:
-    late = {"offline": False, "latency": LATENCY, "downloadThroughput": -1, "uploadThroughput": -1}
+def slow_down(page: Any, latency: float, slowness: float = 1) -> None:
+    """Answers come ``latency`` milliseconds later, scripts run ``slowness`` times slower."""
+    session = page.context.new_cdp_session(page)
+    late = {"offline": False, "latency": latency, "downloadThroughput": -1, "uploadThroughput": -1}
     session.send("Network.enable")
     session.send("Network.emulateNetworkConditions", late)
-    session.send("Emulation.setCPUThrottlingRate", {"rate": SLOWNESS})
+    session.send("Emulation.setCPUThrottlingRate", {"rate": slowness})
 
 
 @pytest.fixture

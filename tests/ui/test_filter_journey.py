@@ -3,6 +3,7 @@
 import pytest
 from playwright.sync_api import expect
 
+from mlpack.tests.ui.conftest import slow_down
 from mlpack.tracking_server.ui import static_files
 
 pytestmark = pytest.mark.server
@@ -109,6 +110,32 @@ def test_a_filter_by_keyboard_alone(box, browser_page, look_at):
     expect(rows(page)).not_to_have_count(before)
     assert 0 < rows(page).count() < before
     assert box.get_attribute("aria-expanded") == "false"
+
+
+def test_keys_wait_for_the_options_of_what_was_typed(box, browser_page):
+    """Whoever types faster than the server answers gets what was meant."""
+    page = browser_page
+    box.focus()
+    option(page, "metrics.accuracy > 0.9 example").wait_for()
+    slow_down(page, 400)
+    box.type("acc")
+    press(page, "ArrowDown", "Enter")
+    expect(box).to_have_value("metrics.accuracy ")
+    box.type("> 0 AND params.sol")
+    press(page, "ArrowDown", "ArrowDown", "ArrowUp", "Tab")
+    expect(box).to_have_value("metrics.accuracy > 0 AND params.solver ")
+    expect(box).to_be_focused()
+    box.type("= ")
+    option(page, "'saga' param").wait_for()
+    box.type("'sa")  # a click on what is still there of before
+    option(page, "'saga' param").click()
+    expect(box).to_have_value("metrics.accuracy > 0 AND params.solver = 'saga' ")
+    box.type("AND nothing.like.this")
+    press(page, "ArrowDown", "Enter")  # there are no options to choose from
+    box.type(" ")
+    press(page, "Enter")  # searches at once, and says what is wrong
+    page.get_by_role("alert").wait_for()
+    assert "before the dot" in page.locator("#filter-error").text_content()
 
 
 def test_the_mouse_and_escape(box, browser_page):

@@ -3,6 +3,8 @@
 import pytest
 from playwright.sync_api import expect
 
+from mlpack.tests.ui.conftest import slow_down
+
 pytestmark = pytest.mark.server
 
 
@@ -36,6 +38,19 @@ def test_by_keys(box, story, browser_page, look_at):
     page.keyboard.press("Enter")
     page.wait_for_url("**/runs/*")
     assert page.get_by_role("heading", level=1).text_content() in name
+
+
+def test_enter_waits_for_what_was_typed(box, browser_page):
+    page = browser_page
+    page.keyboard.type("trial-0-")
+    options = page.get_by_role("listbox", name="Found").get_by_role("option")
+    expect(options.first).to_contain_text("trial-0-")
+    slow_down(page, 400)
+    box.press("ControlOrMeta+a")
+    page.keyboard.type("trial-1-5")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/runs/*")
+    assert page.get_by_role("heading", level=1).text_content() == "trial-1-5"
 
 
 def test_nothing_found_and_escape(box, browser_page):

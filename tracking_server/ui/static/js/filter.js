@@ -30,7 +30,6 @@ export function attach(input, { subject, query = {}, submit, errorPlace }) {
 
   const ask = (given, options) => getJSON(`${subject.asks}/filter`, { ...query, ...given }, options);
   const check = checked(input, { mirror, place: errorPlace, ask });
-  let place = null;
   let asking = null;
   let awake = false;
 
@@ -48,7 +47,7 @@ export function attach(input, { subject, query = {}, submit, errorPlace }) {
     const { signal } = asking;
     if (document.activeElement !== input || input.selectionStart !== input.selectionEnd) return close();
     const text = input.value;
-    place = expected(text, input.selectionStart, subject);
+    const place = expected(text, input.selectionStart, subject);
     try {
       const found = await optionsAt(place, text, { subject, query, signal });
       if (signal.aborted) return;
@@ -62,6 +61,7 @@ export function attach(input, { subject, query = {}, submit, errorPlace }) {
   const soon = settled(() => awake && complete(), 100);
   const completeSoon = () => {
     awake = true; // until it closes
+    asking?.abort(); // what comes of it is of another text
     soon();
   };
   const changed = () => {
@@ -69,9 +69,13 @@ export function attach(input, { subject, query = {}, submit, errorPlace }) {
     check.soon();
   };
   const take = ({ insert, more }) => {
-    const after = input.value.slice(place.stop);
+    // of what stands there now, which may be more than what the options are of
+    const place = expected(input.value, input.selectionStart, subject);
+    if (!place) return close();
+    const { start, stop } = place;
+    const after = input.value.slice(stop);
     input.focus();
-    input.setRangeText(insert.endsWith(" ") && /^\s/.test(after) ? insert.trimEnd() : insert, place.start, place.stop, "end");
+    input.setRangeText(insert.endsWith(" ") && /^\s/.test(after) ? insert.trimEnd() : insert, start, stop, "end");
     changed();
     close();
     if (more) complete();

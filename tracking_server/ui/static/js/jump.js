@@ -9,7 +9,7 @@ export function listen() {
   const usual = [...hint.childNodes];
   let asking = null;
 
-  const tell = (found, ...told) => show(found, { told, chosen: 0 });
+  const tell = (found, ...told) => show(found, { told });
   const look = async () => {
     asking?.abort();
     const text = words.value.trim();
@@ -29,8 +29,13 @@ export function listen() {
     draw: ({ name, kind }) => [name, make("small", {}, kind)],
     take: ({ path }) => location.assign(path),
     ask: look,
+    first: true,
   });
-  words.addEventListener("input", settled(look, 120));
+  const soon = settled(look, 120);
+  words.addEventListener("input", () => {
+    asking?.abort(); // what comes of it is of other words
+    soon();
+  });
   words.addEventListener("keydown", (event) => {
     if (event.key === "Enter" && !event.isComposing) event.preventDefault(); // it would close the dialog
   });
