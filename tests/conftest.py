@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from hypothesis import settings
 
 from mlpack.tests import leftovers
 
@@ -26,6 +27,10 @@ sys.dont_write_bytecode = False
 # what tests lock is not kept for the user's own builds
 os.environ["MLPACK_LOCKS"] = tempfile.mkdtemp(prefix="mlpack-test-locks-")
 atexit.register(shutil.rmtree, os.environ["MLPACK_LOCKS"], ignore_errors=True)
+
+# how long one example takes is for benchmarks to say; in CI all runs try the same examples
+settings.register_profile("mlpack", deadline=None, derandomize="CI" in os.environ)
+settings.load_profile("mlpack")
 
 # killed tests leave no servers behind
 leftovers.watch()

@@ -25,6 +25,7 @@ from mlpack.builders.base import BuildSpec, Progress
 from mlpack.builders.context import Context, context_of
 from mlpack.builders.docker import DockerBuilder
 from mlpack.errors import BuildFailed, EngineUnavailable, ModelChanged
+from mlpack.tests.builders.lookers import assert_nobody_looks
 
 MLMODEL = """\
 flavors:
@@ -120,7 +121,7 @@ def test_stopped_before_the_bill_of_materials_is_in(
     if where != "run_build":  # else it is whole, and a mere cache
         assert (base.descendants(), base.containers()) == ([], [])
     assert not base.engine.images.list(name)
-    assert not base.engine.containers.list(all=True, filters={"name": "mlpack-look-"})
+    assert_nobody_looks(base.engine)
 
 
 @pytest.mark.docker

@@ -21,6 +21,7 @@ from mlpack.builders.inspect.sbom import PATH
 from mlpack.builders.oci.build import OciBuilder
 from mlpack.builders.oci.spec import Platform
 from mlpack.errors import BuildFailed
+from mlpack.tests.builders.lookers import assert_nobody_looks
 
 MLMODEL = """\
 flavors:
@@ -109,7 +110,7 @@ def test_the_same_again(
     # and without any
     monkeypatch.setenv("MLPACK_CACHE_DIR", "/proc/nothing")
     assert DockerBuilder().build(spec).sboms == built.sboms
-    assert not docker_engine.containers.list(all=True, filters={"name": "mlpack-look-"})
+    assert_nobody_looks(docker_engine)
 
 
 @pytest.mark.docker
@@ -131,7 +132,7 @@ def test_an_image_that_is_gone_is_made_again(
 def test_an_image_without_a_note(docker_engine: Any) -> None:
     with pytest.raises(BuildFailed, match="no good note"):
         read_contents(docker_engine, docker_engine.images.get("python:3.11-slim").id)
-    assert not docker_engine.containers.list(all=True, filters={"name": "mlpack-look-"})
+    assert_nobody_looks(docker_engine)
 
 
 @pytest.mark.parametrize(

@@ -40,6 +40,14 @@ def test_answers_that_are_not_ours(story, watched):
         fault.get_by_text(words).wait_for()
         assert page.get_by_role("link", name="sweep-0").is_visible()  # what was shown stays
         ours(page)
+    page.route("**/ui/runs/table", lambda route: route.fulfill(status=503, body=""))
+    # that the filter is found good meanwhile is no answer to what was searched for
+    with page.expect_response(lambda found: "/ui/filter?" in found.url and "hints" in found.url):
+        page.get_by_label("Filter", exact=True).fill("metrics.f1 > 0.5")
+        page.keyboard.press("Enter")
+        fault.get_by_text("busy or restarting").wait_for()
+    page.wait_for_timeout(100)
+    page.unroute("**/ui/runs/table")
     fault.get_by_role("button", name="Try again").click()
     fault.get_by_role("alert").wait_for(state="detached")
 

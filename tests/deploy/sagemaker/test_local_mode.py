@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import subprocess
@@ -32,9 +33,14 @@ def sdk_python() -> str:
 
 @pytest.fixture
 def image(docker_engine: Any, iris_image: BuiltImage) -> Iterator[str]:
-    """The image under a name that no other session moves; its containers go, too."""
-    name = f"mlpack-test-g/local-mode:{uuid.uuid4().hex[:8]}"
-    docker_engine.images.get(iris_image.id).tag(*name.split(":"))
+    """An image of its own, since other tests run containers of the one that it is made from."""
+    mark = uuid.uuid4().hex[:8]
+    name = f"mlpack-test-g/local-mode:{mark}"
+    parent = f"{name}-parent"
+    docker_engine.images.get(iris_image.id).tag(*parent.split(":"))
+    file = io.BytesIO(f"FROM {parent}\nLABEL test.mlpack={mark}\n".encode())
+    docker_engine.images.build(fileobj=file, tag=name, rm=True)
+    docker_engine.images.remove(parent)
     yield name
     for container in docker_engine.containers.list(all=True, filters={"ancestor": name}):
         container.remove(force=True, v=True)

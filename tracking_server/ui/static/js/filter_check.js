@@ -15,22 +15,33 @@ const PAUSE = 450;
  */
 export function checked(input, { mirror, place, ask }) {
   let checking = null;
+  let told = []; // what is in the place from here; what others say there is theirs
 
+  const tell = (...lines) => {
+    for (const each of told) each.remove();
+    told = lines;
+    place.append(...lines);
+  };
   const paint = (start = 0, stop = 0) => {
     const text = input.value;
     const marked = stop > start ? [text.slice(0, start), make("mark", {}, text.slice(start, stop)), text.slice(stop)] : [];
     mirror.replaceChildren(...marked);
     mirror.scrollLeft = input.scrollLeft;
   };
-  const clear = () => {
+  const pass = (hints = []) => {
     paint();
     input.removeAttribute("aria-invalid");
+    tell(...hints.map((each) => make("p", { class: "notice" }, each)));
+  };
+  const clear = () => {
+    pass();
     place.replaceChildren();
   };
   const fail = (wrong, loudly) => {
     paint(wrong.start, wrong.stop);
     input.setAttribute("aria-invalid", "true");
-    place.replaceChildren(make("p", { class: "error", role: loudly ? "alert" : null }, wrong.short));
+    place.replaceChildren();
+    tell(make("p", { class: "error", role: loudly ? "alert" : null }, wrong.short));
     if (!loudly) return;
     input.focus();
     input.setSelectionRange(wrong.start, wrong.stop);
@@ -42,14 +53,12 @@ export function checked(input, { mirror, place, ask }) {
     checking = new AbortController();
     const { signal } = checking;
     const text = input.value;
-    if (!text.trim()) return clear();
+    if (!text.trim()) return pass();
     try {
       const found = await ask({ text, hints: 1 }, { signal });
       if (signal.aborted || input.value !== text) return;
-      if (found.ok) {
-        clear();
-        place.replaceChildren(...found.hints.map((each) => make("p", { class: "notice" }, each)));
-      } else if (!isTouched(found)) fail(found, false); // its end is not wrong while it is being typed
+      if (found.ok) pass(found.hints);
+      else if (!isTouched(found)) fail(found, false); // its end is not wrong while it is being typed
     } catch { /* the next pause asks again, and a submit says what is wrong */ }
   }, PAUSE);
 
