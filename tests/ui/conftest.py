@@ -178,6 +178,17 @@ def slow_down(page: Any, latency: float, slowness: float = 1) -> None:
     session.send("Emulation.setCPUThrottlingRate", {"rate": slowness})
 
 
+@contextmanager
+def held(page: Any, pattern: str) -> Iterator[list[Any]]:
+    """Requests to addresses that fit wait until the block ends; those that came so far."""
+    came: list[Any] = []
+    page.route(pattern, lambda route: came.append(route))
+    yield came
+    for route in came:
+        route.continue_()
+    page.unroute(pattern)
+
+
 @pytest.fixture
 def browser_page(watched: Watched) -> Any:
     """The page of `watched`, for tests that provoke nothing."""

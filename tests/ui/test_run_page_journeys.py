@@ -7,7 +7,7 @@ import pytest
 from playwright.sync_api import expect
 
 from mlpack.registry.client import MlpackClient
-from mlpack.tests.ui.conftest import copy_story, ui_server
+from mlpack.tests.ui.conftest import copy_story, held, ui_server
 
 pytestmark = pytest.mark.server
 
@@ -100,6 +100,32 @@ def test_editing_a_run(own_story, watched, look_at):
     look_at(page, "run-deleted")
     page.get_by_role("button", name="Restore").click()
     expect(page.get_by_role("button", name="Delete…")).to_be_visible()
+
+
+def test_tags_that_are_on_their_way(own_story, browser_page):
+    """What is typed before the answer is of the next tag, and a second click of nothing."""
+    page = browser_page
+    page.goto(f"{own_story.address}/runs/{own_story.names['best']}")
+    tags = page.locator("#tags")
+    key, value = (tags.get_by_label(f"{what} of the tag") for what in ("Key", "Value"))
+    with held(page, "**/runs/set-tag"):
+        key.fill("state")
+        value.fill("good")
+        with page.expect_request("**/runs/set-tag"):
+            value.press("Enter")
+        key.fill("owner")
+        value.fill("Ada")
+    expect(tags.get_by_role("row", name="state good")).to_be_visible()
+    expect(key).to_have_value("owner")
+    value.press("Enter")
+    expect(tags.get_by_role("row", name="owner Ada")).to_be_visible()
+    expect(key).to_have_value("")
+    with held(page, "**/runs/delete-tag") as came:
+        tags.get_by_role("button", name="Remove the tag state").dblclick()
+    expect(tags.get_by_role("row", name="state")).to_have_count(0)
+    assert len(came) == 1  # another would be told that there is no such tag
+    page.get_by_role("button", name="Undo").click()
+    expect(tags.get_by_role("row", name="state good")).to_be_visible()
 
 
 def test_a_note_outlives_the_server(told_story, tmp_path, watched):

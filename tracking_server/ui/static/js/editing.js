@@ -47,14 +47,16 @@ export function tagsInPlace(place, { set, remove }) {
   if (!form) return;
   const table = place.querySelector("table");
   const { key, value } = form.elements;
+  const leaving = new Set(); // a second click removes nothing more
   const row = (name) => [...table.tBodies[0].rows].find((each) => each.dataset.key === name);
 
   form.addEventListener("submit", (event) => {
     event.preventDefault();
-    const name = key.value.trim();
+    const [name, text] = [key.value.trim(), value.value];
     tried(async () => {
-      await set(name, value.value);
-      show(name, value.value);
+      await set(name, text);
+      show(name, text);
+      if (key.value.trim() !== name || value.value !== text) return; // the next one is being typed
       form.reset();
       key.focus();
     });
@@ -70,10 +72,11 @@ export function tagsInPlace(place, { set, remove }) {
       key.value = name;
       value.value = row(name).cells[1].textContent;
       value.select();
-    } else if (event.target.closest("[data-remove]")) {
+    } else if (event.target.closest("[data-remove]") && !leaving.has(name)) {
       const gone = row(name).cells[1].textContent;
+      leaving.add(name);
       tried(async () => {
-        await remove(name);
+        await remove(name).finally(() => leaving.delete(name));
         row(name).remove();
         table.hidden = !table.tBodies[0].rows.length;
         const back = () => tried(async () => {
