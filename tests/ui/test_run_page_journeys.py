@@ -102,6 +102,41 @@ def test_editing_a_run(own_story, watched, look_at):
     expect(page.get_by_role("button", name="Delete…")).to_be_visible()
 
 
+def test_texts_that_are_on_their_way(own_story, browser_page):
+    """They are sent once, and keys that come before the answer neither change them nor drop them."""
+    page = browser_page
+    page.goto(f"{own_story.address}/runs/{own_story.names['best']}")
+    notes = page.get_by_role("region", name="Notes")
+    notes.get_by_role("button", name="Edit: notes").click()
+    area = notes.get_by_role("textbox")
+    area.fill("first")
+    with held(page, "**/note") as came:
+        with page.expect_request("**/note"):
+            area.press("Control+Enter")
+        page.keyboard.type(" and more")
+        for key in ("Control+Enter", "Escape"):
+            area.press(key)
+        expect(area).to_have_value("first")
+    expect(notes.get_by_role("paragraph").filter(has_text="first")).to_be_visible()
+    assert len(came) == 1
+    expect(page.locator("#notices")).to_be_empty()
+    notes.get_by_role("button", name="Edit: notes").click()
+    area.fill("second")
+    area.press("Control+Enter")
+    expect(notes.get_by_role("paragraph").filter(has_text="second")).to_be_visible()
+
+    page.get_by_role("button", name="Rename the run").click()
+    field = page.get_by_role("textbox", name="The run's name")
+    field.fill("the best")
+    with held(page, "**/runs/update") as came:
+        with page.expect_request("**/runs/update"):
+            field.press("Enter")
+        for key in ("s", "Enter", "Escape"):
+            field.press(key)
+    expect(page.get_by_role("heading", level=1)).to_have_text("the best")
+    assert len(came) == 1
+
+
 def test_tags_that_are_on_their_way(own_story, browser_page):
     """What is typed before the answer is of the next tag, and a second click of nothing."""
     page = browser_page

@@ -20,18 +20,22 @@ export function lineInPlace(heading, button, { label, save }) {
       button.hidden = false;
       button.focus();
     };
+    const cancel = () => input.readOnly || stop(before);
     const form = make("form", { class: "line-in-place" }, input,
-      make("button", {}, "Save"), make("button", { type: "button", class: "plain", onclick: () => stop(before) }, "Cancel"));
-    form.addEventListener("keydown", (event) => event.key === "Escape" && stop(before));
+      make("button", {}, "Save"), make("button", { type: "button", class: "plain", onclick: cancel }, "Cancel"));
+    form.addEventListener("keydown", (event) => event.key === "Escape" && cancel());
     form.addEventListener("submit", async (event) => {
       event.preventDefault();
+      if (input.readOnly) return; // it is on its way
       const text = input.value.trim();
       if (!text || text === before) return stop(before);
+      input.readOnly = true;
       try {
         await save(text);
         stop(text);
       } catch (error) {
         notice(error.message, { bad: true });
+        input.readOnly = false;
         input.focus();
       }
     });

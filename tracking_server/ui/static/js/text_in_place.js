@@ -41,6 +41,7 @@ export function textInPlace(section) {
   }
 
   function cancel() {
+    if (area.readOnly) return;
     const typed = area.value;
     const again = () => {
       start();
@@ -61,13 +62,17 @@ export function textInPlace(section) {
     edit.focus();
   }
 
+  /** What is on its way can be neither changed nor called off: the answer ends the writing. */
   async function save() {
+    if (area.readOnly) return;
+    area.readOnly = true;
     await tried(async () => {
       const answer = await sendJSON(address, { text: area.value, before });
       if (answer.conflict) return choose(answer);
       shown.replaceChildren(drawnByServer(answer.html));
       stop(answer.text);
     }, save);
+    area.readOnly = false;
   }
 
   /** Somebody else changed it: theirs and one's own side by side, and both may win. */
