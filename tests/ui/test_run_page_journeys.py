@@ -103,7 +103,7 @@ def test_editing_a_run(own_story, watched, look_at):
 
 
 def test_texts_that_are_on_their_way(own_story, browser_page):
-    """They are sent once, and keys that come before the answer neither change them nor drop them."""
+    """They are sent once; keys that come before the answer neither change nor drop them."""
     page = browser_page
     page.goto(f"{own_story.address}/runs/{own_story.names['best']}")
     notes = page.get_by_role("region", name="Notes")

@@ -6,9 +6,10 @@ import re
 import time
 
 import pytest
+from playwright.sync_api import expect
 
 from mlpack.registry.client import MlpackClient
-from mlpack.tests.ui.conftest import ui_server
+from mlpack.tests.ui.conftest import held, ui_server
 from mlpack.tracking.entities import Metric
 from mlpack.tracking.sql.store import SqlStore
 
@@ -16,6 +17,9 @@ pytestmark = pytest.mark.server
 
 ROWS = "#runs tr[data-run]"
 NAMES = f"[...document.querySelectorAll('{ROWS} th a')].map(link => link.textContent)"
+HEADS = (
+    "[...document.querySelectorAll('#runs th[data-column]')].slice(1).map(e => e.dataset.column)"
+)
 
 
 def names(page):
@@ -66,6 +70,41 @@ def test_sort_filter_and_back(story, browser_page):
     page.get_by_role("heading", name="No run fits").wait_for()
     page.get_by_role("link", name="Clear the filter").click()
     until(page, f"document.querySelectorAll('{ROWS}').length == 25")
+
+
+def test_what_is_done_while_a_table_is_on_its_way(story, browser_page):
+    """Each of it counts, and whoever goes on typing keeps the text."""
+    page = browser_page
+    open_table(page, story)
+    box = page.get_by_label("Filter", exact=True)
+    table, check = "**/ui/runs/table", "**/ui/filter*"
+    with held(page, table), page.expect_request(table) as first, held(page, check):
+        box.fill("metrics.accuracy > 0.5")
+        with page.expect_request(check):
+            box.press("Enter")
+        page.keyboard.type(" AND ")
+    assert first.value.post_data_json["filter"] == "metrics.accuracy > 0.5"
+    page.wait_for_url("**filter=*")
+    expect(box).to_have_value("metrics.accuracy > 0.5 AND ")
+    # a filter, an order, two moves of a column
+    before = page.evaluate(HEADS)
+    with held(page, table):
+        box.fill("metrics.accuracy > 0.9")
+        with page.expect_request(table):
+            box.press("Enter")
+        with page.expect_request(table) as second:
+            page.get_by_role("link", name="f1", exact=True).press("Enter")
+        for _ in range(2):
+            with page.expect_request(table) as third:
+                page.keyboard.press("Alt+ArrowLeft")
+    asked = second.value.post_data_json
+    assert (asked["filter"], asked["order_by"]) == ("metrics.accuracy > 0.9", "metrics.`f1` DESC")
+    last = third.value.post_data_json
+    assert (last["filter"], last["order_by"]) == (asked["filter"], asked["order_by"])
+    assert last["columns"].index("metrics.f1") == before.index("metrics.f1") - 2
+    page.wait_for_url("**column=*")
+    assert page.evaluate(HEADS) == last["columns"]
+    expect(box).to_have_value("metrics.accuracy > 0.9")
 
 
 def test_select_by_keys_and_compare(story, browser_page):

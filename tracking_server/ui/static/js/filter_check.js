@@ -69,9 +69,10 @@ export function checked(input, { mirror, place, ask }) {
     async now() {
       checking?.abort();
       if (!input.value.trim()) return true;
+      const text = input.value;
       try {
-        const found = await ask({ text: input.value });
-        if (!found.ok) fail(found, true);
+        const found = await ask({ text });
+        if (!found.ok && input.value === text) fail(found, true); // else the next pause tells
         return found.ok;
       } catch {
         return true; // who is called now says it in place

@@ -28,6 +28,8 @@ const form = document.getElementById("runs-form");
 const input = document.getElementById("filter");
 const fault = document.getElementById("filter-error");
 let view = givenView();
+let wanted = view; // the same, but while another table is on its way: what is chosen meanwhile adds to it
+let coming = ""; // how that one gets into the history
 let asking = null;
 let pages = null;
 
@@ -35,9 +37,10 @@ let pages = null;
 const message = () => ({ ...view, page_token: "", columns: columnsOf(box) });
 
 const widths = resizable(box, view.experiments.join(","));
-const order = { columns: () => columnsSeen(box), choose: (columns) => show({ ...view, columns }) };
+const columnsWanted = () => wanted !== view && wanted.columns.length ? wanted.columns : columnsSeen(box);
+const order = { columns: columnsWanted, choose: (columns) => show({ ...wanted, columns }) };
 movable(box, order);
-headMenus(box, { ...order, sort: (by) => show({ ...view, page_token: "", order_by: by }) });
+headMenus(box, { ...order, sort: (by) => show({ ...wanted, page_token: "", order_by: by }) });
 const showValues = wholeValues(box);
 const selection = selectable(box, {
   ids: () => pages?.ids() ?? [],
@@ -56,32 +59,41 @@ const drawn = (body) => {
   selection.drawn(body);
 };
 const fold = foldable(box, { message, drawn });
-const refresher = live(box, { message, usual: () => !view.columns.length, show: () => show(view, { history: "" }) });
+const refresher = live(box, { message, usual: () => !view.columns.length, show: refresh });
 
-/** Draw another view; `history` is "push", "replace" or "". */
-async function show(wanted, { history: how = "push" } = {}) {
+/** Draw another view; `history` is "push", "replace" or ""; `typed` stands in the filter's box, which then shows the view's. */
+async function show(asked, { history: how = "push", typed = input.value.trim() } = {}) {
   asking?.abort();
   asking = new AbortController();
   const { signal } = asking;
+  [wanted, coming] = [asked, how];
   box.setAttribute("aria-busy", "true");
   try {
-    const answer = await sendJSON("/ui/runs/table", wanted, { signal });
+    const answer = await sendJSON("/ui/runs/table", asked, { signal });
     const focused = document.activeElement?.closest?.("#runs th[data-column]");
     view = wanted;
+    coming = "";
     box.scrollTop = 0; // before there is a new table to lay out
     box.innerHTML = answer.html; // a table that our server drew
     if (fault.querySelector(".error")) fault.replaceChildren();
     input.removeAttribute("aria-invalid");
     tellView();
+    if (input.value.trim() === typed && input.value !== view.filter) filter.set(view.filter); // else more was typed meanwhile
     if (how) history[`${how}State`]({}, "", shortAddress());
     begin(answer.count);
     if (focused) focusHead(focused);
   } catch (error) {
     if (error.name === "AbortError") return;
+    [wanted, coming] = [view, ""];
     input.setAttribute("aria-invalid", String(error.status === 400));
-    failedHere(fault, error, error.status === 400 ? null : () => show(wanted, { history: how }));
+    failedHere(fault, error, error.status === 400 ? null : () => show(asked, { history: how }));
   }
   if (asking?.signal === signal) box.removeAttribute("aria-busy");
+}
+
+/** The same anew, or what is on its way. */
+function refresh() {
+  return show(wanted, { history: coming });
 }
 
 /** The head of the same column has the focus, or the one that is in its place. */
@@ -126,7 +138,6 @@ async function tellCount(count) {
 }
 
 function tellView() {
-  if (input.value !== view.filter) filter.set(view.filter);
   form.elements.order_by.value = view.order_by;
   form.elements.stage.value = view.stage;
   bulk.at(view.stage);
@@ -153,13 +164,13 @@ function tellSelection(ids) {
 
 function formView() {
   const [group, density] = [form.elements.group.checked ? "1" : "", form.elements.density.checked ? "airy" : ""];
-  return { ...view, page_token: "", filter: input.value.trim(), stage: form.elements.stage.value, group, density };
+  return { ...wanted, page_token: "", filter: input.value.trim(), stage: form.elements.stage.value, group, density };
 }
 
 const filter = attachFilter(input, {
   subject: RUNS,
   query: { experiments: view.experiments.join(",") },
-  submit: () => show(formView()),
+  submit: (text) => show({ ...formView(), filter: text }, { typed: text }),
   errorPlace: fault,
 });
 const bulk = attachBulk({
@@ -168,14 +179,14 @@ const bulk = attachBulk({
   table: box,
   done: (ids, what) => {
     if (what === "delete" || what === "restore") selection.clear();
-    return show(view, { history: "" });
+    return refresh();
   },
 });
 bulk.at(view.stage);
 document.getElementById("more-actions").hidden = false;
 document.getElementById("choose-columns").addEventListener("click", async () => {
   const columns = await openColumns({ experiments: view.experiments, columns: columnsSeen(box) });
-  if (columns) show({ ...view, columns });
+  if (columns) show({ ...wanted, columns });
 });
 document.getElementById("export").addEventListener("click", () => openExport({
   view, shown: columnsOf(box), selected: selection.selected(),
@@ -184,21 +195,25 @@ form.addEventListener("change", (event) => {
   if (event.target === input) return;
   if (event.target.name !== "density") show(formView());
   else {
-    view = { ...view, density: formView().density };
+    const [{ density }, isShown] = [formView(), wanted === view];
+    view = { ...view, density };
+    wanted = isShown ? view : { ...wanted, density };
     tellView();
     history.replaceState({}, "", addressOf(view));
   }
 });
-input.addEventListener("search", () => input.value || !view.filter || show(formView()));
+input.addEventListener("search", () => input.value || !wanted.filter || show(formView()));
 document.addEventListener("click", (event) => {
   const link = event.target.closest("a[data-sort], a[data-view]");
   if (!link || !isPlainClick(event)) return;
   event.preventDefault();
-  show({ ...viewOf(link.href), density: view.density });
+  const chosen = viewOf(link.href);
+  if ("sort" in link.dataset) show({ ...wanted, page_token: "", order_by: chosen.order_by });
+  else show({ ...chosen, density: wanted.density });
 });
 addEventListener("popstate", () => {
-  const wanted = viewOf(location.href);
-  if (addressOf(wanted) !== addressOf(view)) show(wanted, { history: "" }); // a jump within the page changes nothing
+  const there = viewOf(location.href);
+  if (addressOf(there) !== addressOf(wanted)) show(there, { history: "" }); // a jump within the page changes nothing
 });
 document.getElementById("clear-selection").addEventListener("click", selection.clear);
 document.getElementById("restore-experiment")?.addEventListener("click", async ({ target }) => {
