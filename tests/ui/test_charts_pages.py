@@ -5,9 +5,10 @@ import math
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+from playwright.sync_api import expect
 
 import mlpack
-from mlpack.tests.ui.conftest import ui_server
+from mlpack.tests.ui.conftest import held, ui_server
 from mlpack.tracking.entities import Metric
 from mlpack.tracking_server.ui import static_files
 
@@ -143,6 +144,21 @@ def test_zoom_by_mouse_and_keyboard(story, browser_page):
     page.go_back()
     page.get_by_role("figure").nth(4).wait_for()
     assert page.get_by_role("figure").count() == 5
+
+
+def test_a_zoom_that_is_taken_back_before_its_points_come(story, browser_page):
+    page = browser_page
+    open_charts(page, f"{story.address}/runs/{story.names['best']}/charts?key=loss")
+    plot = page.get_by_role("group", name="Chart of loss")
+    with page.expect_response("**/ui/curves?*from=*"), held(page, "**/ui/curves?*from=*"):
+        plot.focus()
+        with page.expect_request("**/ui/curves?*from=*"):
+            plot.press("+")
+        plot.press("0")
+        expect(page.locator("[aria-busy]")).to_have_count(0)
+    page.wait_for_timeout(100)
+    chart(page, "loss").get_by_role("button", name="Data of loss").click()
+    assert "200 entries are drawn" in page.get_by_role("dialog").inner_text()
 
 
 def test_several_runs(story, browser_page, look_at, tmp_path):

@@ -125,7 +125,11 @@ export function makeChart({ key, label, system = false }, all) {
     if (curves.size) show();
     if (wanted !== has && wanted !== asking)
       ask(runs.map((run) => run.id)).catch((error) => failedHere(parts.note, error, draw));
-    else if (wanted === has) all.onDrawn();
+    else if (wanted === has) {
+      if (asking !== wanted) asking = ""; // what was asked for meanwhile is not wanted any more
+      if (!asking) element.removeAttribute("aria-busy");
+      all.onDrawn();
+    }
   }
 
   async function ask(ids) {
