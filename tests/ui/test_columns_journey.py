@@ -7,6 +7,8 @@ import json
 import pytest
 from playwright.sync_api import expect
 
+from mlpack.tests.ui.conftest import held
+
 pytestmark = pytest.mark.server
 
 
@@ -35,9 +37,9 @@ def test_columns_by_keyboard(story, browser_page, look_at):
     dialog.get_by_role("group", name="Metrics").wait_for()
     look_at(page, "columns")
     words = dialog.get_by_role("searchbox", name="Find a column")
-    words.type("cpu_util")
-    dialog.get_by_role("group", name="Params").wait_for(state="detached")
-    words.press("Enter")  # takes what was found
+    with held(page, "**/ui/names*"):
+        words.type("cpu_util")
+        words.press("Enter")  # takes what is found, not what is there still
     dialog.get_by_role("status").get_by_text("is shown").wait_for()
     shown = dialog.get_by_role("list", name="Columns that are shown, in their order")
     last = shown.get_by_role("listitem").last

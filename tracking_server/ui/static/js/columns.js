@@ -34,6 +34,8 @@ class Chooser {
     this.experiments = experiments;
     this.chosen = columns.filter((name) => name !== "name");
     this.asking = null;
+    this.isOld = true; // what is offered is of other words, or not there yet
+    this.takesFirst = false; // Enter was pressed before it came
     this.shown = make("ol", { class: "columns-shown", "aria-label": "Columns that are shown, in their order" });
     this.offered = make("div", { class: "columns-offered" });
     this.status = make("p", { class: "hint", role: "status" });
@@ -61,7 +63,12 @@ class Chooser {
         resolve(this.result ?? null);
       });
     });
-    this.words.addEventListener("input", settled(() => this.look(), 120));
+    const soon = settled(() => this.look(), 120);
+    this.words.addEventListener("input", () => {
+      this.asking?.abort(); // what comes of it is of other words
+      [this.isOld, this.takesFirst] = [true, false];
+      soon();
+    });
     this.dialog.addEventListener("keydown", (event) => this.key(event));
     this.drawShown();
     this.look();
@@ -75,9 +82,9 @@ class Chooser {
   key(event) {
     if (event.key === "Enter" && event.target.type !== "button") {
       event.preventDefault();
-      const first = this.offered.querySelector("input");
       if (event.target !== this.words || !this.words.value.trim()) this.yes.click();
-      else if (first) first.click(); // what was looked for is switched
+      else if (this.isOld) this.takesFirst = true;
+      else this.switchFirst();
       return;
     }
     const by = { ArrowUp: -1, ArrowDown: 1 }[event.key];
@@ -86,6 +93,12 @@ class Chooser {
     if (event.altKey && item) this.move(item.dataset.name, by);
     else this.step(event.target, by);
     event.preventDefault();
+  }
+
+  /** What was looked for is switched. */
+  switchFirst() {
+    this.takesFirst = false;
+    this.offered.querySelector("input")?.click();
   }
 
   /** From one line to the next, through both lists. */
@@ -169,8 +182,11 @@ class Chooser {
       const query = { experiments: this.experiments.join(","), words, limit: LISTED + 1 };
       const { names } = await getJSON("/ui/names", query, { signal: asking.signal });
       this.drawOffered(words, names);
+      this.isOld = false;
+      if (this.takesFirst) this.switchFirst();
     } catch (error) {
       if (error.name === "AbortError") return;
+      [this.isOld, this.takesFirst] = [false, false];
       this.drawOffered(words, {});
       this.offered.append(
         make("p", { class: "error", role: "alert" }, error.message),
