@@ -128,6 +128,26 @@ def test_stages_aliases_and_texts_change_with_a_note(visit, client, watched, loo
     assert client.get_registered_model("iris").tags == {}
 
 
+def test_one_change_at_a_time(visit, client, watched):
+    """What agrees to one question agrees to no other that was asked meanwhile."""
+    page, came = watched.page, []
+    watched.expected.append("ERR_FAILED")
+    page.route("**/model-versions/set-tag", lambda route: came.append(route))
+    visit.goto("/registry/iris/2")
+    visit.press("Add a tag")
+    with page.expect_request("**/model-versions/set-tag"):
+        visit.answer("Save", key="team", value="blue")
+    visit.press("Delete")
+    visit.told("still on its way")
+    assert not visit.asked.is_visible()
+    came[0].abort()
+    assert "does not answer" in visit.asked.get_by_role("alert").inner_text()
+    page.unroute("**/model-versions/set-tag")
+    visit.asked.get_by_role("button", name="Save", exact=True).click()
+    visit.told("The tag team is set.")
+    assert client.get_model_version("iris", 2).tags == {"team": "blue"}
+
+
 def test_names_come_change_and_go(visit, client, watched):
     page = watched.page
 

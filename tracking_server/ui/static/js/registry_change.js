@@ -7,6 +7,7 @@ import { addPreview } from "./registry_preview.js";
 
 const WHO = "mlpack-who"; // nobody logs in; what a person calls themselves stays in the browser
 const TOLD = "mlpack-told";
+let isSending = false; // one change at a time: its answer loads the page anew, or asks in the dialog that all have
 
 /**
  * Ask, send, and show the page anew.
@@ -18,6 +19,8 @@ const TOLD = "mlpack-told";
  * @param done (values) => {message, href}; where to go; without href the page is loaded again.
  */
 export async function change({ question, send, conflict = async () => {}, done }, typed = {}) {
+  const later = () => change({ question, send, conflict, done }, typed);
+  if (isSending) return notice("The change before is still on its way.", { again: later });
   let failed = null;
   for (;;) {
     const { fields = [], ...asked } = question();
@@ -34,12 +37,15 @@ export async function change({ question, send, conflict = async () => {}, done }
     }
     typed = values;
     keep(WHO, values.who.trim());
+    isSending = true;
     try {
       await send(values, { user_id: values.who.trim(), note: values.note });
     } catch (error) {
       failed = error.message;
       if (error.status === 409) await conflict().catch(() => {});
       continue;
+    } finally {
+      isSending = false;
     }
     const { message, href } = done(values);
     keep(TOLD, message, "sessionStorage");
