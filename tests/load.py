@@ -75,7 +75,7 @@ class Load:
         while not self._ended.wait(self.pause):
             try:
                 if connection is None:
-                    connection = http.client.HTTPConnection(*self.address, timeout=30)
+                    connection = http.client.HTTPConnection(*self.address, timeout=60)
                     connection.connect()
                     connection.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
                     self.connections += 1

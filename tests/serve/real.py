@@ -20,6 +20,8 @@ from mlpack.flavors import PythonModel, save_model
 
 COMMAND = [sys.executable, "-m", "mlpack.serve", "serve"]
 JSON = {"Content-Type": "application/json"}
+# of a server whose stop has to wait for nothing: if it did wait, it would be for all of this
+PATIENT = {"MLPACK_GRACEFUL_TIMEOUT": "600"}
 
 cloudpickle.register_pickle_by_value(sys.modules[__name__])
 
@@ -31,6 +33,11 @@ class Obedient(PythonModel):
         order = model_input[0] if isinstance(model_input, list) else model_input
         if str(order).startswith("sleep"):
             time.sleep(float(order[5:]))
+        if str(order).startswith("wait "):  # for a file that the test makes; says that it does
+            go = order[5:]
+            open(f"{go}.begun", "w").close()
+            while not os.path.exists(go):
+                time.sleep(0.01)
         if order == "die":
             os.kill(os.getpid(), signal.SIGKILL)
         if order == "goodbye":
@@ -90,7 +97,7 @@ class Server:
         return self
 
     def connect(self):
-        return socket.create_connection(("127.0.0.1", self.port), timeout=30)
+        return socket.create_connection(("127.0.0.1", self.port), timeout=60)
 
     def connection(self):
         if self.scheme == "http":
@@ -115,15 +122,35 @@ class Server:
     def order(self, *orders):
         return self.request("POST", "/invocations", json.dumps({"inputs": list(orders)}))
 
+    def refuses(self):
+        """Whether it takes no more connections, as it does once it stops."""
+        try:
+            self.connect().close()
+        except ConnectionRefusedError:
+            return True
+        return False
+
     def stop(self, signum=signal.SIGTERM):
-        """(exit code, seconds that it took)."""
-        begun = time.monotonic()
+        """Its exit code; fails when it takes a minute, which is less than `PATIENT` allows."""
         self.process.send_signal(signum)
-        code = self.process.wait(60)
-        return code, time.monotonic() - begun
+        return self.process.wait(60)
 
 
-def eventually(condition, seconds=30):
+class Waiting:
+    """An order that is obeyed until it is let go."""
+
+    def __init__(self, folder):
+        self.go = folder / f"go {time.monotonic_ns()}"
+        self.order = f"wait {self.go}"
+
+    def has_begun(self):
+        return self.go.with_name(f"{self.go.name}.begun").exists()
+
+    def let_go(self):
+        self.go.touch()
+
+
+def eventually(condition, seconds=60):
     """What a condition returns once that is true; fails when it never is."""
     until = time.monotonic() + seconds
     while not (found := condition()):

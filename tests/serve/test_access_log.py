@@ -25,7 +25,7 @@ def logged():
         log.start()
         for exchange in exchanges:
             log.observe(exchange, answer or Answer(b"12345"))
-        log.stop(10)
+        log.stop(60)
         os.close(writer)
         with os.fdopen(reader, "rb") as stream:
             lines = stream.read().splitlines()
@@ -111,7 +111,7 @@ def test_lines_are_ascii_and_short_enough_not_to_mix(tmp_path):
             path = (text * 5000).encode().decode("latin-1")
             environ = request(PATH_INFO=path, REQUEST_METHOD="X" * 999)
             log.observe(Exchange(environ, model="m" * 100), Answer(b""))
-        log.stop(10)
+        log.stop(60)
     lines = target.read_bytes().splitlines(keepends=True)
     assert len(lines) == 3
     for line in lines:
@@ -128,10 +128,10 @@ def test_a_pipe_that_nobody_reads_stops_no_request_and_what_is_lost_is_counted()
     for _ in range(30_000):
         log.observe(exchange, Answer(b""))
     log.stop(0.2)
-    assert time.monotonic() - begun < 30, "it would be for ever, were the pipe waited for"
+    assert time.monotonic() - begun < 300, "it would be for ever, were the pipe waited for"
     assert sum(lost) > 10_000
     os.close(reader)  # the thread gets an error, and ends
-    log.stop(10)
+    log.stop(60)
     os.close(writer)
 
 

@@ -56,7 +56,7 @@ def capture(tmp_path):
 
     yield make
     for one in made:
-        one.stop(10)
+        one.stop(60)
 
 
 def exchange(data, predictions=None, model="m", error=None, **facts):
@@ -73,7 +73,7 @@ def files(root):
 
 
 def written(one, tmp_path):
-    one.stop(10)
+    one.stop(60)
     return pa.concat_tables([pq.read_table(f) for f in files(tmp_path / "kept")])
 
 
@@ -248,12 +248,12 @@ def test_a_queue_that_is_full_drops_and_counts(capture, monkeypatch, tmp_path):
     one = capture()
     slow = threading.Event()
     monkeypatch.setattr(
-        one._background, "_work", lambda entries: slow.wait(30) and one._work(entries)
+        one._background, "_work", lambda entries: slow.wait(60) and one._work(entries)
     )
     for _ in range(100):
         one.observe(exchange([1]), Answer(b""))
     slow.set()
-    one.stop(10)
+    one.stop(60)
     kept = one.counts.captured.get("m", 0)
     assert one.counts.dropped == {"queue": 100 - kept} and 0 < kept < 20
 
@@ -266,7 +266,7 @@ def test_a_disk_that_is_full_drops_counts_and_is_logged_once(capture, tmp_path, 
     one = capture(folder=Full(tmp_path / "kept", 4000))
     for _ in range(200):
         one.observe(exchange(["x" * 100]), Answer(b""))
-    one.stop(10)
+    one.stop(60)
     assert one.counts.dropped == {"disk": 200} and one.counts.captured == {}
     assert caplog.text.count("No space left") == 1
 
@@ -277,7 +277,7 @@ def test_files_appear_whole_and_time_is_enough_for_one(capture, monkeypatch, tmp
     monkeypatch.setattr(Counts, "of", lambda self, kind: lambda amount, label: appeared.set())
     one = capture()
     one.observe(exchange([1]), Answer(b""))
-    assert appeared.wait(30), "written without a stop"
+    assert appeared.wait(60), "written without a stop"
     (file,) = files(tmp_path / "kept")
     assert pq.read_table(file).num_rows == 1
     assert list(file.parent.glob(".*")) == []

@@ -26,7 +26,7 @@ def clock():
 def pair():
     ends = socket.socketpair()
     for end in ends:
-        end.settimeout(5)
+        end.settimeout(60)
     yield ends
     for end in ends:
         end.close()
@@ -135,18 +135,18 @@ def test_a_stop_cuts_only_what_has_not_begun(pair, clock):
         flight.begin(other_pair[0])
         flight.enter(Phase.BODY)
         begun.set()
-        done.wait(5)
+        done.wait(60)
         other_pair[1].sendall(b"rest of the body")
         assert other_pair[0].recv(100) == b"rest of the body"
         flight.end()
 
     thread = Thread(target=other)
     thread.start()
-    assert begun.wait(5)
+    assert begun.wait(60)
     flight.begin(pair[0])
     flight.cut_heads()
     done.set()
-    thread.join(5)
+    thread.join(60)
     assert pair[1].recv(1) == b""
     flight.end()
 

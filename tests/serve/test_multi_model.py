@@ -104,7 +104,7 @@ def test_a_life(root, digest, tmp_path):
             assert server.request("POST", path, ORDER)[0] in (404, 405)
         text = server.ask("GET", "/metrics")[2].decode()
         assert 'route="/models/{name}/invoke"' in text
-        assert server.stop()[0] == 0
+        assert server.stop() == 0
     assert "Traceback" not in server.text
 
 

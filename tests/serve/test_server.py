@@ -8,14 +8,13 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from threading import Thread
 
 import numpy as np
 import pytest
 
 from mlpack.flavors import save_model
-from mlpack.tests.serve.real import JSON, Server, save_obedient
+from mlpack.tests.serve.real import JSON, PATIENT, Server, Waiting, eventually, save_obedient
 
 pytestmark = pytest.mark.server
 
@@ -59,7 +58,7 @@ def test_the_banners_curl_line_works_as_printed(serve):
     csv = b"a,b\n1,2\n"
     status, content = server.request("POST", "/invocations", csv, {"Content-Type": "text/csv"})
     assert status == 400 and "missing column" in content["message"]
-    assert server.stop()[0] == 0
+    assert server.stop() == 0
     assert "Traceback" not in server.text
 
 
@@ -103,8 +102,8 @@ def test_a_body_over_the_limit_is_413_even_for_clients_that_send_it_all_first(se
     assert status == 413 and "1 MB" in content["message"]
 
 
-def test_sigterm_when_idle_stops_within_a_second_whoever_is_connected(serve):
-    server = serve("obedient", "--workers", "2").ready()
+def test_sigterm_when_idle_waits_for_nobody_who_is_connected(serve):
+    server = serve("obedient", "--workers", "2", **PATIENT).ready()
     kept = http.client.HTTPConnection("127.0.0.1", server.port)
     kept.request("GET", "/ping")
     kept.getresponse().read()
@@ -114,29 +113,30 @@ def test_sigterm_when_idle_stops_within_a_second_whoever_is_connected(serve):
     rude = server.connect()
     rude.sendall(b"GET /ping HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
     assert rude.recv(100)
-    code, seconds = server.stop()
-    assert code == 0
-    assert seconds < 5, "a generous bound on a busy machine; 0.5 s is usual"
+    assert server.stop() == 0
     assert "Traceback" not in server.text
     del silent
 
 
-def test_sigterm_lets_a_request_in_flight_finish(serve):
-    server = serve("obedient", "--workers", "1").ready()
-    answers = []
-    client = Thread(target=lambda: answers.append(server.order("sleep1.5")))
+def test_sigterm_lets_a_request_in_flight_finish(serve, tmp_path):
+    server = serve("obedient", "--workers", "1", **PATIENT).ready()
+    answers, waiting = [], Waiting(tmp_path)
+    client = Thread(target=lambda: answers.append(server.order(waiting.order)))
     client.start()
-    time.sleep(0.5)
-    assert server.stop()[0] == 0
+    eventually(waiting.has_begun)
+    server.process.send_signal(signal.SIGTERM)
+    eventually(server.refuses)
+    waiting.let_go()
+    assert server.process.wait(60) == 0
     client.join()
-    assert answers == [(200, {"predictions": ["sleep1.5"]})]
+    assert answers == [(200, {"predictions": [waiting.order]})]
 
 
 def test_ctrl_c_stops_without_a_trace(serve):
     server = serve("obedient", "--workers", "2").ready()
     assert server.order("x")[0] == 200
     os.killpg(server.process.pid, signal.SIGINT)  # as a terminal does: to all processes
-    assert server.process.wait(30) == 0
+    assert server.process.wait(60) == 0
     assert "Traceback" not in server.text and "KeyboardInterrupt" not in server.text
 
 
@@ -145,34 +145,27 @@ def test_a_killed_worker_costs_its_request_only(serve):
     first = server.order("pid")[1]["predictions"]
     with pytest.raises((ConnectionError, http.client.HTTPException)):
         server.order("die")
-    until = time.monotonic() + 30
-    while True:
-        try:
-            second = server.order("pid")[1]["predictions"]
-            break
-        except OSError:
-            assert time.monotonic() < until
-    assert first != second
+    assert first != eventually(lambda: _pid(server))
+
+
+def _pid(server):
+    """Of the worker that answers, if one does."""
+    try:
+        return server.order("pid")[1]["predictions"]
+    except (OSError, KeyError):
+        return None
 
 
 def test_a_request_over_its_time_is_504_and_stuck_workers_are_replaced(serve):
-    options = ("--workers", "1", "--threads", "2", "--timeout", "2")
+    options = ("--workers", "1", "--threads", "2", "--timeout", "4")
     server = serve("obedient", *options).ready()
     first = server.order("pid")[1]["predictions"]
-    status, content = server.order("sleep8")
+    status, content = server.order("sleep12")
     assert (status, content["error_code"]) == (504, "DEADLINE_EXCEEDED")
     assert server.order("pid")[1]["predictions"] == first  # the other thread goes on
     for _ in range(2):
         assert server.order("sleep300")[0] == 504
-    until = time.monotonic() + 30
-    while True:
-        try:
-            if server.order("pid")[1]["predictions"] != first:
-                break
-        except (OSError, KeyError):
-            pass
-        assert time.monotonic() < until
-        time.sleep(0.1)
+    eventually(lambda: _pid(server) not in (None, first))
 
 
 def test_a_model_that_does_not_load_fails_the_start(serve, models, tmp_path):
@@ -245,7 +238,7 @@ main(["--model", {str(models / "obedient")!r}, "--host", "127.0.0.1", "--port", 
         )
         assert process.stdout.readline() == b"loading\n"
         process.send_signal(signum)
-        _, error = process.communicate(timeout=30)
+        _, error = process.communicate(timeout=60)
         assert (process.returncode, error) == (expected, b"")
 
 
@@ -302,11 +295,8 @@ def test_many_at_once_each_get_their_own_answer(serve, models):
 
 
 def test_a_stop_waits_for_no_thread_that_was_given_up_and_runs_exit_handlers(serve):
-    server = serve(
-        "obedient", "--workers", "1", "--timeout", "1", MLPACK_GRACEFUL_TIMEOUT="50"
-    ).ready()
+    server = serve("obedient", "--workers", "1", "--timeout", "4", **PATIENT).ready()
     assert server.order("goodbye")[0] == 200
-    assert server.order("sleep40")[0] == 504
-    code, seconds = server.stop()
-    assert code == 0 and seconds < 30
+    assert server.order("sleep600")[0] == 504
+    assert server.stop() == 0
     assert "The model said goodbye." in server.text

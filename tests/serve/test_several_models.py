@@ -17,7 +17,7 @@ from mlpack.serve.settings import ServeSettings
 from mlpack.tests.serve.real import Server, eventually, save_obedient
 
 BODY = json.dumps({"inputs": [1.5]})
-PATIENCE = 30
+PATIENCE = 60
 
 
 @pytest.fixture

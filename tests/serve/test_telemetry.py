@@ -102,7 +102,7 @@ def test_a_span_a_request_and_one_for_the_model(running, collector):
     telemetry = running()
     exchange = post(HTTP_TRACEPARENT=f"00-{TRACE}-{CALLER}-01", HTTP_TRACESTATE="a=1,b=2")
     run(telemetry, exchange)
-    telemetry.stop(10)
+    telemetry.stop(60)
     found = spans(collector)
     ((span, attributes, resource),) = found["POST /invocations"]
     assert span.trace_id.hex() == TRACE and span.parent_span_id.hex() == CALLER
@@ -138,7 +138,7 @@ def test_without_a_caller_a_trace_begins_and_bad_parents_are_none(running, colle
     telemetry = running(OTEL_SERVICE_NAME="mine")
     run(telemetry, post())
     run(telemetry, post(HTTP_TRACEPARENT=f"00-{TRACE}-{CALLER}"))
-    telemetry.stop(10)
+    telemetry.stop(60)
     first, second = spans(collector)["POST /invocations"]
     assert first[0].parent_span_id == second[0].parent_span_id == b""
     assert len({first[0].trace_id, second[0].trace_id, bytes.fromhex(TRACE)}) == 3
@@ -152,7 +152,7 @@ def test_failures(running, collector):
     run(telemetry, failed, Answer(b"", status=500))
     run(telemetry, refused, Answer(b"", status=404))
     run(telemetry, odd)
-    telemetry.stop(10)
+    telemetry.stop(60)
     (span, attributes, _), (other, others, _) = spans(collector)["POST /invocations"]
     assert span.status.code == span.status.STATUS_CODE_ERROR
     assert attributes["error.type"] == "INTERNAL_ERROR"
@@ -166,7 +166,7 @@ def test_failures(running, collector):
 def test_a_caller_that_does_not_sample_gets_nothing_sent(running, collector):
     telemetry = running()
     run(telemetry, post(HTTP_TRACEPARENT=f"00-{TRACE}-{CALLER}-00"))
-    telemetry.stop(10)
+    telemetry.stop(60)
     assert collector.got == []
 
 
@@ -178,7 +178,7 @@ def test_a_collector_that_is_gone_stops_neither_requests_nor_the_end(running, co
     for _ in range(2000):
         run(telemetry, post())
     telemetry.stop(10)
-    assert time.monotonic() - begun < 30
+    assert time.monotonic() - begun < 300, "it would be hours, were the collector waited for"
 
 
 def test_when_spans_are_made(monkeypatch):
@@ -207,7 +207,7 @@ def test_spans_of_a_real_server_are_sent_at_its_end(collector, tmp_path):
             parent = {**JSON, "traceparent": f"00-{TRACE}-{CALLER}-01"}
             assert server.ask("POST", "/invocations", '{"inputs": ["x"]}', parent)[0] == 200
         assert server.request("GET", "/nothing")[0] == 404
-        assert server.stop()[0] == 0
+        assert server.stop() == 0
         logged = server.out.read_text()
     found = spans(collector)
     assert len(found["POST /invocations"]) == 20 and len(found["GET"]) == 1

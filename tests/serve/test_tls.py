@@ -6,7 +6,6 @@ import signal
 import ssl
 import subprocess
 import sys
-import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -125,7 +124,7 @@ def test_curl_gets_its_prediction(obedient, tmp_path, pair, curl):
         done = curl(server, f"{url}/ping", f"{url}/ping", "-H", "Connection: close")
         assert (done.returncode, done.stdout, done.stderr) == (0, "\n\n", "")
         assert "Traceback" not in server.text
-        assert server.stop()[0] == 0
+        assert server.stop() == 0
 
 
 @pytest.mark.server
@@ -147,9 +146,9 @@ def test_large_bodies_and_many_at_once(obedient, tmp_path, pair):
 
 @pytest.mark.server
 def test_limits_hold_under_tls(obedient, tmp_path, pair):
-    options = ("--certfile", pair[0], "--keyfile", pair[1], "--timeout", "2", "--workers", "1")
+    options = ("--certfile", pair[0], "--keyfile", pair[1], "--timeout", "4", "--workers", "1")
     with Server(obedient, tmp_path, *options, "--threads", "2") as server:
-        status, content = server.order("sleep4")
+        status, content = server.order("sleep6")
         assert status == 504 and content["error_code"] == "DEADLINE_EXCEEDED"
         context = ssl._create_unverified_context()
         with context.wrap_socket(server.connect()) as slow:
@@ -162,7 +161,7 @@ def test_limits_hold_under_tls(obedient, tmp_path, pair):
             sock.sendall(hello)
         assert all(ends(sock) for sock in silent)
         assert server.order("x") == (200, {"predictions": ["x"]})
-        assert server.stop()[0] == 0
+        assert server.stop() == 0
         assert "Traceback" not in server.text
 
 
@@ -209,6 +208,5 @@ def gone(pid):
 @pytest.mark.server
 def test_bad_files_stop_the_start(obedient, tmp_path, pair):
     server = Server(obedient, tmp_path, "--certfile", pair[0], "--keyfile", "/nothing")
-    begun = time.monotonic()
-    assert server.process.wait(60) == 1 and time.monotonic() - begun < 60
+    assert server.process.wait(60) == 1
     assert server.text == "error: The key /nothing cannot be read: No such file or directory.\n"

@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from mlpack.tests.serve.real import COMMAND, JSON, Server, eventually, save_obedient
+from mlpack.tests.serve.real import COMMAND, JSON, PATIENT, Server, eventually, save_obedient
 
 pytestmark = pytest.mark.server
 
@@ -104,8 +104,8 @@ def test_a_killed_workers_numbers_stay_and_its_gauges_go(obedient, tmp_path):
 
 
 def test_a_request_that_was_answered_for_counts_as_what_the_client_got(obedient, tmp_path):
-    with Server(obedient, tmp_path, "--timeout", "1", "--access-log") as server:
-        assert server.order("sleep3")[0] == 504
+    with Server(obedient, tmp_path, "--timeout", "4", "--access-log") as server:
+        assert server.order("sleep6")[0] == 504
         found = eventually(
             lambda: (
                 value(
@@ -119,7 +119,7 @@ def test_a_request_that_was_answered_for_counts_as_what_the_client_got(obedient,
             )
         )
         assert value(found, "mlpack_requests_timed_out_total") == 1
-        assert server.stop()[0] == 0
+        assert server.stop() == 0
         assert 504 in [json.loads(line)["status"] for line in server.out.read_text().splitlines()]
 
 
@@ -154,7 +154,7 @@ def test_tokens_are_asked_for_and_never_shown(obedient, tmp_path):
         assert total(samples(server, good), "mlpack_errors_total", code="UNAUTHENTICATED") >= 4
         listed = subprocess.run(["ps", "-ewwo", "args"], capture_output=True, text=True).stdout
         assert str(file) in listed
-        assert server.stop()[0] == 0
+        assert server.stop() == 0
         shown = listed + server.text + server.out.read_text()
         shown += "".join(f.read_bytes().decode("latin-1") for f in kept.rglob("*.parquet"))
         assert TOKEN not in shown
@@ -208,7 +208,7 @@ def test_ids_come_back_and_are_in_the_log(obedient, tmp_path):
         status, headers, _ = server.ask("GET", "/nothing%7f%0a%22", headers={})
         made = headers["X-Request-Id"]
         assert status == 404 and len(made) == 32
-        assert server.stop()[0] == 0
+        assert server.stop() == 0
         first, second = map(json.loads, server.out.read_text().splitlines())
         assert first["request_id"] == "call-1"
         assert first["trace_id"] == "0af7651916cd43dd8448eb211c80319c"
@@ -218,7 +218,8 @@ def test_ids_come_back_and_are_in_the_log(obedient, tmp_path):
 
 def test_a_log_that_nobody_reads_stops_no_request(obedient, tmp_path):
     reader, writer = os.pipe()
-    server = Server(obedient, tmp_path, "--workers", "1", "--access-log", stdout=writer)
+    options = ("--workers", "1", "--access-log")
+    server = Server(obedient, tmp_path, *options, stdout=writer, **PATIENT)
     os.close(writer)
     with server:
         connection = server.connection()
@@ -226,8 +227,7 @@ def test_a_log_that_nobody_reads_stops_no_request(obedient, tmp_path):
             connection.request("GET", "/ping")
             assert connection.getresponse().read() == b"\n"
         connection.close()
-        code, seconds = server.stop()
-        assert code == 0 and seconds < 30
+        assert server.stop() == 0
     os.close(reader)
 
 
@@ -241,12 +241,12 @@ def test_a_closed_standard_output_is_no_place_for_a_log(obedient):
 
 def test_captures_of_all_workers_are_written_at_a_stop(obedient, tmp_path):
     kept = tmp_path / "kept"
-    with Server(obedient, tmp_path, "--workers", "2", "--capture", str(kept)) as server:
+    options = ("--workers", "2", "--capture", str(kept))
+    with Server(obedient, tmp_path, *options, **PATIENT) as server:
         for number in range(20):
             assert server.order(number)[0] == 200
         assert server.order("raise")[0] == 500
-        code, seconds = server.stop()
-        assert code == 0 and seconds < 15
+        assert server.stop() == 0
     files = sorted(kept.rglob("*"))
     assert [f for f in files if f.suffix == ".parquet" or f.is_dir()] == files
     rows = pa.concat_tables([pq.read_table(f) for f in files if f.is_file()]).to_pylist()
@@ -261,12 +261,11 @@ def test_a_stop_with_a_request_in_flight_still_writes_what_was_captured(obedient
     with Server(obedient, tmp_path, *options, MLPACK_GRACEFUL_TIMEOUT="2") as server:
         assert server.order("x")[0] == 200
         with ThreadPoolExecutor(1) as pool:
-            late = pool.submit(server.order, "sleep40")
+            late = pool.submit(server.order, "sleep600")
             eventually(lambda: value(samples(server), "mlpack_requests_in_flight") == 2)
-            code, seconds = server.stop()
+            assert server.stop() == 0
             with pytest.raises((http.client.HTTPException, OSError)):
                 late.result()
-        assert code == 0 and seconds < 20
     (file,) = kept.rglob("*.parquet")
     assert pq.read_table(file).num_rows == 1
 
