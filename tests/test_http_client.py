@@ -223,7 +223,7 @@ def test_a_kept_connection_that_the_server_closed_is_replaced(serve):
     for _ in range(5):
         closed.clear()
         assert client.json("POST", "/create", body={}) == {}
-        assert closed.wait(30)
+        assert closed.wait(60)
     assert len(server.requests) == len(server.connections) == 5
 
 

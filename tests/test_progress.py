@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 
 import pytest
 
@@ -43,12 +44,22 @@ def test_a_long_transfer_shows_a_bar(terminal, monkeypatch):
 
 
 def test_ctrl_c_ends_transfers_that_have_begun(request):
+    heard = []
+
+    def once(*_):
+        if not heard:
+            heard.append(True)
+            raise KeyboardInterrupt
+
     # a shell that starts the tests in the background has them ignore it
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    before = signal.signal(signal.SIGINT, once)
     request.addfinalizer(lambda: signal.signal(signal.SIGINT, before))
 
     def work(item):
-        signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
+        # one that comes just before the main thread begins to wait does not wake it
+        while not heard:
+            signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
+            time.sleep(0.05)
         while True:
             bar.advance(item)
 

@@ -14,6 +14,7 @@ from mlpack.artifacts.open import open_artifacts
 from mlpack.artifacts.proxy_parts import Slice
 from mlpack.errors import MlpackError, NotFound
 from mlpack.http_client import HttpClient
+from mlpack.tests.serve.real import eventually
 
 MPU = "/api/2.0/mlflow-artifacts/mpu/"
 PART = "/api/2.0/mlflow-artifacts/mpu-part/"
@@ -307,7 +308,9 @@ def test_large_files_come_from_the_object_store(
         got = place.fetch("", tmp_path / "out")
         assert (got / source.name).read_bytes() == source.read_bytes()
         assert (got / "small").read_text() == "small"
-    log = (tmp_path / "server" / "server.log").read_text()
+        written = tmp_path / "server" / "server.log"  # each line after its answer
+        eventually(lambda: "mlflow-artifacts/artifacts/a%20b/small" in written.read_text())
+    log = written.read_text()
     assert log.count("GET /api/2.0/mlflow-artifacts/presigned/") == 1
     assert log.count("GET /api/2.0/mlflow-artifacts/artifacts/a%20b/") == 1  # the small one
 
@@ -339,7 +342,13 @@ def test_a_signed_address_that_leads_nowhere(tmp_path, monkeypatch):
 def test_ctrl_c_ends_the_parts_on_their_way_and_aborts(source, monkeypatch):
     from mlpack.artifacts import transfer
 
-    begun = threading.Event()
+    begun, over = threading.Event(), threading.Event()
+
+    class Pool(transfer.ThreadPoolExecutor):
+        def shutdown(self, *args, **options):
+            super().shutdown(wait=False, cancel_futures=True)
+            over.set()
+            super().shutdown(*args, **options)
 
     def wait(calls, **_):
         begun.wait(60)
@@ -347,9 +356,11 @@ def test_ctrl_c_ends_the_parts_on_their_way_and_aborts(source, monkeypatch):
 
     def slow(number, _):
         begun.set()
+        over.wait(60)  # else all parts could be through before the interrupt is heard
         return 0
 
     monkeypatch.setattr(transfer, "wait", wait)
+    monkeypatch.setattr(transfer, "ThreadPoolExecutor", Pool)
     with answering(scripted(lambda n: f"{PART}id/{n}", fail=slow)) as (url, seen):
         place = open_artifacts("mlflow-artifacts:/run", tracking_uri=url)
         with pytest.raises(KeyboardInterrupt):

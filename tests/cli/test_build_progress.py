@@ -159,7 +159,7 @@ with BuildProgress() as shown:
     shown.report(Progress("part", "base", "base"))
     shown.report(Progress("bytes", "Downloading", "base", 1, 2))
     shown.report(Progress("notice", "look here"))
-    time.sleep(0.3)
+    time.sleep(1)  # it is drawn ten times a second, on a machine that has time for it
     {inside}
 print("summary")
 """

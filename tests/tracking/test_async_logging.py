@@ -37,7 +37,7 @@ class SlowStore:
 
     def log_batch(self, run_id, metrics=(), params=(), tags=()):
         self.entered.set()
-        assert self.open.wait(30)
+        assert self.open.wait(60)
         if self.fail:
             raise self.fail
         if any(param.value == "bad" for param in params):
@@ -131,10 +131,10 @@ def test_whoever_logs_faster_than_the_store_waits(monkeypatch):
 
     thread = threading.Thread(target=log_more)
     thread.start()
-    assert store.entered.wait(30)
+    assert store.entered.wait(60)
     assert not passed.is_set()
     store.open.set()
-    assert passed.wait(30)
+    assert passed.wait(60)
     thread.join()
     async_logging.flush_async_logging()
 
@@ -142,7 +142,7 @@ def test_whoever_logs_faster_than_the_store_waits(monkeypatch):
 def test_one_bad_call_spoils_no_other():
     store = SlowStore()
     first = async_logging.submit(store, "a", metrics=_points(1))
-    assert store.entered.wait(30)  # so that the next three are written together
+    assert store.entered.wait(60)  # so that the next three are written together
     good = async_logging.submit(store, "a", params=[Param("x", "1")])
     bad = async_logging.submit(store, "a", params=[Param("y", "bad"), Param("z", "1")])
     after = async_logging.submit(store, "a", metrics=_points(1))

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import threading
 
 import pytest
 
@@ -143,12 +144,15 @@ def test_without_git_nobody_says_dirty(repository, monkeypatch, tmp_path):
 
 
 def test_runs_that_start_together_share_one_answer(repository, monkeypatch):
-    asked = []
-    monkeypatch.setattr(dirty, "_is_dirty", lambda folder: asked.append(folder) or True)
+    asked, together = [], threading.Event()
+    monkeypatch.setattr(
+        dirty, "_is_dirty", lambda folder: asked.append(folder) or together.wait(60)
+    )
     answers = []
     for _ in range(5):
         dirty.find_out(repository, answers.append)
-    dirty.wait(10)
+    together.set()
+    dirty.wait(60)
     assert (answers, asked) == ([True] * 5, [repository])
 
 

@@ -26,7 +26,7 @@ def history(run, key=CPU):
 
 
 def until(there):
-    end = time.monotonic() + 30
+    end = time.monotonic() + 60
     while not there():
         assert time.monotonic() < end
         time.sleep(0.01)
