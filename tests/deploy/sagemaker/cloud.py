@@ -28,6 +28,7 @@ class Cloud:
         ping_seconds: how long a container may take, whatever it asks for.
         alarms: CloudWatch alarms that go off during an update.
         slow: seconds that every change takes at least.
+        go: while it is cleared no change ends, however long a test takes meanwhile.
         capacity: instance types of which AWS has none.
     """
 
@@ -55,6 +56,8 @@ class Cloud:
         self.alarms: set[str] = set()
         self.ping_seconds = 60.0
         self.slow = 0.0
+        self.go = threading.Event()
+        self.go.set()
         self.invoked: list[str] = []
 
     # models
@@ -223,10 +226,14 @@ class Cloud:
 
     # what goes on behind
 
+    def _take_time(self) -> None:
+        time.sleep(self.slow)
+        self.go.wait(300)
+
     def _become(
         self, name: str, config: dict[str, Any], how: str, asked: dict[str, Any] | None
     ) -> None:
-        time.sleep(self.slow)
+        self._take_time()
         made: dict[str, Machine] = {}
         failure = ""
         try:
@@ -293,7 +300,7 @@ class Cloud:
         return made
 
     def _vanish(self, name: str) -> None:
-        time.sleep(self.slow)
+        self._take_time()
         for container in self.fleets.pop(name, {}).values():
             container.stop()
         with self.lock:
@@ -312,7 +319,7 @@ class Cloud:
     def _transform(self, job: str, model: dict[str, Any]) -> None:
         found = self.things["transform-job"][job]
         reason, log = "", []
-        time.sleep(self.slow)
+        self._take_time()
         with self.lock:
             if found["TransformJobStatus"] == "Stopping":
                 found["TransformJobStatus"] = "Stopped"

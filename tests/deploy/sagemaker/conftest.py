@@ -219,6 +219,7 @@ def aws(world: World, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterat
     cloud.capacity.clear()
     cloud.ping_seconds, cloud.slow = 60.0, 0.0
     yield world
+    cloud.go.set()
     world.front.faults.clear()
 
 

@@ -152,4 +152,4 @@ class Ecr:
         token = base64.b64encode(f"AWS:{self.password}".encode()).decode()
         request.add_header("Authorization", f"Basic {token}")
         request.add_header("Accept", _ACCEPT)
-        return urllib.request.urlopen(request, timeout=30)
+        return urllib.request.urlopen(request, timeout=60)

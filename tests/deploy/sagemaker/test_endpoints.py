@@ -21,6 +21,7 @@ from mlpack.errors import (
     ModelFailed,
     NotFound,
 )
+from mlpack.tests.serve.real import eventually
 
 from .conftest import Named
 
@@ -81,10 +82,10 @@ def test_no_request_is_lost_during_an_update(named: Named) -> None:
     threads = [threading.Thread(target=load) for _ in range(2)]
     for thread in threads:
         thread.start()
+    eventually(lambda: answers)
     named.update(env={"VERSION": "2"})
     count = len(answers)
-    while len(answers) < count + 5:
-        pass
+    eventually(lambda: len(answers) >= count + 5)
     done.set()
     for thread in threads:
         thread.join()

@@ -21,6 +21,7 @@ from mlpack.errors import (
     InvalidState,
     Unauthenticated,
 )
+from mlpack.tests.serve.real import eventually
 
 from .conftest import Named
 from .rights import documented
@@ -115,17 +116,21 @@ def test_credentials_that_expire_in_the_middle(named: Named) -> None:
 
 
 def test_killed_while_it_waits_and_run_again(named: Named) -> None:
-    named.world.cloud.slow = 0.5
+    go = named.world.cloud.go
+    go.clear()
     started = named.target.create(named.request(wait=False))
     assert started.status == "starting"
     assert named.target.plan(named.request()).action == "create"
     with pytest.raises(InvalidState, match="to something else"):
         named.update(env={"VERSION": "2"})
+    go.set()
     assert named.create().status == "healthy"
 
+    go.clear()
     named.target.update(named.request(wait=False, env={"VERSION": "2"}))
     with pytest.raises(InvalidState, match="to something else"):
         named.update(env={"VERSION": "3"})
+    go.set()
     assert named.update(env={"VERSION": "2"}).status == "healthy"
     assert named.answer() == 2
     named.target.rollback(named.name)  # it is known what ran before
@@ -133,7 +138,8 @@ def test_killed_while_it_waits_and_run_again(named: Named) -> None:
 
 
 def test_two_at_once(named: Named) -> None:
-    named.world.cloud.slow = 0.5
+    go = named.world.cloud.go
+    go.clear()
     results: list[object] = []
 
     def deploy() -> None:
@@ -145,6 +151,8 @@ def test_two_at_once(named: Named) -> None:
     threads = [threading.Thread(target=deploy) for _ in range(2)]
     for thread in threads:
         thread.start()
+    eventually(lambda: results)
+    go.set()
     for thread in threads:
         thread.join()
     refused = [each for each in results if isinstance(each, Exception)]
@@ -169,9 +177,11 @@ def test_somebody_elsewhere_is_faster(named: Named, monkeypatch: pytest.MonkeyPa
 
 
 def test_it_takes_too_long(named: Named) -> None:
-    named.world.cloud.slow = 1.5
+    go = named.world.cloud.go
+    go.clear()
     with pytest.raises(DeadlineExceeded, match=r"AWS goes on(.|\n)*timeout="):
         named.create(timeout="1")
+    go.set()
     assert named.create().status == "healthy"
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import shutil
+import threading
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from mlpack.builders.base import BuildSpec
 from mlpack.cli.main import cli
 from mlpack.deploy_targets.sagemaker import model_data
 from mlpack.errors import DeployFailed, InvalidInput
+from mlpack.tests.serve.real import eventually
 
 from .conftest import Named
 
@@ -105,12 +107,17 @@ def test_a_batch(named: Named, iris_image: object, iris_model: Path) -> None:
 
 def test_a_batch_that_runs_is_stopped_by_a_delete(named: Named) -> None:
     cloud, where = named.world.cloud, f"s3://{named.world.bucket}/{named.name}"
-    cloud.slow = 1.0
+    cloud.go.clear()
     options = {"batch_input": f"{where}/in/", "batch_output": f"{where}/out"}
     job = named.target.create(named.request(wait=False, **options)).details["job"]
     assert named.target.get(named.name).details["job"] == job
-    named.target.delete(named.name)
-    assert cloud.things["transform-job"][job]["TransformJobStatus"] == "Stopped"
+    delete = threading.Thread(target=named.target.delete, args=(named.name,))
+    delete.start()
+    made = cloud.things["transform-job"][job]
+    eventually(lambda: made["TransformJobStatus"] == "Stopping")
+    cloud.go.set()
+    delete.join()
+    assert made["TransformJobStatus"] == "Stopped"
     assert named.left() == []
 
 
