@@ -11,8 +11,10 @@ import subprocess
 
 import pytest
 import yaml
+from playwright.sync_api import expect
 
 from mlpack.flavors.integrity import digest
+from mlpack.tests.ui.conftest import held
 from mlpack.tests.ui.story import ATTACK
 from mlpack.tracking.rest.wire import DIGEST_TAG
 
@@ -315,3 +317,24 @@ def test_registering_a_model(own_story, watched, look_at):
     page.goto(f"{own_story.address}/models/{model}")
     names = page.get_by_role("link", name="iris, for a trial version 1")
     assert names.is_visible()
+
+
+@pytest.mark.server
+def test_a_registration_that_is_under_way(own_story, browser_page):
+    """It is sent once, and does not take away the page of somebody who closed its dialog."""
+    page = browser_page
+    page.goto(f"{own_story.address}/models/{own_story.names['second_model']}")
+    opener = page.get_by_role("button", name="Register as a version")
+    dialog = page.get_by_role("dialog", name="Register as a version")
+    create = "**/model-versions/create"
+    opener.click()
+    with held(page, create):
+        with page.expect_request(create):
+            dialog.get_by_role("button", name="Register").click()
+        dialog.get_by_role("button", name="Cancel").click()
+        opener.click()
+        expect(dialog.get_by_role("button", name="Register")).to_be_disabled()
+        dialog.get_by_role("button", name="Cancel").click()
+    expect(page.get_by_text("This is version 3 of iris now.")).to_be_visible()
+    page.get_by_role("button", name="Show it").click()
+    page.wait_for_url("**/registry/iris/3")
