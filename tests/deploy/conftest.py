@@ -2,6 +2,7 @@
 
 import io
 import json
+import os
 import tarfile
 import uuid
 from collections.abc import Iterator
@@ -21,6 +22,8 @@ print("starting", os.environ.get("VERSION", "1"), flush=True)
 if os.environ.get("CRASH"):
     sys.exit("cannot load the model")
 class Handler(BaseHTTPRequestHandler):
+    def log_message(self, *_):
+        "What it writes once is at the end of its log, however often it is asked."
     def answer(self, status, body):
         self.send_response(status)
         self.send_header("Content-Type", "application/json")
@@ -53,7 +56,8 @@ def quick_image(docker_engine: Any) -> str:
             info.size = len(text)
             tar.addfile(info, io.BytesIO(text.encode()))
     buffer.seek(0)
-    name = "mlpack-test/quick:1"
+    # of this worker, since what another builds at the same time is not the same image
+    name = f"mlpack-test/quick:of-{os.environ.get('PYTEST_XDIST_WORKER', 'alone')}"
     docker_engine.images.build(fileobj=buffer, custom_context=True, tag=name, rm=True)
     return name
 

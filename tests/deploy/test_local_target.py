@@ -144,8 +144,8 @@ def test_one_that_ends_at_once_shows_its_log_and_leaves_nothing(
 
 
 def test_one_that_never_answers(named: Named, quick_image: str) -> None:
-    with pytest.raises(DeployFailed, match=r"not answer within 1 s(.|\n)*starting 1"):
-        named.target.create(named.request(quick_image, env="SICK=1", timeout="1"))
+    with pytest.raises(DeployFailed, match=r"not answer within 8 s(.|\n)*starting 1"):
+        named.target.create(named.request(quick_image, env="SICK=1", timeout="8"))
     assert named.names() == []
 
 

@@ -18,6 +18,7 @@ from mlpack.deploy_targets.local import LocalTarget
 from mlpack.deploy_targets.lock import lock
 from mlpack.errors import DeployFailed
 from mlpack.tests.load import Load
+from mlpack.tests.serve.real import eventually
 
 pytestmark = pytest.mark.docker
 
@@ -193,8 +194,5 @@ def test_the_engine_starts_both_in_any_order(
         holder.stop(timeout=0)
         first.start()
         second.start()
-        for _ in range(300):
-            found = target.get(name)
-            if found.status == "healthy":
-                break
-        assert (found.status, found.endpoint) == ("healthy", made.endpoint)
+        eventually(lambda: target.get(name).status == "healthy", 120)
+        assert target.get(name).endpoint == made.endpoint

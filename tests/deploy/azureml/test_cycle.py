@@ -75,14 +75,15 @@ def test_an_update_under_load_loses_no_request_and_can_be_undone(deploy, cloud):
         headers = {"Authorization": f"Bearer {key}", "Content-Type": "application/json"}
         while not stop.is_set():
             request = urllib.request.Request(made.endpoint, b"{}", headers)
-            with urllib.request.urlopen(request, timeout=30, context=trust) as answer:
+            with urllib.request.urlopen(request, timeout=60, context=trust) as answer:
                 answers.append(answer.read().decode())
 
     threads = [threading.Thread(target=load) for _ in range(2)]
     for thread in threads:
         thread.start()
     try:
-        updated = deploy.update("2", traffic_steps=[10, 50], step_seconds=0.3, mirror_percentage=20)
+        # each step long enough for requests of a machine that is busy
+        updated = deploy.update("2", traffic_steps=[10, 50], step_seconds=1, mirror_percentage=20)
     finally:
         stop.set()
         for thread in threads:

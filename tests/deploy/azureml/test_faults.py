@@ -70,7 +70,7 @@ def test_what_azure_does_is_told_without_the_values_of_variables(deploy, monkeyp
     monkeypatch.setattr(sdk, "_TELL_EVERY", 0.1)
     env = {"SICK": "1", "VERSION": "hunter2"}  # which the server writes into its log
     with pytest.raises(DeployFailed) as failed:
-        deploy.create(env=env, readiness={"failure_threshold": 20})
+        deploy.create(env=env, readiness={"failure_threshold": 60})
     assert any("Azure is working on the deployment" in line for line in deploy.seen)
     assert any("starting ***" in line for line in deploy.seen)
     assert "starting ***" in failed.value.log
@@ -264,7 +264,7 @@ def test_two_at_once_on_two_machines(deploy, cloud):
     path = f"{PATH}/onlineEndpoints/{deploy.name}"
     body = cloud.workspace.need(path).body | {"identity": {"type": "SystemAssigned"}}
     cloud.workspace.put_endpoint(path, "onlineEndpoints", body)
-    timer = threading.Timer(20, cloud.workspace.hold.set)
+    timer = threading.Timer(100, cloud.workspace.hold.set)
     timer.start()
     try:
         with pytest.raises(Conflict, match="Somebody else is changing it"):

@@ -55,7 +55,7 @@ def check_inference_service() -> Iterator[Callable[[dict[str, Any]], str]]:
 
     yield check
     process.stdin.close()
-    process.wait(30)
+    process.wait(60)
 
 
 def kubeconfig(folder: Path, server: str, token: str = TOKEN) -> Path:

@@ -102,7 +102,7 @@ class Docker:
 
     def stop(self, pod: dict[str, Any]) -> None:
         container = self.running.pop(pod["metadata"]["name"])
-        container.stop(timeout=30)
+        container.stop(timeout=60)
         container.remove(force=True)
 
     def ask(self, pod: dict[str, Any], path: str, body: bytes, kind: str) -> Any:

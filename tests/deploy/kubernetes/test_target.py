@@ -133,7 +133,7 @@ def test_no_room_is_waited_for_until_time_is_up(cluster: Cluster) -> None:
     cluster.runtime.troubles[IMAGE] = {"ready": False, "unschedulable": "0/3 nodes: no cpu"}
     said: list[str] = []
     with pytest.raises(DeployFailed, match="0/3 nodes: no cpu") as caught:
-        TARGET.create(request(timeout=1), lambda event: said.append(event.message))
+        TARGET.create(request(timeout=5), lambda event: said.append(event.message))
     assert any("no cpu" in each for each in said)
     assert "reserve less" in caught.value.advice
 
@@ -333,7 +333,7 @@ def test_two_at_once(cluster: Cluster, tmp_path: Path, monkeypatch: pytest.Monke
 
     thread = threading.Thread(target=first)
     thread.start()
-    assert started.wait(30)
+    assert started.wait(60)
     with pytest.raises(InvalidState, match="right now"):
         TARGET.create(request())
     # from another machine, where our lock is not seen
