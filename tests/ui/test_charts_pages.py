@@ -252,9 +252,12 @@ def test_a_run_that_goes_on(client, browser_page, tmp_path):
     with ui_server(tmp_path) as (address, _):
         open_charts(page, f"{address}/runs/{run}/charts?zoom=step:5:200")
         page.get_by_text("Live", exact=True).wait_for()
+        plot = page.get_by_role("group", name="Chart of loss")
+        plot.focus()
         client.log_metric(run, "loss", 0.0123, step=30)
         client.log_metric(run, "val/new", 1.0, step=0)
         page.get_by_role("heading", name="val").wait_for()
+        expect(plot).to_be_focused()  # the chart is the same, and new ones stand beside it
         page.get_by_text("0.0123").first.wait_for()
         assert fields(page)["zoom"] == "step:5:200"
         client.set_terminated(run)

@@ -53,30 +53,24 @@ export function drawCharts(place, { runs, keys, points = { small: 300, large: 50
     { rootMargin: AHEAD },
   );
 
+  /** Charts that are there stay, with their points and the focus. */
   function lay() {
-    observer.disconnect();
-    charts = [];
-    sections = groups(keys).map(([name, members]) => {
-      const made = members.map((metric) =>
-        makeChart(metric, { ...shared, points: () => points.small, height: () => 170 }),
+    const there = new Map(charts.map((chart) => [chart.key, chart]));
+    const known = new Map(sections.map((section) => [section.name, section]));
+    sections = groups(keys).map(([name, title, members]) => {
+      const section = known.get(name) ?? makeSection(name, title);
+      section.made = members.map(
+        (metric) => there.get(metric.key) ?? makeChart(metric, { ...shared, points: () => points.small, height: () => 170 }),
       );
-      charts.push(...made);
-      const place = make(
-        "div",
-        { class: "charts-grid" },
-        made.map((chart) => chart.element),
+      section.count.textContent = String(members.length);
+      putInto(
+        section.place,
+        section.made.map((chart) => chart.element),
       );
-      return {
-        made,
-        element: make(
-          "section",
-          { "aria-label": name },
-          make("h2", {}, name, make("small", {}, String(members.length))),
-          place,
-        ),
-      };
+      return section;
     });
-    grid.replaceChildren(...sections.map(({ element }) => element), nothing);
+    charts = sections.flatMap(({ made }) => made);
+    putInto(grid, [...sections.map(({ element }) => element), nothing]);
     narrow();
     for (const chart of charts) observer.observe(chart.element);
   }
@@ -197,7 +191,23 @@ export function drawCharts(place, { runs, keys, points = { small: 300, large: 50
   };
 }
 
-/** [[name, [{key, label, system}]]] by what stands before the first slash; what has none first, system metrics last. */
+function makeSection(name, title) {
+  const count = make("small");
+  const place = make("div", { class: "charts-grid" });
+  return { name, count, place, element: make("section", { "aria-label": title }, make("h2", {}, title, count), place) };
+}
+
+/** Let a place hold these elements, in their order; those that are where they belong are not touched. */
+function putInto(place, elements) {
+  for (const each of [...place.children]) if (!elements.includes(each)) each.remove();
+  let next = place.firstElementChild;
+  for (const each of elements) {
+    if (each === next) next = each.nextElementSibling;
+    else place.insertBefore(each, next);
+  }
+}
+
+/** [[name, title, [{key, label, system}]]] by what stands before the first slash; what has none first, system metrics last. */
 function groups(keys) {
   const found = new Map();
   for (const key of [...keys].sort(NATURAL.compare)) {
@@ -210,5 +220,5 @@ function groups(keys) {
   }
   const place = (name) => (name === "" ? 0 : `${name}/` === SYSTEM ? 2 : 1);
   const sorted = [...found].sort(([a], [b]) => place(a) - place(b));
-  return sorted.map(([name, members]) => [`${name}/` === SYSTEM ? "System" : name || "Metrics", members]);
+  return sorted.map(([name, members]) => [name, `${name}/` === SYSTEM ? "System" : name || "Metrics", members]);
 }
