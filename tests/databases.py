@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import socket
 import subprocess
 import tempfile
 import time
@@ -19,6 +18,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
+from mlpack.tests.ports import free_port
 
 USER, PASSWORD = "mlpack", "s3cret/of@tests"
 ESCAPED = "s3cret%2Fof%40tests"
@@ -52,9 +53,7 @@ class Server:
         self.folder = Path(tempfile.mkdtemp(prefix="mlpack-db-", dir="/tmp"))
         if self._as:
             shutil.chown(self.folder, self.account, self.account)
-        with socket.socket() as one:
-            one.bind(("127.0.0.1", 0))
-            self.port: int = one.getsockname()[1]
+        self.port = free_port()
         self._process: subprocess.Popen[bytes] | None = None
         self._make()
 

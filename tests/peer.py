@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import socket
 import subprocess
 import time
 import urllib.error
@@ -17,6 +16,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
+
+from mlpack.tests.ports import free_port
 
 _NAMES = {1: ("MLPACK_PEER1_PYTHON", ".venv-peer-1"), 2: ("MLPACK_PEER2_PYTHON", ".venv-peer-2")}
 _NEWEST = ("MLPACK_PEER_PYTHON", ".venv-peer")
@@ -66,9 +67,7 @@ def answer_of(python: str, script: str, asked: Any, folder: Path) -> Any:
 @contextmanager
 def peer_server(folder: Path, generation: int = 3) -> Iterator[str]:
     """The address of a server of that generation of MLflow; runs and files are in a folder."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     program = Path(peer_python(generation)).with_name("mlflow")
     command = [str(program), "server", "--host", "127.0.0.1"]
     command += ["--port", str(port), "--workers", "1"]

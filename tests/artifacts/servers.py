@@ -17,6 +17,8 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from mlpack.tests.ports import free_port
+
 AZURITE = "3.35.0"
 # the account that the Azure emulator has built in, as its documentation prints it
 AZURE_ACCOUNT = "devstoreaccount1"
@@ -43,18 +45,6 @@ class Server:
     url: str
     environment: dict[str, str]
     process: subprocess.Popen[bytes] = field(repr=False)
-
-
-def free_ports(count: int) -> list[int]:
-    """Ports that nobody listens on; all different."""
-    with_sockets = [socket.socket() for _ in range(count)]
-    try:
-        for each in with_sockets:
-            each.bind(("127.0.0.1", 0))
-        return [each.getsockname()[1] for each in with_sockets]
-    finally:
-        for each in with_sockets:
-            each.close()
 
 
 @contextmanager
@@ -85,7 +75,7 @@ def s3(folder: Path) -> Iterator[Server]:
     )
     names = ("master.port", "master.port.grpc", "volume.port", "volume.port.grpc")
     names += ("filer.port", "filer.port.grpc", "s3.port", "s3.port.grpc")
-    ports = dict(zip(names, free_ports(len(names)), strict=True))
+    ports = {name: free_port() for name in names}
     command = [weed, "-logtostderr", "server", f"-dir={folder}", "-ip=127.0.0.1"]
     command += ["-ip.bind=127.0.0.1", "-filer", "-s3", f"-s3.config={config}"]
     command += ["-master.telemetry=false", "-s3.port.iceberg=0", "-s3.port.lance=0"]
@@ -113,7 +103,7 @@ def azure(folder: Path, cert: Path | None = None, key: Path | None = None) -> It
     """
     script = azurite_script()
     folder.mkdir(parents=True, exist_ok=True)
-    [port] = free_ports(1)
+    port = free_port()
     command = ["node", str(script), "--blobHost", "127.0.0.1", "--blobPort", str(port)]
     command += ["--location", str(folder), "--silent", "--skipApiVersionCheck"]
     command += ["--disableTelemetry"]
@@ -141,7 +131,7 @@ def gcs(folder: Path) -> Iterator[Server]:
         ) from None
     binary = wrapper._get_binary_path()
     folder.mkdir(parents=True, exist_ok=True)
-    port, behind = free_ports(2)
+    port, behind = free_port(), free_port()
     url = f"http://127.0.0.1:{port}"
     command = [str(binary), "-scheme", "http", "-host", "127.0.0.1", "-port", str(behind)]
     command += ["-backend", "memory", "-external-url", url, "-public-host", f"127.0.0.1:{port}"]
@@ -161,7 +151,7 @@ def tracking(
 ) -> Iterator[Server]:
     """Our own tracking server; ``{port}`` in an option stands for its port."""
     folder.mkdir(parents=True, exist_ok=True)
-    [port] = free_ports(1)
+    port = free_port()
     url = f"http://127.0.0.1:{port}"
     command = [sys.executable, "-m", "mlpack", "server", "--port", str(port)]
     command += ["--backend-store-uri", str(folder / "runs"), "--workers", str(workers)]
@@ -257,7 +247,7 @@ def _listens(port: int) -> bool:
 def _call(method: str, url: str, body: bytes, headers: dict[str, str]) -> None:
     request = urllib.request.Request(url, data=body, method=method, headers=headers)
     try:
-        urllib.request.urlopen(request, timeout=30).close()
+        urllib.request.urlopen(request, timeout=60).close()
     except urllib.error.HTTPError as error:
         if error.code != 409:  # it exists
             raise

@@ -1,7 +1,6 @@
 """The example of a third party's target does what its docs say."""
 
 import json
-import socket
 from pathlib import Path
 
 import pytest
@@ -9,6 +8,7 @@ import pytest
 import mlpack
 from mlpack.deploy_targets.discovery import get_target, target_names
 from mlpack.tests.deploy.test_deploying import run
+from mlpack.tests.ports import free_port
 
 EXAMPLE = Path(mlpack.__file__).parent / "examples" / "process_target"
 
@@ -33,11 +33,9 @@ def test_the_example_of_a_target_works(
     lines = (EXAMPLE / "mlpack_process.py").read_text().splitlines()
     assert len([line for line in lines if line]) < 80
 
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
     where = ("-t", "process", "-n", "iris")
-    made = run("deploy", "-m", str(iris_model), *where, "-C", f"port={port}", "--trust", "--json")
+    port = f"port={free_port()}"
+    made = run("deploy", "-m", str(iris_model), *where, "-C", port, "--trust", "--json")
     assert made.exit_code == 0, made.output
     try:
         answer = run("deployments", "predict", *where, "--example")

@@ -15,7 +15,8 @@ import pytest
 from mlpack.errors import EngineUnavailable
 from mlpack.serve.handover import adopt
 from mlpack.tests.load import Load
-from mlpack.tests.serve.real import Server, save_obedient
+from mlpack.tests.ports import free_port
+from mlpack.tests.serve.real import Server, eventually, save_obedient
 
 pytestmark = pytest.mark.server
 
@@ -25,9 +26,7 @@ class Holder:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.port = free.getsockname()[1]
+        self.port = free_port()
         self.process = subprocess.Popen(
             [sys.executable, "-m", "mlpack.serve.handover", str(path)],
             env={**os.environ, "MLPACK_HOST": "127.0.0.1", "MLPACK_PORT": str(self.port)},
@@ -60,14 +59,15 @@ def test_a_replacement_goes_unnoticed(folder: Path, tmp_path: Path) -> None:
         running = start()
         with Load(f"http://127.0.0.1:{holder.port}", b'{"inputs": ["pid"]}') as load:
             load.wait_for(300)
-            for _ in range(3):
+            for number in range(3):
+                eventually(lambda number=number: len(load.answers) == 2 * (number + 1))
                 former, running = running, start()
                 load.wait_for(100)
                 former.send_signal(signal.SIGTERM)
                 assert former.wait(60) == 0
                 load.wait_for(300)
+            eventually(lambda: len(load.answers) == 8)  # each worker of each server
         assert load.failures == []
-        assert len(load.answers) == 8  # each worker of each server
 
 
 def test_requests_wait_while_there_is_no_server(folder: Path, tmp_path: Path) -> None:

@@ -17,6 +17,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
+from mlpack.tests.ports import free_port
+
 _PATIENCE = 60
 
 
@@ -36,13 +38,6 @@ class Registry:
     def log(self) -> str:
         """All that it wrote."""
         return (self.folder / "log.txt").read_text()
-
-
-def free_port() -> int:
-    """One that nobody listens on."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return int(free.getsockname()[1])
 
 
 @contextmanager

@@ -19,12 +19,12 @@ from mlpack.tests.builders.remote.servers import (
     Answer,
     Asked,
     Registry,
-    free_port,
     proxy,
     registry,
     serving,
 )
 from mlpack.tests.builders.remote.test_push_and_pull import layers_of
+from mlpack.tests.ports import free_port
 
 pytestmark = pytest.mark.cloud
 

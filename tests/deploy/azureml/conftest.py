@@ -34,6 +34,7 @@ from mlpack.tests.deploy.azureml.cloud import (
     Cloud,
     wait_for,
 )
+from mlpack.tests.ports import free_port
 
 SERVER = Path(__file__).with_name("quick_server.py")
 DOCKERFILE = (
@@ -111,7 +112,7 @@ def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
 @pytest.fixture(scope="session")
 def registry_port() -> Iterator[int]:
     """Debian's docker-registry, without a login of its own."""
-    [port] = servers.free_ports(1)
+    port = free_port()
     with tempfile.TemporaryDirectory() as folder:
         config = Path(folder) / "config.yml"
         config.write_text(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import socket
 import subprocess
 import sys
 import tempfile
@@ -16,6 +15,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+from mlpack.tests.ports import free_port
 
 MARK = "mlpack-test-h-azureml"
 _PATIENCE = 60
@@ -140,9 +141,7 @@ def _container(
 
 def _process(image: str, path: str, variables: Mapping[str, str]) -> Machine:
     """The small image's server without the image, which takes a tenth of the time."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     log = Path(tempfile.mkdtemp()) / "log"
     env = {"VERSION": image.rpartition(":")[2], **variables, "PORT": str(port)}
     command = [sys.executable, "-I", "-S", str(Path(__file__).with_name("quick_server.py"))]

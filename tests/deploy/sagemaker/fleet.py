@@ -7,7 +7,6 @@ import http.client
 import io
 import json
 import os
-import socket
 import subprocess
 import sys
 import tarfile
@@ -17,6 +16,8 @@ import time
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
+
+from mlpack.tests.ports import free_port
 
 LABEL = "mlpack-test-g"
 
@@ -223,9 +224,7 @@ class Process(Machine):
 
     def __init__(self, script: str, environment: dict[str, str]) -> None:
         super().__init__()
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self._port = free.getsockname()[1]
+        self._port = free_port()
         self._log = tempfile.TemporaryFile()  # noqa: SIM115 (as long as the process)
         self._process = subprocess.Popen(
             [sys.executable, "-I", "-S", "-c", script, "serve"],

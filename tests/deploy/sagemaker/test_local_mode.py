@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from mlpack.builders.base import BuiltImage
-from mlpack.tests.builders.remote.servers import free_port
+from mlpack.tests.ports import free_port
 
 pytestmark = [pytest.mark.docker, pytest.mark.cloud]
 

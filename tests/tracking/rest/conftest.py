@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
 import subprocess
 import time
 import urllib.error
@@ -15,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from mlpack.tests.ports import free_port
 from mlpack.tests.rest_server import tracking_server
 from mlpack.tracking.rest.store import RestStore
 
@@ -32,9 +32,7 @@ def our_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 def mlflow_server(peer_python: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of a server of MLflow itself."""
     folder = tmp_path_factory.mktemp("mlflow")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     command = [str(Path(peer_python).with_name("mlflow")), "server", "--host", "127.0.0.1"]
     command += ["--port", str(port), "--workers", "1"]
     command += ["--backend-store-uri", f"sqlite:///{folder}/mlflow.db"]
