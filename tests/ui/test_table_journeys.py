@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from playwright.sync_api import expect
 
-from mlpack.tests.ui.conftest import PHONE, ui_server
-from mlpack.tracking.entities import Metric, Param
+from mlpack.tests.ui.conftest import PHONE, held, ui_server
+from mlpack.tracking.entities import Metric, Param, RunTag
 from mlpack.tracking.sql.store import SqlStore
 
 pytestmark = pytest.mark.server
@@ -100,3 +100,39 @@ def test_back_finds_the_table_as_it_was(tmp_path, browser_page):
         page.locator(ROWS).filter(has=link).get_by_text("word").click()
         expect(page.get_by_role("dialog").get_by_text("word " * 29)).to_be_visible()
         page.get_by_role("dialog").get_by_role("button", name="Close").click()
+
+
+def test_runs_below_go_on_when_their_page_was_far_away(tmp_path, browser_page):
+    page = browser_page
+    store = SqlStore(tmp_path / "mlruns")
+    for number in range(260):
+        store.create_run("0", f"run {number}", "u", number + 1, [])
+    parents = [store.create_run("0", name, "u", 1000, []).info.run_id for name in ("a", "b")]
+    for number in range(60):
+        for parent in parents:
+            tags = [RunTag("mlflow.parentRunId", parent)]
+            store.create_run("0", f"below {number}", "u", number + 1, tags)
+    children = "**/ui/runs/children"
+    with ui_server(tmp_path) as (address, _):
+        page.goto(f"{address}/experiments/0?group=1")
+        page.wait_for_selector("#more-actions:not([hidden])")
+        box = page.locator("#runs")
+        page.get_by_role("button", name="60 runs below a").click()
+        more = page.get_by_role("button", name="More runs below")
+        more.wait_for()
+        with held(page, children):
+            with page.expect_request(children):
+                page.get_by_role("button", name="60 runs below b").click()
+            page.evaluate("document.activeElement.blur()")
+            for place in range(1, 5):
+                box.evaluate("box => box.scrollTop = 1e7")
+                page.locator("#runs tbody").nth(place).wait_for(state="attached")
+            box.evaluate("box => box.scrollTop = 1e7")
+            page.locator("#runs tbody").nth(1).locator(".gap").wait_for(state="attached")
+        box.evaluate("box => box.scrollTop = 0")
+        expect(more).to_have_count(2)
+        expect(page.get_by_text("Runs below…")).to_have_count(0)
+        for _ in range(2):
+            more.first.click()
+        expect(more).to_have_count(0)
+        expect(page.locator("#runs tr[data-depth]")).to_have_count(120)

@@ -28,6 +28,7 @@ export function grow(box, { more, drawn }) {
   };
   const leave = (body) => {
     if (far.has(body) || body.contains(document.activeElement) || !body.rows.length) return;
+    if (body.querySelector("tr.note")) return; // runs_children.js: their buttons and answers need these very rows
     const gap = make("td", { colspan: table.tHead.rows[0].cells.length });
     gap.style.height = `${body.offsetHeight}px`;
     far.set(body, { html: body.innerHTML, ids: idsOf(body) });
