@@ -63,7 +63,7 @@ def wait_until_ready(container: Any) -> None:
         container.reload()
         assert container.status == "running", container.logs().decode()
         try:
-            urllib.request.urlopen(f"{address(container)}/ping", timeout=2)
+            urllib.request.urlopen(f"{address(container)}/ping", timeout=10)
             return
         except OSError:
             time.sleep(0.1)
@@ -132,7 +132,7 @@ def test_answers_read_only_without_rights_as_any_user(hardened: Any, iris_model:
     assert hardened.exec_run(test).exit_code == 0
 
     # SageMaker and `docker stop` send SIGTERM; one that had to be killed would say 137
-    hardened.stop(timeout=10)
+    hardened.stop(timeout=60)
     hardened.reload()
     assert hardened.attrs["State"]["ExitCode"] == 0
 

@@ -56,7 +56,7 @@ class Server:
         return [int(pid) for pid in children.read_text().split()]
 
     def connect(self):
-        return socket.create_connection(("127.0.0.1", self.port), timeout=30)
+        return socket.create_connection(("127.0.0.1", self.port), timeout=60)
 
     def request(self, method, path, body=None, headers=None, **more):
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
@@ -237,7 +237,7 @@ def test_a_request_in_flight_is_finished_before_the_end(serve):
     other.start()
     other.join()  # by now the first request is being read
     server.process.send_signal(signal.SIGTERM)
-    until = time.monotonic() + 30
+    until = time.monotonic() + 60
     while _answers(server) and time.monotonic() < until:
         time.sleep(0.02)
     connection.sendall(b"world")
@@ -247,7 +247,7 @@ def test_a_request_in_flight_is_finished_before_the_end(serve):
 
 def _answers(server):
     """A server that is stopping takes no new requests."""
-    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=0.5)
+    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=10)
     try:
         connection.request("GET", "/health")
         return connection.getresponse().read() == b"OK"

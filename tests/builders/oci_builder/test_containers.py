@@ -76,7 +76,7 @@ def ask(container: Any, path: str, body: bytes | None = None) -> tuple[int, str,
     address = f"http://127.0.0.1:{container.ports['8080/tcp'][0]['HostPort']}{path}"
     request = urllib.request.Request(address, body, {"Content-Type": "application/json"})
     try:
-        with urllib.request.urlopen(request, timeout=10) as answer:
+        with urllib.request.urlopen(request, timeout=60) as answer:
             return answer.status, answer.headers["Content-Type"], answer.read()
     except urllib.error.HTTPError as error:
         return error.code, error.headers["Content-Type"], error.read()
@@ -103,7 +103,7 @@ def test_both_answer_the_same_and_end_well(
             assert container.exec_run(check).exit_code == 0
             assert_reaps(container)
             # SageMaker and `docker stop` send SIGTERM; one that had to be killed would say 137
-            container.stop(timeout=30)
+            container.stop(timeout=60)
             container.reload()
             assert container.attrs["State"]["ExitCode"] == 0
     assert answers[0] == answers[1]
