@@ -98,7 +98,13 @@ def trained(repository):
     """The tags of a run of a script in the repository, once its process has ended."""
     script = repository / "deep" / "train.py"
     if not script.exists():
-        script.write_text("import mlpack\nwith mlpack.start_run():\n    pass\n")
+        script.write_text(
+            "import mlpack\n"
+            "from mlpack.tracking import dirty\n"
+            "wait = dirty.wait\n"
+            "dirty.wait = lambda seconds: wait(60)  # git takes its time on a busy machine\n"
+            "with mlpack.start_run():\n    pass\n"
+        )
     subprocess.run([sys.executable, str(script)], check=True, cwd=repository.parent)
     return mlpack.search_runs(output_format="list", max_results=1)[0].data.tags
 
