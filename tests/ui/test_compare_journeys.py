@@ -130,6 +130,26 @@ def test_parallel_coordinates(story, browser_page):
     assert asked(page)["axis"] == shown
 
 
+def test_choices_that_were_asked_for_in_vain(story, browser_page):
+    """The page stays, as after the browser's Stop, and asks again."""
+    page, asking, came = browser_page, "**/compare?*words=f1*", []
+
+    def second(route):
+        came.append(route)
+        route.fulfill(status=204) if len(came) == 1 else route.continue_()
+
+    opened(page, story, "parallel", 3, words="f")
+    page.route(asking, second)
+    page.get_by_role("searchbox", name="Find fields").focus()
+    page.keyboard.press("End")
+    page.keyboard.type("1")
+    with page.expect_response(asking):
+        page.keyboard.press("Enter")
+    page.keyboard.press("Enter")
+    page.wait_for_url(asking)
+    page.wait_for_selector(DRAWN)
+
+
 def test_scatter_and_contour(story, browser_page):
     page = browser_page
     opened(page, story, "scatter", 12)

@@ -11,7 +11,6 @@ const form = document.getElementById("choices");
 const place = document.getElementById("answer");
 let asking = null;
 let warned = null;
-let leaving = false; // for the same page with other choices
 
 /** The fields of the form, and of the button that sent it; of a button that is pressed again, none. */
 function query(button) {
@@ -71,15 +70,14 @@ function listenToForm() {
   for (const button of form.querySelectorAll("[data-unscripted]")) button.hidden = true;
   const soon = settled(() => show(), SETTLE);
   form.addEventListener("submit", (event) => {
+    if (document.activeElement.matches("[data-reloads]")) return; // Enter there: for the same page with other choices
     event.preventDefault();
-    if (!leaving) show(event.submitter);
+    show(event.submitter);
   });
   form.addEventListener("input", ({ target }) => target.matches("[type=search]:not([data-reloads])") && soon());
   form.addEventListener("change", ({ target }) => {
-    if (target.matches("[data-reloads]")) {
-      leaving = true;
-      form.submit();
-    } else if (!target.matches("[type=search]")) {
+    if (target.matches("[data-reloads]")) form.submit();
+    else if (!target.matches("[type=search]")) {
       if (target.id === "add-axis") addAxis(target);
       const log = target.matches("select") && target.closest(".with-log")?.querySelector("[name=log]");
       if (log) log.value = target.value;
