@@ -260,3 +260,21 @@ def test_folded_parts_and_hostile_texts(story, browser_page, look_at):
     expect(page.get_by_role("heading", level=1)).to_have_text(story.names["attack"])
     expect(page.get_by_role("region", name="Notes")).to_contain_text("<svg onload=alert(6)>")
     look_at(page, "run-attack")
+
+
+def test_a_search_that_fails_takes_no_choice_away(story, watched):
+    page = watched.page
+    watched.expected.append("status of 503")
+    page.goto(f"{story.address}/runs/{story.names['best']}")
+    page.get_by_role("button", name="Compare with…").click()
+    dialog = page.get_by_role("dialog", name="Compare with")
+    dialog.get_by_label("trial-1-0").check()
+    page.route("**/siblings*", lambda route: route.fulfill(status=503, body=""))
+    page.get_by_label("Runs whose name holds").fill("trial-2")
+    expect(dialog.get_by_role("alert")).to_contain_text("busy or restarting")
+    expect(dialog.get_by_label("trial-1-0")).to_be_checked()
+    page.unroute("**/siblings*")
+    dialog.get_by_role("button", name="Try again").click()
+    expect(dialog.locator(".pick")).to_have_count(8)
+    expect(dialog.get_by_label("trial-1-0")).to_be_checked()
+    expect(dialog.get_by_role("alert")).to_have_count(0)

@@ -2,7 +2,7 @@
 import { again } from "./again.js";
 import { ask, open } from "./dialogs.js";
 import { lineInPlace } from "./editing.js";
-import { given, settled } from "./elements.js";
+import { given, make, settled } from "./elements.js";
 import { failedHere, tried } from "./notices.js";
 import { api, getJSON, getPart } from "./server.js";
 import { localTimes } from "./times.js";
@@ -58,20 +58,21 @@ function compare() {
 }
 
 async function offer() {
+  const asked = words.value;
+  let found = make("div");
   try {
-    const asked = words.value;
-    const found = await getPart(`${here}/siblings`, { words: asked });
-    if (words.value !== asked) return; // more was typed meanwhile
-    const kept = [...picks.querySelectorAll(".pick:has(:checked)")];
-    const ids = new Set(kept.map((pick) => pick.querySelector("input").value));
-    for (const pick of found.querySelectorAll(".pick")) {
-      if (ids.has(pick.querySelector("input").value)) pick.remove();
-    }
-    picks.replaceChildren(...kept, found);
-    localTimes(picks);
+    found = await getPart(`${here}/siblings`, { words: asked });
   } catch (error) {
-    failedHere(picks, error, offer);
+    failedHere(found, error, offer);
   }
+  if (words.value !== asked) return; // more was typed meanwhile
+  const kept = [...picks.querySelectorAll(".pick:has(:checked)")];
+  const ids = new Set(kept.map((pick) => pick.querySelector("input").value));
+  for (const pick of found.querySelectorAll(".pick")) {
+    if (ids.has(pick.querySelector("input").value)) pick.remove();
+  }
+  picks.replaceChildren(...kept, found);
+  localTimes(picks);
 }
 
 function chosen() {
