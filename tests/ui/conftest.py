@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import socket
 import sqlite3
 import subprocess
 import sys
@@ -27,6 +26,7 @@ import pytest
 from playwright.sync_api import expect
 
 import mlpack
+from mlpack.tests.ports import free_port
 
 # clients of an application without a network: `client`, `api`, `make_app`
 from mlpack.tests.tracking_server.conftest import api, client, make_app  # noqa: F401
@@ -49,14 +49,14 @@ SLOWNESS = float(os.environ.get("MLPACK_TEST_SLOWNESS", 1))
 @contextmanager
 def ui_server(folder: Path, *options: str, port: int = 0) -> Iterator[tuple[str, Any]]:
     """A real server (gunicorn) over ``folder/mlruns``: its address and its process."""
-    port = port or _free_port()
+    port = port or free_port()
     command = [sys.executable, "-m", "mlpack", "server", "--port", str(port), "--workers", "1"]
     command += ["--backend-store-uri", str(folder / "mlruns"), *options]
     with (folder / "server.log").open("ab") as log:
         process = subprocess.Popen(command, stdout=log, stderr=log, cwd=folder)
     address = f"http://127.0.0.1:{port}"
     try:
-        for _ in range(300):
+        for _ in range(600):
             try:
                 urllib.request.urlopen(f"{address}/health", timeout=2).close()
                 break
@@ -240,9 +240,3 @@ def axe(page: Any, rules: list[str] | None = None) -> list[str]:
         for each in found["violations"]
         for node in each["nodes"][:3]
     ]
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
