@@ -11,7 +11,7 @@ from playwright.sync_api import expect
 
 from mlpack.registry.client import MlpackClient
 
-from .conftest import ui_server
+from .conftest import held, ui_server
 from .story import ATTACK
 
 pytestmark = pytest.mark.server
@@ -107,6 +107,26 @@ def test_the_tree_by_keyboard(open_file, story):
     page.reload()
     assert page.get_by_text("line 499").is_visible()
     assert page.locator("[role=treeitem][tabindex='0']").count() == 1
+
+
+def test_more_of_a_folder_is_asked_for_once(site, watched, tmp_path):
+    page, asked = watched.page, []
+    page.on("request", lambda request: "from=200" in request.url and asked.append(request))
+    folder = tmp_path / "many"
+    folder.mkdir()
+    for number in range(210):
+        (folder / f"{number:03}.txt").write_text("")
+    site.client.log_artifacts(site.run, str(folder))
+    page.goto(site.files)
+    tree = page.get_by_role("tree", name="Files")
+    more = tree.get_by_role("treeitem", name="10 more…")
+    more.focus()
+    with held(page, "**/tree?*"):
+        for _ in range(2):
+            more.press("Enter")
+    expect(tree.get_by_role("treeitem", name="200.txt")).to_be_focused()
+    assert len(asked) == 1
+    expect(tree.locator("[tabindex='0']")).to_have_count(1)
 
 
 PREVIEWS = {

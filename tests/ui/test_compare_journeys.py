@@ -5,6 +5,8 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
+from mlpack.tests.ui.conftest import held
+
 pytestmark = pytest.mark.server
 
 DRAWN = "#answer[data-drawn]"
@@ -65,7 +67,8 @@ def test_the_table(story, browser_page, look_at):
 
     page.get_by_role("searchbox", name="Find a key").fill("note")
     unfold = page.get_by_role("link", name="All of note of trial-0-3")
-    unfold.click()
+    with held(page, "**/ui/compare/value*"):
+        unfold.dblclick()
     page.locator(".whole", has_text="x" * 300).wait_for()
     unfold.click()
     page.locator(".whole").wait_for(state="detached")

@@ -134,6 +134,8 @@ async function open(item) {
 }
 
 async function loadMore(item) {
+  if (!item.isConnected || item.hasAttribute("aria-busy")) return; // they are there, or on their way
+  item.setAttribute("aria-busy", "true");
   const line = item.parentElement;
   const group = line.parentElement;
   const known = new Set([...group.querySelectorAll(":scope > li > [data-path]")].map((each) => each.dataset.path));
@@ -146,6 +148,7 @@ async function loadMore(item) {
     if (first) onlyStop(first);
     if (hadFocus) first?.focus();
   } catch (error) {
+    item.removeAttribute("aria-busy");
     notice(error.message, { bad: true, again: () => loadMore(item) });
   }
 }

@@ -17,6 +17,8 @@ export async function unfold(event) {
     delete link.dataset.cut;
     return;
   }
+  if (link.hasAttribute("aria-busy")) return; // it is on its way
+  link.setAttribute("aria-busy", "true");
   try {
     const whole = await getText(link.href);
     link.dataset.cut = value.textContent;
@@ -26,6 +28,8 @@ export async function unfold(event) {
     link.textContent = "less";
   } catch (error) {
     notice(error.message, { bad: true, again: () => link.click() });
+  } finally {
+    link.removeAttribute("aria-busy");
   }
 }
 
