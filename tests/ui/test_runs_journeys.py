@@ -196,10 +196,12 @@ def test_runs_that_go_on(own_story, browser_page):
     page.get_by_role("button", name="new columns – show").click()
     page.wait_for_selector("th[data-column='metrics.auc']")
     page.locator("tr[data-selected]").focus()
+    client.create_run(own_story.names["experiment"], run_name="new")
+    page.get_by_role("button", name="1 new run – show").focus()
     fresh = client.create_run(own_story.names["experiment"], run_name="fresh").info.run_id
     client.set_terminated(own_story.names["running"])
-    shown = page.get_by_role("button", name="1 new run – show")
-    shown.wait_for()
+    shown = page.get_by_role("button", name="2 new runs – show")
+    expect(shown).to_be_focused()
     row.get_by_text("finished").wait_for()
     assert names(page)[0] == "still-running"  # nothing moved under the reader
     shown.click()
@@ -207,7 +209,7 @@ def test_runs_that_go_on(own_story, browser_page):
     assert page.get_by_text("1 selected").is_visible()
     page.get_by_role("button", name="Delete").click()
     page.get_by_role("button", name="Delete 1 run").click()
-    until(page, f"document.querySelectorAll('{ROWS}').length == 25")
+    until(page, f"document.querySelectorAll('{ROWS}').length == 26")
     assert "still-running" not in names(page)
 
 

@@ -126,6 +126,7 @@ function listenToAdding() {
     if (!words || [...list.options].some((each) => each.value === words)) return;
     try {
       const { found } = await getJSON("/ui/compare/find", { words });
+      if (field.value.trim() !== words) return; // more was typed meanwhile
       list.replaceChildren(...found.map(({ id, name }) => make("option", { value: id, label: name })));
     } catch { /* the button still adds what is typed */ }
   });

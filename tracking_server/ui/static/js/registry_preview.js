@@ -18,11 +18,12 @@ export function addPreview(textarea) {
   }
 
   async function show() {
+    const text = textarea.value;
     try {
-      const { html } = await sendJSON("/ui/markdown", { text: textarea.value });
-      place.replaceChildren(drawnByServer(html));
+      const { html } = await sendJSON("/ui/markdown", { text });
+      if (textarea.value === text) place.replaceChildren(drawnByServer(html)); // else it was changed meanwhile
     } catch (error) {
-      failedHere(place, error, show);
+      if (textarea.value === text) failedHere(place, error, show);
     }
   }
 }

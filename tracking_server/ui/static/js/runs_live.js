@@ -25,6 +25,7 @@ export function live(box, { message, usual, show }) {
     const rows = rowsGoingOn().length;
     sign.hidden = !rows && !isLost;
     sign.className = `live ${isLost ? "off" : "on"}`;
+    if (isLost && sign.querySelector("button")) return; // it says so
     if (isLost) sign.replaceChildren("not connected ", make("button", { type: "button", class: "plain", onclick: asking.now }, "Try again"));
     else if (sign.textContent !== `${rows} running`) sign.textContent = `${rows} running`;
   };
@@ -36,7 +37,9 @@ export function live(box, { message, usual, show }) {
       return;
     }
     const text = `${found.join(", ")} – show`;
-    if (place.textContent !== text) place.replaceChildren(make("button", { type: "button", onclick: () => show() }, text));
+    // one button, whatever it says: it may have the focus, or be pressed right now
+    const button = place.querySelector("button") ?? place.appendChild(make("button", { type: "button", onclick: () => show() }));
+    if (button.textContent !== text) button.textContent = text;
   };
   const since = () => Number(box.querySelector("[data-since]")?.dataset.since || 0);
   const rowsGoingOn = () => [...box.querySelectorAll("tr[data-live]")].slice(0, MOST);

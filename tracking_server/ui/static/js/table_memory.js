@@ -26,12 +26,13 @@ export function remember(box, selected) {
 export async function recall(box, { select, load, unfold }) {
   const kept = history.state?.table;
   if (!kept || performance.getEntriesByType("navigation")[0]?.type !== "back_forward") return;
+  const table = box.querySelector("table"); // when another one is asked for meanwhile, this one is left alone
   select(kept.selected);
   for (const id of kept.open) {
-    const row = box.querySelector(`tr[data-run="${CSS.escape(id)}"]`);
-    if (row) await unfold(row);
+    const row = table?.querySelector(`tr[data-run="${CSS.escape(id)}"]`);
+    if (row?.isConnected) await unfold(row);
   }
   let count = 1;
-  while (count < Math.min(kept.pages, MOST) && await load()) count += 1;
-  box.scrollTo({ left: kept.left, top: kept.top, behavior: "instant" });
+  while (table?.isConnected && count < Math.min(kept.pages, MOST) && await load()) count += 1;
+  if (table?.isConnected) box.scrollTo({ left: kept.left, top: kept.top, behavior: "instant" });
 }

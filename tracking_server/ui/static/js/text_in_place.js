@@ -102,8 +102,9 @@ export function textInPlace(section) {
     area.hidden = on;
     if (!on) return;
     await tried(async () => {
-      const { html } = await sendJSON("/ui/markdown", { text: area.value });
-      preview.replaceChildren(drawnByServer(html));
+      const text = area.value;
+      const { html } = await sendJSON("/ui/markdown", { text });
+      if (area.value === text) preview.replaceChildren(drawnByServer(html)); // else it was changed meanwhile
     }, () => show(true));
   }
 
