@@ -17,7 +17,7 @@ from contextlib import contextmanager
 import pytest
 
 from mlpack.errors import InvalidInput
-from mlpack.tests.ui.conftest import _free_port
+from mlpack.tests.ports import free_port
 from mlpack.tracking_server.security import Forbidden
 from mlpack.tracking_server.settings import ServerSettings
 from mlpack.tracking_server.ui import scoring_call
@@ -336,7 +336,7 @@ def test_errors_of_the_endpoint(client):
 
 
 def test_nobody_is_there(client):
-    answer = _score(client, f"http://127.0.0.1:{_free_port()}/invocations")
+    answer = _score(client, f"http://127.0.0.1:{free_port()}/invocations")
     assert answer.status_code == 200
     assert "Nothing answers at" in answer.json["failure"]
 
@@ -447,7 +447,7 @@ def test_a_proxy_of_the_environment_is_not_asked(client, monkeypatch):
 @contextmanager
 def _served(folder, model_id):
     """The story's model behind `mlpack serve`: its address."""
-    port = _free_port()
+    port = free_port()
     command = [sys.executable, "-m", "mlpack", "serve", "-m", f"models:/{model_id}"]
     command += ["-p", str(port), "--workers", "1"]
     environment = {"MLPACK_TRACKING_URI": str(folder / "mlruns")}
