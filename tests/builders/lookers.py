@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import time
 from typing import Any
+
+from mlpack.tests.serve.real import eventually
 
 
 def assert_nobody_looks(engine: Any) -> None:
     """No container of this kind stays; those of tests on other workers come and go."""
-    stay = _lookers(engine)
-    deadline = time.monotonic() + 60
-    while stay and time.monotonic() < deadline:
-        time.sleep(0.1)
-        stay &= _lookers(engine)
-    assert not stay
+    here = _lookers(engine)
+    eventually(lambda: not here & _lookers(engine))
 
 
 def _lookers(engine: Any) -> set[str]:
